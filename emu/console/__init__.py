@@ -1,0 +1,1 @@
+"""Consoles: text in, text out."""

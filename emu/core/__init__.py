@@ -1,0 +1,1 @@
+"""The vocabulary that every model shares; it knows no protocol."""

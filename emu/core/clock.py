@@ -1,0 +1,118 @@
+"""Virtual time: integer nanoseconds, one queue, ties broken by insertion order.
+
+Two lists hold what is to come.  `call_soon` is for work that takes no time (a fork thread, an
+interrupt): first in, first out, all of it before time moves on.  `call_at` and `call_after`
+are for work that waits for a later instant.  The same calls in the same order give the same run.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from typing import Protocol
+
+Action = Callable[[], None]
+
+MICROSECOND_NS = 1_000
+MILLISECOND_NS = 1_000_000
+SECOND_NS = 1_000_000_000
+
+
+class Timer:
+    """One appointment.  `cancel` may come at any time, also after it has fired."""
+
+    __slots__ = ("action", "when_ns")
+
+    def __init__(self, when_ns: int, action: Action) -> None:
+        self.when_ns = when_ns
+        self.action: Action | None = action
+
+    def cancel(self) -> None:
+        self.action = None
+
+    @property
+    def pending(self) -> bool:
+        return self.action is not None
+
+
+class Clock(Protocol):
+    """What a model may know of time."""
+
+    @property
+    def now_ns(self) -> int: ...
+
+    def call_soon(self, action: Action) -> None: ...
+
+    def call_after(self, delay_ns: int, action: Action) -> Timer: ...
+
+
+class Scheduler:
+    """The clock that runs everything, as fast as it can."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self._soon: deque[Action] = deque()
+        self._later: list[tuple[int, int, Timer]] = []
+        self._sequence = 0
+        self.call_soon = self._soon.append  # bound once: the busiest call of a run
+
+    def call_at(self, when_ns: int, action: Action) -> Timer:
+        """Call `action` when virtual time reaches `when_ns`, or at once if that has passed."""
+        timer = Timer(max(when_ns, self.now_ns), action)
+        self._sequence += 1
+        heappush(self._later, (timer.when_ns, self._sequence, timer))
+        return timer
+
+    def call_after(self, delay_ns: int, action: Action) -> Timer:
+        return self.call_at(self.now_ns + delay_ns, action)
+
+    def step(self) -> bool:
+        """Do the next thing; False when nothing is left to do."""
+        if self._soon:
+            self._soon.popleft()()
+            return True
+        while self._later:
+            when_ns, _, timer = heappop(self._later)
+            action = timer.action
+            if action is not None:
+                self.now_ns = when_ns
+                timer.action = None
+                action()
+                return True
+        return False
+
+    def run_until(self, condition: Callable[[], bool], limit_ns: int | None = None) -> bool:
+        """Run until `condition` holds; False if time `limit_ns` or the work ends first."""
+        while not condition():
+            if limit_ns is not None and not self._soon and self._next_ns() > limit_ns:
+                self.now_ns = max(self.now_ns, limit_ns)
+                return condition()
+            if not self.step():
+                return False
+        return True
+
+    def run_for(self, duration_ns: int) -> None:
+        """Let this much virtual time pass."""
+        end_ns = self.now_ns + duration_ns
+        self.run_until(lambda: False, end_ns)
+        self.now_ns = max(self.now_ns, end_ns)
+
+    def run_soon(self) -> None:
+        """Do everything that needs no time."""
+        soon = self._soon
+        while soon:
+            soon.popleft()()
+
+    def next_deadline_ns(self) -> int | None:
+        """Say when `step` has something to do; None when never."""
+        if self._soon:
+            return self.now_ns
+        next_ns = self._next_ns()
+        return None if next_ns == _NEVER else next_ns
+
+    def _next_ns(self) -> int:
+        while self._later and self._later[0][2].action is None:
+            heappop(self._later)
+        return self._later[0][0] if self._later else _NEVER
+
+
+_NEVER = 1 << 127

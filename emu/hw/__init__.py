@@ -1,0 +1,1 @@
+"""Emulated hardware: the controller's side of every bus."""

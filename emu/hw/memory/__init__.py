@@ -1,0 +1,1 @@
+"""Host memory, and the maps through which a bus sees it."""

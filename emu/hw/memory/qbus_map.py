@@ -1,0 +1,99 @@
+"""The Q-bus map of a MicroVAX: how a 22-bit Q-bus address becomes a physical address.
+
+8192 longword map registers stand at physical address 0x20088000: bit 31 valid, bits 19-0 page frame.
+Bits 21-9 of a Q-bus address choose the register, bits 8-0 are the offset in the page.  A cycle
+through an invalid register is answered by nobody: the device sees non-existent memory.
+(spec "UQSSP", buffer descriptor, table of maps; SIMH VAX/vax_io.c describes the same.)
+"""
+
+from array import array
+from collections.abc import Sequence
+
+from emu.core.bus import Bytes, NonexistentMemory
+from emu.hw.memory.ram import Ram
+
+MAP_REGISTERS = 8192
+PAGE_BYTES = 512
+VALID = 0x8000_0000
+_PFN = 0x000F_FFFF
+_ADDRESS = 0x003F_FFFF
+
+
+class QbusMap:
+    """Q-bus memory, as HostMemory over 22-bit addresses."""
+
+    def __init__(self, ram: Ram) -> None:
+        self._ram = ram
+        self.registers = memoryview(bytearray(4 * MAP_REGISTERS))  # the CPU's view of the map
+        self._entries = self.registers.cast("I")
+        pages = ram.size_bytes // PAGE_BYTES
+        # One run of valid, consecutive entries per page of memory: a transfer whose map registers
+        # equal a slice of it is contiguous, which one comparison tells.
+        self._consecutive = memoryview(array("I", range(VALID, VALID + pages))).cast("B")
+
+    def _physical(self, address: int) -> int:
+        entry = self._entries[(address & _ADDRESS) >> 9]
+        if not entry & VALID:
+            raise NonexistentMemory(address)
+        return (entry & _PFN) << 9 | address & 511
+
+    def read_longword(self, address: int) -> int:
+        if address & 511 == 510:
+            low, high = self._physical(address), self._physical(address + 2)
+            return self._ram.read_longword(low & ~3) >> 16 | (self._ram.read_longword(high) & 0xFFFF) << 16
+        return self._ram.read_longword(self._physical(address))
+
+    def write_longword(self, address: int, value: int) -> None:
+        if address & 511 == 510:
+            low, high = self._physical(address), self._physical(address + 2)
+            self._ram.write_word(high, value >> 16)
+            self._ram.write_word(low, value & 0xFFFF)
+            return
+        self._ram.write_longword(self._physical(address), value)
+
+    def write_word(self, address: int, value: int) -> None:
+        self._ram.write_word(self._physical(address), value)
+
+    def read(self, address: int, length: int) -> Bytes:
+        views = self.window(address, length)
+        return views[0] if len(views) == 1 else b"".join(views)
+
+    def write(self, address: int, data: Bytes) -> None:
+        start = 0
+        for view in self.window(address, len(data)):
+            view[:] = data[start : start + len(view)]
+            start += len(view)
+
+    def window(self, address: int, length: int) -> Sequence[memoryview]:
+        if length == 0:
+            return ()
+        address &= _ADDRESS
+        physical = self._physical(address)
+        first, last = address >> 9, address + length - 1 >> 9
+        if first == last:
+            return self._ram.window(physical, length)
+        frame = physical >> 9
+        pages = last - first + 1
+        wanted = self._consecutive[4 * frame : 4 * (frame + pages)]
+        if self.registers[4 * first : 4 * (last + 1)] == wanted:
+            return self._ram.window(physical, length)
+        return self._scattered(address, length)
+
+    def _scattered(self, address: int, length: int) -> Sequence[memoryview]:
+        """Page by page, joining neighbours; the error tells the first Q-bus address without memory."""
+        pieces: list[tuple[int, int]] = []
+        end = address + length
+        while address < end:
+            size = min(end, (address | 511) + 1) - address
+            physical = self._physical(address)
+            if physical >= self._ram.size_bytes:
+                raise NonexistentMemory(address)
+            if pieces and sum(pieces[-1]) == physical:
+                pieces[-1] = (pieces[-1][0], pieces[-1][1] + size)
+            else:
+                pieces.append((physical, size))
+            address += size
+        return [self._ram.read(*piece) for piece in pieces]
+
+    def filled(self, address: int, length: int) -> None:
+        return None

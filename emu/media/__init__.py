@@ -1,0 +1,1 @@
+"""Media: block devices that nest."""

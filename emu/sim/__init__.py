@@ -1,0 +1,1 @@
+"""Whole worlds: nodes, controllers and disks put together, and workloads to run in them."""
