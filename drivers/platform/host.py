@@ -1,0 +1,126 @@
+"""A node as its drivers see it: memory, pool, fork queue, interrupts, buffer mapping."""
+
+from collections.abc import Callable
+from typing import ClassVar, Protocol
+
+from drivers.platform.irp import Irp
+from drivers.platform.pool import Pool
+from drivers.platform.process import EventFlag, KernelProcess, Procedure
+from emu.core.bus import HostMemory
+from emu.core.clock import Clock
+from emu.core.trace import ConsoleLine, Tracer
+
+INTERRUPT_VECTORS = 128  # a UQSSP step-1 word names a vector below 512, in longwords
+
+
+class BufferMap(Protocol):
+    """A buffer as a controller's buffer descriptor names it (UQSSP 1.15)."""
+
+    address: int
+    page_table: int
+
+    def release(self) -> None: ...
+
+
+class InterruptRequest:
+    """The request line of one device: it stays up until the processor grants it."""
+
+    def __init__(self, platform: "Platform") -> None:
+        self._platform = platform
+        self._vector: int | None = None
+
+    def request(self, vector: int) -> None:
+        if self._vector is None:
+            self._platform.clock.call_soon(self._grant)
+        self._vector = vector
+
+    def withdraw(self) -> None:
+        self._vector = None
+
+    def _grant(self) -> None:
+        vector, self._vector = self._vector, None
+        if vector is not None:
+            self._platform.interrupt(vector)
+
+
+class Platform:
+    """What VAX and Alpha have in common.
+
+    memory: host memory as the processor sees it, by physical address.
+    """
+
+    kind: ClassVar[str]
+    page_bytes: ClassVar[int]
+
+    def __init__(
+        self, name: str, clock: Clock, memory: HostMemory, pool_start: int, pool_bytes: int, tracer: Tracer
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.memory = memory
+        self.pool = Pool(pool_start, pool_bytes)
+        self.tracer = tracer
+        self.fork = clock.call_soon
+        self.unexpected_interrupts = 0
+        self._services: dict[int, Callable[[], None]] = {}
+
+    def interrupt_line(self) -> InterruptRequest:
+        """Make the line that a new device's interrupt request is wired to."""
+        return InterruptRequest(self)
+
+    def connect_interrupt(self, service: Callable[[], None]) -> int:
+        """Give out a free vector and name the routine that serves it."""
+        for vector in range(4 * INTERRUPT_VECTORS - 4, 0, -4):
+            if vector not in self._services:
+                self._services[vector] = service
+                return vector
+        raise AssertionError("every interrupt vector is taken")
+
+    def interrupt(self, vector: int) -> None:
+        service = self._services.get(vector)
+        if service is None:
+            self.unexpected_interrupts += 1
+        else:
+            service()
+
+    def barrier(self) -> None:
+        """Order the stores before it ahead of the stores after it (Alpha's MB)."""
+
+    def map_buffer(self, address: int, length: int) -> BufferMap | None:
+        """Make a buffer reachable for a controller; None when map registers must be waited for."""
+        raise AssertionError("a platform maps buffers in its own way")
+
+    def map_area(self, address: int, length: int) -> int:
+        """Make rings and packets reachable for good; return the bus address a controller uses."""
+        raise AssertionError("a platform maps areas in its own way")
+
+    def window(self, address: int, length: int) -> memoryview:
+        """The bytes of a contiguous piece of memory."""
+        (view,) = self.memory.window(address, length)
+        return view
+
+    def process(self, name: str, body: Procedure) -> KernelProcess:
+        return KernelProcess(self.clock, name, body)
+
+    def flag(self) -> EventFlag:
+        return EventFlag(self.clock)
+
+    def operator(self, text: str) -> None:
+        """Tell the operator's console (OPA0:)."""
+        if self.tracer.listening:
+            self.tracer.emit(ConsoleLine(self.clock.now_ns, self.name, text))
+
+
+class WaitingIrp(Irp):
+    """A request for which a kernel process waits: `yield irp.finished`."""
+
+    __slots__ = ("finished",)
+
+    def __init__(
+        self, platform: Platform, function: int, lbn: int = 0, byte_count: int = 0, address: int = 0
+    ) -> None:
+        super().__init__(function, lbn, byte_count, address)
+        self.finished = platform.flag()
+
+    def complete(self) -> None:
+        self.finished.set(self.status)

@@ -1,0 +1,55 @@
+"""The I/O request packet.
+
+One disk request on its way down: the function, the extent, the buffer's physical address; and on its
+way up: status and the bytes transferred.  Whoever makes one subclasses it and answers `complete`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from emu.wire.codes.vms import SS
+
+if TYPE_CHECKING:
+    from drivers.platform.host import BufferMap
+
+PENDING = 0
+NORMAL = int(SS.NORMAL)
+
+
+class Irp:
+    """One request.
+
+    function: IO.*.  unit: the disk it was queued to.  address: physical address of a buffer that is contiguous and locked.
+    status: PENDING, then SS.*.  buffer_map: what the class driver mapped for the transfer.
+    source, source_lbn: for IO.DISK_COPY_DATA, the unit that is read.
+    """
+
+    __slots__ = (
+        "address",
+        "buffer_map",
+        "byte_count",
+        "function",
+        "lbn",
+        "retries",
+        "source",
+        "source_lbn",
+        "status",
+        "transferred",
+        "unit",
+    )
+
+    def __init__(self, function: int, lbn: int = 0, byte_count: int = 0, address: int = 0) -> None:
+        self.function = function
+        self.unit: Any = None
+        self.lbn = lbn
+        self.byte_count = byte_count
+        self.address = address
+        self.status = PENDING
+        self.transferred = 0
+        self.retries = 0
+        self.buffer_map: BufferMap | None = None
+        self.source: object = None
+        self.source_lbn = 0
+
+    def complete(self) -> None:
+        """Hear that `status` and `transferred` are final."""
+        raise AssertionError("a request is answered by its subclass")

@@ -1,0 +1,1 @@
+"""Port drivers: they move messages and know nothing of disks."""

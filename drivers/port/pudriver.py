@@ -1,0 +1,325 @@
+"""PUDRIVER: the UQSSP port driver.
+
+It brings a controller through the four init steps, keeps the two rings in host memory, counts credits and hands
+messages to the class drivers connected to it.  When the port dies it starts it again and tells them.
+(AA-L621A-TK as told in the UQSSP chapter of the spec; the recipe of "Host driver".)
+
+Port states:
+
+    DOWN ──start──▶ INITIALISING ──step 4, GO──▶ RUNNING ──SA bit 15──▶ INITIALISING
+                         └──three attempts failed──▶ DEAD
+"""
+
+from collections import deque
+from enum import Enum
+from typing import Protocol
+
+from drivers.platform.host import Platform
+from drivers.platform.process import Procedure
+from emu.core.bus import Bytes, RegisterSpace
+from emu.core.clock import MILLISECOND_NS, SECOND_NS
+from emu.core.trace import StateChanged
+from emu.wire.codes.uqssp import (
+    AREA_HEADER_BYTES,
+    COMMAND_INTERRUPT_OFFSET,
+    COMMAND_RING_SHIFT,
+    CREDITS_MASK,
+    DESCRIPTOR_BYTES,
+    FLAG,
+    HOST1,
+    HOST4,
+    IP,
+    MESSAGE_TYPE_SHIFT,
+    OWN,
+    PACKET_BYTES,
+    RESPONSE_RING_SHIFT,
+    RESPONSE_TEXT_BYTES,
+    RING_BASE_LOW_MASK,
+    SA,
+    STEP,
+    VECTOR_SHIFT,
+    MessageType,
+)
+from emu.wire.generated.uqssp import Envelope
+
+RING_LOG2 = 5  # 32 descriptors a ring: more than a controller's 16 credits, so a ring is never the limit
+STEP_PATIENCE_NS = 10 * SECOND_NS  # what Ultrix and NetBSD grant a step
+STEP_POLL_NS = MILLISECOND_NS
+START_ATTEMPTS = 3
+
+_FATAL = int(STEP.ER)
+_DATAGRAM = int(MessageType.DATAGRAM)
+_GIVE = OWN | FLAG
+
+
+class PortState(Enum):
+    DOWN = "down"
+    INITIALISING = "initialising"
+    RUNNING = "running"
+    DEAD = "dead"
+
+
+class Client(Protocol):
+    """A class driver, as its port sees it."""
+
+    def port_ready(self) -> None: ...
+
+    def port_lost(self, dead: bool) -> None: ...
+
+    def credits_came(self) -> None: ...
+
+    def receive(self, text: Bytes) -> None:
+        """Take a sequential message.  The text is a view of the slot: read it before returning."""
+        ...
+
+    def receive_datagram(self, text: Bytes) -> None: ...
+
+
+class Connection:
+    """One class driver's conversation with its server, and the credits it holds."""
+
+    __slots__ = ("_prefixes", "client", "credits", "identifier", "port")
+
+    def __init__(self, port: "PuDriver", identifier: int, client: Client) -> None:
+        self.port = port
+        self.identifier = identifier
+        self.client = client
+        self.credits = 0
+        self._prefixes: dict[int, bytes] = {}
+
+    def send(self, text: bytes) -> None:
+        """Send a command; the caller has a credit and spends it."""
+        assert self.credits > 0, "a command needs a credit"
+        self.credits -= 1
+        prefix = self._prefixes.get(len(text))
+        if prefix is None:
+            prefix = Envelope(length=len(text), credits_type=0, connection=self.identifier).pack()
+            self._prefixes[len(text)] = prefix
+        self.port.put_command(prefix + text)
+
+
+class PuDriver:
+    """The driver of one port.
+
+    registers: IP and SA of the port.  `last_failure` is the SA word it died with last.
+    """
+
+    def __init__(self, platform: Platform, name: str, registers: RegisterSpace) -> None:
+        self.platform = platform
+        self.name = name
+        self.state = PortState.DOWN
+        self.model = 0
+        self.microcode_version = 0
+        self.last_failure = 0
+        self.failures = 0
+        self.interrupts = 0
+        self._registers = registers
+        self._vector = platform.connect_interrupt(self._interrupt)
+        self._connections: dict[int, Connection] = {}
+        self._poll_pending = False
+        self._unsent: deque[bytes] = deque()
+
+        count = 1 << RING_LOG2
+        rings_bytes = AREA_HEADER_BYTES + 2 * count * DESCRIPTOR_BYTES
+        area_bytes = rings_bytes + 2 * count * PACKET_BYTES
+        area = platform.pool.allocate(area_bytes)
+        bus_area = platform.map_area(area, area_bytes)
+        self._area, self._rings_bytes = area, rings_bytes
+        self._ring_base = bus_area + AREA_HEADER_BYTES
+        self._interrupt_words = area + AREA_HEADER_BYTES + COMMAND_INTERRUPT_OFFSET
+        self._response_ring = area + AREA_HEADER_BYTES
+        self._command_ring = self._response_ring + count * DESCRIPTOR_BYTES
+        self._mask = count - 1
+        # Slot i: where the packet lies for us, and the longword that gives it to the controller.
+        packets = range(area + rings_bytes, area + area_bytes, PACKET_BYTES)
+        to_bus = bus_area - area + 4  # a descriptor points at the text, behind the envelope
+        self._response_packets = list(packets[:count])
+        self._command_packets = list(packets[count:])
+        self._response_gives = [_GIVE | packet + to_bus for packet in self._response_packets]
+        self._command_gives = [_GIVE | packet + to_bus for packet in self._command_packets]
+        self._command_next = 0
+        self._response_next = 0
+        self._empty_slot = Envelope(length=RESPONSE_TEXT_BYTES, credits_type=0, connection=0).pack()
+
+    def connect(self, identifier: int, client: Client) -> Connection:
+        """Connect a class driver to the server of this identifier."""
+        connection = Connection(self, identifier, client)
+        self._connections[identifier] = connection
+        return connection
+
+    def start(self) -> None:
+        """Bring the port up; the clients hear `port_ready`, or `port_lost(dead=True)`."""
+        assert self.state is PortState.DOWN, "a port is started once; it restarts itself"
+        self._enter(PortState.INITIALISING)
+        self.platform.process(f"{self.name} init", self._initialise())
+
+    # -- initialisation
+
+    def _initialise(self) -> Procedure:
+        for _ in range(START_ATTEMPTS):
+            if (yield from self._four_steps()):
+                self._enter(PortState.RUNNING)
+                for connection in self._connections.values():
+                    connection.credits = 1
+                    connection.client.port_ready()
+                return
+        self._enter(PortState.DEAD)
+        self.platform.operator(f"%PU-E-DEAD, _{self.name}: port does not initialise, controller is off line")
+        for connection in self._connections.values():
+            connection.client.port_lost(dead=True)
+
+    def _four_steps(self) -> Procedure:
+        write = self._registers.write_register
+        write(IP, 0, 2)
+        step1 = HOST1.VL | RING_LOG2 << COMMAND_RING_SHIFT | RING_LOG2 << RESPONSE_RING_SHIFT
+        host1 = int(step1) | self._vector >> VECTOR_SHIFT
+        if (yield from self._wait_for(STEP.S1)) is None:
+            return False
+        write(SA, host1, 2)
+        echo = yield from self._wait_for(STEP.S2)
+        if echo is None or echo & 0xFF != host1 >> 8:
+            return False
+        write(SA, self._ring_base & RING_BASE_LOW_MASK, 2)
+        echo = yield from self._wait_for(STEP.S3)
+        if echo is None or echo & 0xFF != host1 & 0xFF:
+            return False
+        write(SA, self._ring_base >> 16, 2)
+        step4 = yield from self._wait_for(STEP.S4)
+        if step4 is None:
+            return False
+        self.model, self.microcode_version = step4 >> 4 & 0x7F, step4 & 0xF
+        self._build_rings()
+        write(SA, int(HOST4.GO | HOST4.LF), 2)
+        return True
+
+    def _wait_for(self, step: STEP) -> Procedure:
+        """Poll SA until it shows `step`; None when the port reports an error or takes too long."""
+        wanted = int(step)
+        for _ in range(STEP_PATIENCE_NS // STEP_POLL_NS):
+            value = self._registers.read_register(SA, 2)
+            if value & _FATAL:
+                self.last_failure = value
+                return None
+            if value & wanted:
+                return value
+            yield STEP_POLL_NS
+        return None
+
+    def _build_rings(self) -> None:
+        memory = self.platform.memory
+        memory.write(self._area, bytes(self._rings_bytes))
+        for index, packet in enumerate(self._response_packets):
+            memory.write(packet, self._empty_slot)
+            memory.write_longword(
+                self._response_ring + index * DESCRIPTOR_BYTES, self._response_gives[index]
+            )
+        self._command_next = self._response_next = 0
+        self._unsent.clear()
+        self.platform.barrier()
+
+    # -- commands
+
+    def put_command(self, packet: bytes) -> None:
+        """Put a packet (envelope and text) into the command ring, and see that the port is polled once."""
+        if self._unsent or not self._place(packet):
+            self._unsent.append(packet)
+        if not self._poll_pending:
+            self._poll_pending = True
+            self.platform.fork(self._poll)
+
+    def _place(self, packet: bytes) -> bool:
+        memory = self.platform.memory
+        index = self._command_next
+        descriptor = self._command_ring + index * DESCRIPTOR_BYTES
+        if memory.read_longword(descriptor) & OWN:
+            return False
+        memory.write(self._command_packets[index], packet)
+        self.platform.barrier()
+        memory.write_longword(descriptor, self._command_gives[index])
+        self._command_next = index + 1 & self._mask
+        return True
+
+    def _poll(self) -> None:
+        self._poll_pending = False
+        if self.state is not PortState.RUNNING:
+            return
+        self.platform.barrier()
+        self._registers.read_register(IP, 2)
+        while self._unsent and self._place(self._unsent[0]):
+            self._unsent.popleft()
+            self._poll_pending = True
+        if self._poll_pending:
+            self.platform.fork(self._poll)
+
+    # -- responses
+
+    def _interrupt(self) -> None:
+        self.interrupts += 1
+        if self.state is not PortState.RUNNING:
+            return
+        # Both interrupt words are cleared before the ring is read, or a response that comes
+        # between would be missed.
+        self.platform.memory.write_longword(self._interrupt_words, 0)
+        if not self._take_responses():
+            self.check_alive()
+
+    def _take_responses(self) -> int:
+        memory, taken = self.platform.memory, 0
+        connections = self._connections
+        while self.state is PortState.RUNNING:
+            index = self._response_next
+            descriptor = self._response_ring + index * DESCRIPTOR_BYTES
+            if memory.read_longword(descriptor) & OWN:
+                break
+            self._response_next = index + 1 & self._mask
+            packet_address = self._response_packets[index]
+            packet = memory.read(packet_address, PACKET_BYTES)
+            envelope = Envelope.unpack(packet)
+            kind = envelope.credits_type
+            connection = connections.get(envelope.connection)
+            if connection is not None:
+                if kind & CREDITS_MASK:
+                    connection.credits += kind & CREDITS_MASK
+                if kind >> MESSAGE_TYPE_SHIFT == _DATAGRAM:
+                    connection.client.receive_datagram(packet[4:])
+                else:
+                    connection.client.receive(packet[4:])
+                if kind & CREDITS_MASK:
+                    connection.client.credits_came()
+            elif kind >> MESSAGE_TYPE_SHIFT == _DATAGRAM:
+                for each in connections.values():
+                    each.client.receive_datagram(packet[4:])
+            memory.write(packet_address, self._empty_slot)
+            self.platform.barrier()
+            memory.write_longword(descriptor, self._response_gives[index])
+            taken += 1
+        return taken
+
+    # -- failure
+
+    def check_alive(self) -> None:
+        """Look at SA, as a driver does when it has heard nothing for too long."""
+        if self.state is PortState.RUNNING:
+            value = self._registers.read_register(SA, 2)
+            if value & _FATAL:
+                self.restart(value)
+
+    def restart(self, failure: int = 0) -> None:
+        """Reinitialise the port.  What was outstanding gets no answer: the clients send it again."""
+        if self.state is not PortState.RUNNING:
+            return
+        self.last_failure = failure
+        self.failures += 1
+        self.platform.operator(f"%PU-W-RESTART, _{self.name}: port is restarted, SA was {failure:06o}")
+        self._enter(PortState.INITIALISING)
+        for connection in self._connections.values():
+            connection.credits = 0
+            connection.client.port_lost(dead=False)
+        self.platform.process(f"{self.name} init", self._initialise())
+
+    def _enter(self, state: PortState) -> None:
+        tracer = self.platform.tracer
+        if tracer.listening:
+            now_ns, source = self.platform.clock.now_ns, f"{self.platform.name}/{self.name}"
+            tracer.emit(StateChanged(now_ns, source, self.state.value, state.value))
+        self.state = state
