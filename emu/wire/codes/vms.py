@@ -1,0 +1,45 @@
+"""VMS codes that drivers and consoles share: system status, QIO functions.
+
+Values marked "spec" stand in the shadowing reference (sections 4.4 and 6.2, from STARLET); the rest are
+UNCERTAIN: long-published STARLET values, not re-read in a source.
+"""
+
+from enum import IntEnum
+
+
+class SS(IntEnum):
+    """System status, SS$_xxx."""
+
+    NORMAL = 1
+    ABORT = 0x2C
+    CTRLERR = 0x54
+    DATACHECK = 0x5C
+    DEVOFFLINE = 0x84
+    DRVERR = 0x8C
+    INSFMEM = 0x124
+    IVBUFLEN = 0x34C
+    MEDOFL = 0x1A4  # spec
+    PARITY = 0x1F4  # spec
+    TIMEOUT = 0x22C
+    VOLINV = 0x254  # spec
+    WRITLCK = 0x25C
+    NOSUCHDEV = 0x908
+    ILLIOFUNC = 0xF4
+    ILLBLKNUM = 0xDC
+    FORCEDERROR = 0x2144  # spec
+    INCSHAMEM = 0x22CC  # spec
+    SHACHASTA = 0x2284  # spec
+    WRONGSTATE = 0x2374  # spec
+    UNSUPPORTED = 0xE4A  # spec
+
+
+class IO(IntEnum):
+    """QIO functions of disks, IO$_xxx."""
+
+    PACKACK = 8
+    WRITECHECK = 10
+    WRITEPBLK = 11
+    READPBLK = 12
+    AVAILABLE = 17
+    DSE = 21
+    DISK_COPY_DATA = 22

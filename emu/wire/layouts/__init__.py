@@ -1,0 +1,1 @@
+"""Byte layouts in construct, each written once, with the manual's symbol beside every field."""
