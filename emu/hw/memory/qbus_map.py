@@ -26,6 +26,7 @@ class QbusMap:
         self._ram = ram
         self.registers = memoryview(bytearray(4 * MAP_REGISTERS))  # the CPU's view of the map
         self._entries = self.registers.cast("I")
+        assert ram.size_bytes % PAGE_BYTES == 0, "memory behind a map comes in pages"
         pages = ram.size_bytes // PAGE_BYTES
         # One run of valid, consecutive entries per page of memory: a transfer whose map registers
         # equal a slice of it is contiguous, which one comparison tells.
@@ -33,9 +34,10 @@ class QbusMap:
 
     def _physical(self, address: int) -> int:
         entry = self._entries[(address & _ADDRESS) >> 9]
-        if not entry & VALID:
+        physical = (entry & _PFN) << 9 | address & 511
+        if not entry & VALID or physical >= self._ram.size_bytes:
             raise NonexistentMemory(address)
-        return (entry & _PFN) << 9 | address & 511
+        return physical
 
     def read_longword(self, address: int) -> int:
         if address & 511 == 510:
@@ -86,8 +88,6 @@ class QbusMap:
         while address < end:
             size = min(end, (address | 511) + 1) - address
             physical = self._physical(address)
-            if physical >= self._ram.size_bytes:
-                raise NonexistentMemory(address)
             if pieces and sum(pieces[-1]) == physical:
                 pieces[-1] = (pieces[-1][0], pieces[-1][1] + size)
             else:
