@@ -1,0 +1,1 @@
+"""MSCP: the disk server and the units it serves."""

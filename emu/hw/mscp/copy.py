@@ -1,0 +1,158 @@
+"""DISK COPY DATA: the controller moves blocks from one of its units to another.
+
+(spec "MSCP", shadowing-era extensions.)  The unit of the command is the destination.  The copy goes in
+chunks, between which other commands have their turn; blocks are 512 bytes.
+"""
+
+# UNCERTAIN: the fields' meaning is inferred from their names in $MSCPDEF; the subcommand status bytes of the
+# end message are unknown and stay zero; that a source must be online to the same host is a choice.
+# DEVIATION: local sources only; port and system address, host reference number and history entry are
+# ignored, and so are the modifiers that establish a copy path: one is always there.
+
+from collections.abc import Callable
+
+from emu.core.block import BLOCK_BYTES, CopySourceError, Function, MediumError
+from emu.hw.mscp.outstanding import Outstanding, Reject, medium_status
+from emu.hw.mscp.unit import Unit
+from emu.wire.codes.mscp import EF, END, MD, SB, ST, ST_MASK, UF, invalid_command
+from emu.wire.generated.mscp import DiskCopyDataCommand, DiskCopyDataEnd
+
+CHUNK_BLOCKS = 2048
+
+_COPY = int(Function.COPY)
+_FIELDS = {name: place for name, (place, _) in DiskCopyDataCommand.LAYOUT.items()}
+
+
+class DiskCopyData(Outstanding):
+    """A copy under way.
+
+    left: blocks still to copy.  An abort in the middle of a chunk waits for the chunk's end: until then
+    the medium still writes, and the host must not believe otherwise.
+    """
+
+    __slots__ = ("_at_medium", "_source_unit", "_verdict", "_when_cut", "left")
+
+    command: DiskCopyDataCommand
+
+    def start(self) -> None:
+        server, command = self.server, self.command
+        self._at_medium = False
+        self._verdict: int | None = None
+        self._when_cut: Callable[[], None] | None = None
+        self._require_destination()
+        self._source_unit = self._require_source()
+        self.left = command.lbcount
+        if not self.left:
+            self._finish(SB.SUC)
+            return
+        if server.tracer.listening:
+            server.controller.trace_blocks(
+                _COPY, self.unit.number, command.dest_lbn, command.lbcount * BLOCK_BYTES
+            )
+        self._next_chunk()
+
+    def _require_destination(self) -> None:
+        server, unit, command = self.server, self.unit, self.command
+        if unit.number not in server.online:
+            raise Reject(unit.status)
+        if command.dest_lbn >= unit.block_count:
+            raise Reject(invalid_command(_FIELDS["dest_lbn"]))
+        if command.dest_lbn + command.lbcount > unit.block_count:
+            raise Reject(invalid_command(_FIELDS["lbcount"]))
+        if server.unit_flags.get(unit.number, 0) & UF.WPS:
+            raise Reject(SB.WPR_SOFTWARE)
+        if unit.write_protected:
+            raise Reject(SB.WPR_HARDWARE)
+
+    def _require_source(self) -> Unit:
+        command = self.command
+        source = self.server.online.get(command.src_unum)
+        if source is None or command.src_uid not in (0, source.identifier):
+            raise Reject(SB.SBC_SOURCE_STATE)
+        if command.src_lbn + command.lbcount > source.block_count:
+            raise Reject(invalid_command(_FIELDS["src_lbn"]))
+        return source
+
+    def _next_chunk(self) -> None:
+        if self.ended:
+            return
+        source, target, command = self._source_unit.medium, self.unit.medium, self.command
+        if source is None:
+            self._finish(SB.SBC_SOURCE_STATE)
+            return
+        assert target is not None, "removing the destination ends the copy"
+        done = command.lbcount - self.left
+        self.function = _COPY
+        self.lbn = command.dest_lbn + done
+        self.byte_count = min(self.left, CHUNK_BLOCKS) * BLOCK_BYTES
+        self.views = ()
+        self.source = source
+        self.source_lbn = command.src_lbn + done
+        self._at_medium = True
+        target.submit(self)
+
+    def done(self, error: MediumError | None) -> None:
+        if not self._at_medium:
+            return
+        self._at_medium = False
+        if self._verdict is not None:
+            self._conclude(self._verdict)
+        elif error is not None:
+            self._finish(copy_status(error))
+        else:
+            self.left -= self.byte_count // BLOCK_BYTES
+            if self.left:
+                self.server.clock.call_soon(self._next_chunk)
+            else:
+                self._finish(SB.SUC)
+
+    def remaining(self) -> int:
+        """Return blocks, not bytes: those of a large disk do not fit into 28 bits."""
+        return self.left if self.started else self.command.lbcount
+
+    def refuse(self, status: int) -> None:
+        self._finish(status)
+
+    def cut_short(self, status: int, then: Callable[[], None] | None = None) -> None:
+        if self.started and self._at_medium:
+            self._verdict, self._when_cut = status, then
+            return
+        super().cut_short(status, then)
+
+    def drop(self) -> None:
+        if self.started and self._at_medium:
+            self._verdict, self._when_cut = _LOST, None
+            return
+        super().drop()
+
+    def _conclude(self, verdict: int) -> None:
+        """End a copy that was cut short while the medium had a chunk of it."""
+        if verdict == _LOST:
+            super().drop()
+            return
+        self._finish(verdict)
+        if self._when_cut is not None:
+            self._when_cut()
+
+    def _finish(self, status: int) -> None:
+        command = self.command
+        retained = command.mod & MD.RETCP and status & ST_MASK == ST.SUC
+        end = DiskCopyDataEnd(
+            crf=command.crf,
+            unit=command.unit,
+            opcd=command.opcd | END,
+            flgs=EF.CPRET if retained else 0,
+            sts=status,
+        )
+        self.end(end.pack())
+
+
+_LOST = -1  # a verdict: the host is gone, there is nobody to send an end message to
+
+
+def copy_status(error: MediumError) -> int:
+    """Return the status word for a failed chunk: whose failure was it?"""
+    if isinstance(error, CopySourceError):
+        return int(SB.SBC_SOURCE_UNRECOVERABLE)
+    status = medium_status(error)
+    return int(SB.SBC_DESTINATION_UNRECOVERABLE) if status == SB.DRV else status

@@ -1,0 +1,106 @@
+"""Outstanding commands: what is common to everything that waits for a unit or for its medium.
+
+(spec "MSCP", ordering, completion, timeouts.)  An immediate command never gets here.  A command is itself
+the request its unit's medium works on, so that a transfer makes one object and no more.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from emu.core.block import BlockRequest, Function, MediumError, MediumWriteProtected
+from emu.wire.codes.mscp import SB
+
+if TYPE_CHECKING:
+    from emu.hw.mscp.server import MscpServer
+    from emu.hw.mscp.unit import Unit
+
+
+class Reject(Exception):
+    """A command that ends before it has done anything; `status` is the end message's."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"status {status:#06x}")
+        self.status = status
+
+
+class CommandPacket(Protocol):
+    """What every command has."""
+
+    crf: int
+    unit: int
+    opcd: int
+    mod: int
+
+
+class Outstanding(BlockRequest):
+    """A command between its arrival and its end message.
+
+    A sequential command starts when every earlier command of its unit has ended, and no later one
+    starts before it has ended itself.
+    """
+
+    __slots__ = ("command", "ended", "server", "started", "unit")
+
+    sequential: ClassVar[bool] = False
+
+    def __init__(self, server: "MscpServer", unit: "Unit", command: CommandPacket) -> None:
+        self.server = server
+        self.unit = unit
+        self.command = command
+        self.started = False
+        self.ended = False
+
+    def start(self) -> None:
+        """Do the command; raise Reject if it is refused as it stands."""
+        raise AssertionError("every command starts in its own way")
+
+    def refuse(self, status: int) -> None:
+        """Send an end message that says nothing was done."""
+        raise AssertionError("every command has its own end message")
+
+    def run(self) -> None:
+        """Start, and turn a refusal into the end message: the one place where that happens."""
+        self.started = True
+        try:
+            self.start()
+        except Reject as reject:
+            self.refuse(reject.status)
+
+    def end(self, text: bytes) -> None:
+        """Send the end message, unless the host is gone, and let the unit go on."""
+        self.ended = True
+        self.server.connection.send_end(text)
+        self.unit.retire(self)
+
+    def remaining(self) -> int:
+        """Return a measure of the work left that only shrinks, below 2^28: GET COMMAND STATUS shows it."""
+        return 0
+
+    def revoke(self) -> None:
+        """Take the memory away from a request the medium still has: whatever it does, nothing moves."""
+        self.function = Function.READ
+        self.lbn = 0
+        self.byte_count = 0
+        self.views = ()
+
+    def cut_short(self, status: int, then: Callable[[], None] | None = None) -> None:
+        """End now with this status; call `then` after the end message."""
+        if self.started:
+            self.revoke()
+        self.refuse(status)
+        if then is not None:
+            then()
+
+    def drop(self) -> None:
+        """End without an end message: the host is gone."""
+        self.ended = True
+        if self.started:
+            self.revoke()
+        self.unit.retire(self)
+
+
+def medium_status(error: MediumError) -> int:
+    """Return the status word for a failure of a medium."""
+    if isinstance(error, MediumWriteProtected):
+        return int(SB.WPR_HARDWARE)
+    return int(SB.DRV)

@@ -1,0 +1,443 @@
+"""Commands that name an extent of a unit: READ, WRITE, COMPARE HOST DATA, ACCESS, ERASE and their kin.
+
+(spec "MSCP", transfer commands; byte-count rule on error; read-only and size rules.)  `lbn` counts
+512-byte blocks, byte counts are bytes.
+
+A READ or WRITE of any length is one request to the medium, over the host's own memory.  Only when that
+fails, or when data has to be compared, does a transfer walk: a generator that sets up one request after
+the other and is sent the answer of each.
+"""
+
+# DEVIATION: no forced error: the modifier on WRITE and ERASE is ignored.
+# DEVIATION: the replacement control table reads as zeros.
+# DEVIATION: COMPARE CONTROLLER DATA compares nothing, having one copy, as RQDX3.
+
+from collections.abc import Generator, Iterator, Sequence
+from itertools import count as count_from
+from typing import ClassVar
+
+from emu.core.block import BLOCK_BYTES, Function, MediumError
+from emu.core.bus import BusError, MapError, ParityError
+from emu.hw.firmware import Behaviour
+from emu.hw.mscp.outstanding import Outstanding, Reject, medium_status
+from emu.hw.uqssp.buffers import HostBuffer
+from emu.wire.codes.mscp import END, MD, SB, UF
+from emu.wire.generated.mscp import TransferCommand, TransferEnd
+
+SCRATCH_BYTES = 1 << 20  # what a walk reads at a time
+LBN_LIMIT = 1 << 28
+
+# Plain integers: arithmetic on enumeration members costs a microsecond.
+_SUC = int(SB.SUC)
+_CMP = int(SB.CMP)
+_ODD_ADDRESS = int(SB.HST_ODD_ADDRESS)
+_ODD_COUNT = int(SB.HST_ODD_COUNT)
+_BAD_COUNT = int(SB.CMD_BYTE_COUNT)
+_BAD_LBN = int(SB.CMD_LBN)
+_SOFTWARE_PROTECT = int(UF.WPS)
+_COMPARE_READS = int(UF.CMR)
+_COMPARE_WRITES = int(UF.CMW)
+_READ = int(Function.READ)
+_WRITE = int(Function.WRITE)
+_ERASE = int(Function.ERASE)
+_FLUSH = int(Function.FLUSH)
+_BLOCK_SHIFT = BLOCK_BYTES.bit_length() - 1
+_BLOCK_MASK = BLOCK_BYTES - 1
+_MAXIMUM = 0x0FFF_FFFF
+
+Walk = Generator[None, MediumError | None, None]
+
+
+class Transfer(Outstanding):
+    """A command with a byte count and an LBN."""
+
+    __slots__ = ("_answer", "_answered", "_buffer", "_outcome", "_walk", "_walking")
+
+    command: TransferCommand
+    _walk: Walk | None
+    _answer: MediumError | None
+    _answered: bool
+
+    host_buffer: ClassVar[bool] = False  # the buffer descriptor means something
+    reads_table: ClassVar[bool] = False  # the replacement control table may be named
+
+    # ---- validation
+
+    def _require_extent(self) -> int:
+        """Check what every transfer must have right, in RQDX3's order; return the host's unit flags.
+
+        Raises:
+            Reject: unit not online; odd buffer address, where the port has not promised to take one; byte
+                count or LBN out of range; byte count odd.
+        """
+        server, unit, command = self.server, self.unit, self.command
+        number = unit.number
+        if number not in server.online:
+            raise Reject(unit.status)
+        if command.buff & 1 and self.host_buffer and not server.odd_addresses:
+            raise Reject(_ODD_ADDRESS)
+        byte_count, lbn = command.bcnt, command.lbn
+        if byte_count >= server.byte_count_limit:
+            raise Reject(_BAD_COUNT)
+        if lbn >= LBN_LIMIT:
+            raise Reject(_BAD_LBN)
+        if byte_count & 1:
+            raise Reject(_ODD_COUNT)
+        size = unit.block_count
+        if lbn >= size:
+            self._require_replacement_table()
+        elif lbn + (byte_count + _BLOCK_MASK >> _BLOCK_SHIFT) > size:
+            raise Reject(_BAD_COUNT)
+        return server.unit_flags.get(number, 0)
+
+    def _require_replacement_table(self) -> None:
+        """Let a single block of the first RCT copy be read; everything else behind the unit is no LBN."""
+        drive, command = self.unit.drive, self.command
+        rct_size = drive.rct_size if drive is not None and drive.rct_copies else 0
+        if command.lbn >= self.unit.block_count + rct_size or not self.reads_table:
+            raise Reject(_BAD_LBN)
+        if command.bcnt != BLOCK_BYTES:
+            raise Reject(_BAD_COUNT)
+
+    def _require_writable(self, flags: int) -> None:
+        """Refuse to write a protected unit; the software's protection is looked at first (RQDX3)."""
+        if flags & _SOFTWARE_PROTECT:
+            raise Reject(SB.WPR_SOFTWARE)
+        if self.unit.write_protected:
+            raise Reject(SB.WPR_HARDWARE)
+
+    # ---- the single request
+
+    def _reach_buffer(self) -> HostBuffer | None:
+        """Reach the host's memory; None when that has killed the port, and this command with it."""
+        command = self.command
+        buffer = self.server.port.buffer(command.buff, command.pte_base, command.bcnt)
+        if buffer is None:
+            self.ended = True
+            return None
+        self._buffer = buffer
+        self._outcome = _SUC if buffer.error is None else bus_status(buffer.error)
+        return buffer
+
+    def _move(self, function: int, views: Sequence[memoryview], byte_count: int) -> None:
+        """Hand the medium the whole extent at once."""
+        if not byte_count:
+            self.finish(self._outcome, 0)
+            return
+        self._walk = None
+        self.function = function
+        self.lbn = self.command.lbn
+        self.byte_count = byte_count
+        self.views = views
+        self._submit()
+
+    def _submit(self) -> None:
+        medium = self.unit.medium
+        assert medium is not None, "a unit without a medium is not online"
+        server = self.server
+        if server.tracer.listening:
+            server.controller.trace_blocks(self.function, self.unit.number, self.lbn, self.byte_count)
+        medium.submit(self)
+
+    def done(self, error: MediumError | None) -> None:
+        """Hear from the medium."""
+        if self.ended:
+            return
+        if self._walk is not None:
+            self._answer = error
+            self._answered = True
+            if not self._walking:
+                self._step()
+        elif error is None:
+            self._moved()
+        else:
+            self._begin_walk(self._recover())
+
+    def _moved(self) -> None:
+        """Go on after the single request has succeeded."""
+        self.finish(self._outcome, self.byte_count)
+
+    def finish(self, status: int, byte_count: int) -> None:
+        command = self.command
+        # RQDX3 and SIMH leave the buffer descriptor and the LBN of the command where they were.
+        self.end(
+            TransferEnd(
+                command.crf,
+                command.unit,
+                0,
+                command.opcd | END,
+                0,
+                status,
+                byte_count,
+                command.buff,
+                command.pte_base,
+                command.lbn,
+            ).pack()
+        )
+
+    def refuse(self, status: int) -> None:
+        command, server = self.command, self.server
+        if status == _BAD_LBN and server.firmware.behaviour & Behaviour.BARE_END_CODE_ON_BAD_LBN:
+            self.ended = True
+            server.send_header(command, END, status)
+            self.unit.retire(self)
+        else:
+            self.finish(status, 0)
+
+    def remaining(self) -> int:
+        return min(self.command.bcnt, _MAXIMUM)
+
+    # ---- walking
+
+    def _begin_walk(self, walk: Walk) -> None:
+        self._walk = walk
+        self._walking = False
+        self._answer = None
+        self._answered = True
+        self._step()
+
+    def _step(self) -> None:
+        """Drive the walk as long as the medium answers at once; `done` comes back here when it does not."""
+        walk = self._walk
+        assert walk is not None, "a step belongs to a walk"
+        self._walking = True
+        while self._answered and not self.ended:
+            self._answered = False
+            try:
+                walk.send(self._answer)
+            except StopIteration:
+                break
+            self._submit()
+        self._walking = False
+
+    def _recover(self) -> Walk:
+        """Repeat a failed request block by block, so that the byte count tells how far it came."""
+        first, total, views = self.lbn, self.byte_count, self.views
+        moved = 0
+        while moved < total:
+            size = min(BLOCK_BYTES, total - moved)
+            self.lbn = first + (moved >> _BLOCK_SHIFT)
+            self.byte_count = size
+            self.views = [*_pieces(views, moved, size)]
+            failure = yield
+            if failure is not None:
+                self._stop(medium_status(failure), moved)
+                return
+            moved += size
+        self.byte_count = total
+        self._moved()
+
+    def _stop(self, status: int, byte_count: int) -> None:
+        """End a walk early; the bytes before the guilty block have been moved."""
+        self.finish(status, byte_count)
+
+    def _inspect(self, total: int, host: Sequence[memoryview] | None) -> Walk:
+        """Read the extent into scratch memory, and compare it with the host's bytes if those are given."""
+        first = self.command.lbn
+        scratch = memoryview(bytearray(min(total, SCRATCH_BYTES)))
+        limit = SCRATCH_BYTES
+        moved = 0
+        self.function = _READ
+        while moved < total:
+            size = min(limit, total - moved)
+            self.lbn = first + (moved >> _BLOCK_SHIFT)
+            self.byte_count = size
+            self.views = (scratch[:size],)
+            failure = yield
+            if failure is not None:
+                if size > BLOCK_BYTES:
+                    limit = BLOCK_BYTES  # once more, slowly: the guilty block is wanted
+                    continue
+                self.finish(medium_status(failure), moved)
+                return
+            if host is not None:
+                equal = _equal_bytes(_pieces(host, moved, size), scratch)
+                if equal < size:
+                    self.finish(_CMP, moved + equal)
+                    return
+            moved += size
+        self.finish(self._outcome, total)
+
+
+class Read(Transfer):
+    """READ: blocks of a unit into a buffer of the host."""
+
+    __slots__ = ("_compare",)
+
+    host_buffer = True
+    reads_table = True
+
+    def start(self) -> None:
+        command = self.command
+        flags = self._require_extent()
+        self._compare = flags & _COMPARE_READS or command.mod & MD.CMP
+        buffer = self._reach_buffer()
+        if buffer is None:
+            return
+        if command.lbn >= self.unit.block_count:
+            for view in buffer.views:
+                view[:] = bytes(len(view))
+            buffer.filled()
+            self.finish(self._outcome, buffer.byte_count)
+            return
+        self._move(_READ, buffer.views, buffer.byte_count)
+
+    def _moved(self) -> None:
+        self._buffer.filled()
+        if self._compare:
+            self._begin_walk(self._inspect(self.byte_count, self._buffer.views))
+        else:
+            self.finish(self._outcome, self.byte_count)
+
+    def _stop(self, status: int, byte_count: int) -> None:
+        self._buffer.filled()
+        self.finish(status, byte_count)
+
+
+class Write(Transfer):
+    """WRITE: a buffer of the host onto blocks of a unit."""
+
+    __slots__ = ("_compare",)
+
+    host_buffer = True
+
+    def start(self) -> None:
+        flags = self._require_extent()
+        self._require_writable(flags)
+        self._compare = flags & _COMPARE_WRITES or self.command.mod & MD.CMP
+        buffer = self._reach_buffer()
+        if buffer is None:
+            return
+        views, byte_count = buffer.views, buffer.byte_count
+        if buffer.error is not None:
+            # A block whose data the host could not deliver to the end is not written at all.
+            byte_count &= ~_BLOCK_MASK
+            views = [*_pieces(views, 0, byte_count)]
+        self._move(_WRITE, views, byte_count)
+
+    def _moved(self) -> None:
+        if self._compare:
+            self._begin_walk(self._inspect(self.byte_count, self._buffer.views))
+        else:
+            self.finish(self._outcome, self.byte_count)
+
+
+class CompareHostData(Transfer):
+    """COMPARE HOST DATA: are the blocks what the host's buffer holds?"""
+
+    __slots__ = ()
+
+    host_buffer = True
+
+    def start(self) -> None:
+        self._require_extent()
+        buffer = self._reach_buffer()
+        if buffer is not None:
+            self._begin_walk(self._inspect(buffer.byte_count, buffer.views))
+
+
+class Access(Transfer):
+    """ACCESS: can the blocks be read?  The buffer descriptor means nothing."""
+
+    __slots__ = ()
+
+    def start(self) -> None:
+        self._require_extent()
+        self._outcome = _SUC
+        self._begin_walk(self._inspect(self.command.bcnt, None))
+
+
+class Erase(Transfer):
+    """ERASE: write zeros; a block begun is a block erased."""
+
+    __slots__ = ()
+
+    def start(self) -> None:
+        self._require_writable(self._require_extent())
+        self._outcome = _SUC
+        byte_count = self.command.bcnt
+        self._move(_ERASE, (), byte_count + _BLOCK_MASK & ~_BLOCK_MASK)
+
+    def finish(self, status: int, byte_count: int) -> None:
+        super().finish(status, min(byte_count, self.command.bcnt))
+
+
+class CompareControllerData(Transfer):
+    """COMPARE CONTROLLER DATA: with one copy there is nothing to disagree."""
+
+    __slots__ = ()
+
+    def start(self) -> None:
+        self._require_extent()
+        self.finish(_SUC, self.command.bcnt)
+
+
+class Flush(Transfer):
+    """FLUSH: what was written is durable before this ends, and before anything later starts.
+
+    The whole unit is flushed whatever extent is named.
+    """
+
+    # UNCERTAIN: the ordering of FLUSH; it is taken as sequential, which no host can mind.
+
+    __slots__ = ()
+
+    sequential = True
+
+    def start(self) -> None:
+        unit = self.unit
+        if unit.number not in self.server.online:
+            raise Reject(unit.status)
+        self._walk = None
+        self.function = _FLUSH
+        self.lbn = 0
+        self.byte_count = 0
+        self.views = ()
+        self._submit()
+
+    def done(self, error: MediumError | None) -> None:
+        if self.ended:
+            return
+        if error is None:
+            self.finish(_SUC, self.command.bcnt)
+        else:
+            self.finish(medium_status(error), 0)
+
+
+def bus_status(error: BusError) -> int:
+    """Return the status word for host memory that did not answer.
+
+    An invalid entry of a page table the controller walks itself is told apart; an invalid map register
+    of the host's adapter looks like memory that is not there.
+    """
+    if isinstance(error, MapError):
+        return int(SB.HST_INVALID_PTE)
+    if isinstance(error, ParityError):
+        return int(SB.HST_PARITY)
+    return int(SB.HST_NXM)
+
+
+def _pieces(views: Sequence[memoryview], start: int, size: int) -> Iterator[memoryview]:
+    """Cut `size` bytes from `start` out of memory that lies in several views."""
+    for view in views:
+        if size <= 0:
+            return
+        length = len(view)
+        if start < length:
+            piece = view[start : start + size]
+            yield piece
+            size -= len(piece)
+            start = 0
+        else:
+            start -= length
+
+
+def _equal_bytes(pieces: Iterator[memoryview], data: memoryview) -> int:
+    """Count the bytes that are equal before the first that is not."""
+    equal = 0
+    for piece in pieces:
+        here, there = bytes(piece), bytes(data[equal : equal + len(piece)])
+        if here != there:
+            return equal + next(place for place in count_from() if here[place] != there[place])
+        equal += len(piece)
+    return equal
