@@ -133,8 +133,8 @@ class DiskUnit:
         self.number = number
         self.media = media
         self.identifier = identifier
-        prefix = media.split()[0] if media.strip() else "DU"
-        self.name = f"${driver.allocation_class}${prefix}{driver.letter}{number}"
+        prefix = media.split(maxsplit=1)[0] if media.strip() else "DU"
+        self.name = f"${driver.allocation_class}${prefix}{driver.letter}{number}:"
         self.state = UnitState.AVAILABLE
         self.block_count = 0
         self.write_protected = False
@@ -170,7 +170,9 @@ class DuDriver:
     letter: the controller's letter in device names.  `units` is ordered by unit number.
     """
 
-    def __init__(self, platform: Platform, port: PuDriver, letter: str = "A", allocation_class: int = 1) -> None:
+    def __init__(
+        self, platform: Platform, port: PuDriver, letter: str = "A", allocation_class: int = 1
+    ) -> None:
         self.platform = platform
         self.port = port
         self.letter = letter

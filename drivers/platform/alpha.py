@@ -35,6 +35,7 @@ class AlphaPlatform(Platform):
 
     kind: ClassVar[str] = "Alpha"
     page_bytes: ClassVar[int] = 8192
+    masters_bitmaps: ClassVar[bool] = True
 
     def __init__(
         self, name: str, clock: Clock, memory: HostMemory, memory_bytes: int, tracer: Tracer

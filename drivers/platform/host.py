@@ -46,11 +46,13 @@ class InterruptRequest:
 class Platform:
     """What VAX and Alpha have in common.
 
-    memory: host memory as the processor sees it, by physical address.
+    memory: host memory as the processor sees it, by physical address.  boot_time: when the clock started,
+    as a VMS time (100 ns since 17-Nov-1858).
     """
 
     kind: ClassVar[str]
     page_bytes: ClassVar[int]
+    masters_bitmaps: ClassVar[bool]
 
     def __init__(
         self, name: str, clock: Clock, memory: HostMemory, pool_start: int, pool_bytes: int, tracer: Tracer
@@ -62,7 +64,12 @@ class Platform:
         self.tracer = tracer
         self.fork = clock.call_soon
         self.unexpected_interrupts = 0
+        self.boot_time = 0
         self._services: dict[int, Callable[[], None]] = {}
+
+    def system_time(self) -> int:
+        """Tell the time as VMS counts it: 100 ns since 17-Nov-1858."""
+        return self.boot_time + self.clock.now_ns // 100
 
     def interrupt_line(self) -> InterruptRequest:
         """Make the line that a new device's interrupt request is wired to."""

@@ -18,7 +18,8 @@ NORMAL = int(SS.NORMAL)
 class Irp:
     """One request.
 
-    function: IO.*.  unit: the disk it was queued to.  address: physical address of a buffer that is contiguous and locked.
+    function: IO.*.  unit: the disk it was queued to.  address: physical address of a buffer that is
+    contiguous and locked.
     status: PENDING, then SS.*.  buffer_map: what the class driver mapped for the transfer.
     source, source_lbn: for IO.DISK_COPY_DATA, the unit that is read.
     """

@@ -41,6 +41,7 @@ class VaxPlatform(Platform):
 
     kind: ClassVar[str] = "VAX"
     page_bytes: ClassVar[int] = 512
+    masters_bitmaps: ClassVar[bool] = False
 
     def __init__(
         self,

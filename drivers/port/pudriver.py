@@ -210,9 +210,7 @@ class PuDriver:
         memory.write(self._area, bytes(self._rings_bytes))
         for index, packet in enumerate(self._response_packets):
             memory.write(packet, self._empty_slot)
-            memory.write_longword(
-                self._response_ring + index * DESCRIPTOR_BYTES, self._response_gives[index]
-            )
+            memory.write_longword(self._response_ring + index * DESCRIPTOR_BYTES, self._response_gives[index])
         self._command_next = self._response_next = 0
         self._unsent.clear()
         self.platform.barrier()

@@ -1,0 +1,1 @@
+"""Nodes that share disks, and the messages between them."""

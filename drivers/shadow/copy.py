@@ -1,0 +1,206 @@
+"""The copy thread: makes a target equal to the full members.
+
+A full copy walks the whole disk, a minicopy the set bits of a write bitmap; adjacent bits are joined.  A range is
+moved by one DISK COPY DATA command where the controller has it, else by reading a source, comparing the target and
+writing what differs.  Several ranges are under way at a time; application reads and writes go on, a write
+waits only while its own blocks are being copied (`range_lock`).
+
+DEVIATION: V7.3 copies without a lock and reads again until source and target are seen equal; a controller's copy
+command gives no such second look, so ranges are locked here for both methods.
+DEVIATION: bits are cleared as their range becomes equal (the order is not published).
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from drivers.platform.host import WaitingIrp
+from drivers.platform.irp import Irp
+from drivers.platform.process import EventFlag, Procedure
+from drivers.shadow.shdriver import Member, VirtualUnit
+from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
+from emu.core.block import BLOCK_BYTES
+from emu.core.trace import CopyMoved
+from emu.wire.codes.vms import IO, SS
+
+if TYPE_CHECKING:
+    from drivers.shadow.range_lock import _Lock
+
+RANGES_AT_A_TIME = 8
+HOST_PIECE_BLOCKS = BLOCKS_PER_BIT  # one host transfer: 127 blocks, the largest below 64 KB
+COMMAND_PIECE_BITS = 64  # one copy command: 8128 blocks, so that a write never waits long
+_NORMAL = int(SS.NORMAL)
+
+
+class _Range(Irp):
+    """A range being copied, as the request that copies it: from `source` to the unit it is queued to."""
+
+    __slots__ = ("bits", "copy", "lock")
+
+    def __init__(self, copy: "CopyThread", lbn: int, block_count: int, bits: tuple[int, int]) -> None:
+        super().__init__(IO.DISK_COPY_DATA, lbn, block_count * BLOCK_BYTES)
+        self.source_lbn = lbn
+        self.copy = copy
+        self.bits = bits
+        self.lock: _Lock | None = None
+
+    def complete(self) -> None:
+        self.copy.command_ended(self)
+
+
+class CopyThread:
+    """One copy onto one member, on the node that does it.
+
+    bitmap: of a minicopy; None for a full copy.  blocks_copied: handed to a copy command or read by the host;
+    blocks_total: what the copy will come to.  by_command: whether the controller moves the data.
+    """
+
+    def __init__(self, vu: VirtualUnit, target: Member, bitmap: WriteBitmap | None) -> None:
+        self.vu = vu
+        self.target = target
+        self.bitmap = bitmap
+        self.started_ns = vu.platform.clock.now_ns
+        self.ended_ns: int | None = None
+        self.blocks_copied = 0
+        self.ranges_copied = 0
+        self.blocks_total = bitmap.set_count * BLOCKS_PER_BIT if bitmap is not None else vu.block_count
+        self.by_command = False
+        self.cancelled = False
+        self._pending = 0
+        self._room: EventFlag | None = None
+        self._sources: tuple[Member, ...] = ()
+        self._source = target
+        assert vu.ranges is not None, "the set knows that it is being copied"
+        self._locks = vu.ranges
+
+    @property
+    def percent(self) -> float:
+        return 100 * min(1.0, self.blocks_copied / self.blocks_total) if self.blocks_total else 100.0
+
+    def run(self) -> Procedure:
+        """Copy everything; returns True when the target is equal, False when the copy was cancelled."""
+        vu, flag = self.vu, self.vu.platform.flag
+        self._choose_source()
+        for lbn, block_count, bits in self._pieces():
+            while self._pending >= RANGES_AT_A_TIME or vu.stalled:
+                if vu.stalled:
+                    yield vu.resumed
+                else:
+                    self._room = flag()
+                    yield self._room
+            if self.cancelled:
+                break
+            self._begin(_Range(self, lbn, block_count, bits))
+        while self._pending:
+            self._room = flag()
+            yield self._room
+        return not self.cancelled
+
+    def _choose_source(self) -> None:
+        """Prefer a full member on the target's controller: then the controller can copy by itself."""
+        target = self.target.unit
+        self._sources = self.vu.sources
+        self._source = next((m for m in self._sources if m.unit.driver is target.driver), self._sources[0])
+        self.by_command = (
+            self.vu.driver.use_copy_commands
+            and target.copy_capable
+            and self._source.unit.driver is target.driver
+        )
+
+    def _pieces(self) -> Iterator[tuple[int, int, tuple[int, int]]]:
+        """(LBN, blocks, (first bit, bits)) in ascending order, read from the bitmap as the copy goes."""
+        limit = COMMAND_PIECE_BITS if self.by_command else 1
+        bitmap, bit = self.bitmap, 0
+        if bitmap is None:
+            size = limit * BLOCKS_PER_BIT
+            for lbn in range(0, self.vu.block_count, size):
+                yield lbn, min(size, self.vu.block_count - lbn), (0, 0)
+            return
+        while (run := bitmap.next_run(bit)) is not None:
+            first, count = run[0], min(run[1], limit)
+            yield *bitmap.blocks_of(first, count), (first, count)
+            bit = first + count
+
+    def _begin(self, piece: _Range) -> None:
+        self._pending += 1
+        self.vu.active += 1
+        end = piece.lbn + piece.byte_count // BLOCK_BYTES
+        piece.lock = self._locks.lock(piece.lbn, end, lambda: self._move(piece))
+
+    def _move(self, piece: _Range) -> None:
+        if self._sources is not self.vu.sources and self.vu.sources:
+            self._choose_source()
+        if self.cancelled:
+            self._range_ended(piece)
+        elif self.by_command:
+            piece.source = self._source.unit
+            self.target.unit.queue_io(piece)
+        else:
+            self.vu.platform.process("copy range", self._move_by_host(piece))
+
+    def command_ended(self, piece: _Range) -> None:
+        """Hear from the controller; what it could not copy, the host tries, and learns which member is at fault."""
+        if piece.status == _NORMAL:
+            self._range_equal(piece)
+        else:
+            self.vu.platform.process("copy range", self._move_by_host(piece))
+
+    def _move_by_host(self, piece: _Range) -> Procedure:
+        platform, target = self.vu.platform, self.target.unit
+        address = platform.pool.allocate(HOST_PIECE_BLOCKS * BLOCK_BYTES)
+        try:
+            end = piece.lbn + piece.byte_count // BLOCK_BYTES
+            for lbn in range(piece.lbn, end, HOST_PIECE_BLOCKS):
+                length = min(HOST_PIECE_BLOCKS, end - lbn) * BLOCK_BYTES
+                if not (yield from self._read_a_source(lbn, length, address)):
+                    self._fail("no source member can read the range")
+                    break
+                compare = WaitingIrp(platform, IO.WRITECHECK, lbn, length, address)
+                target.queue_io(compare)
+                if (yield compare.finished) == _NORMAL:
+                    continue
+                write = WaitingIrp(platform, IO.WRITEPBLK, lbn, length, address)
+                target.queue_io(write)
+                if (yield write.finished) != _NORMAL:
+                    self._fail("the target cannot be written")
+                    break
+            else:
+                self._range_equal(piece)
+                return
+        finally:
+            platform.pool.free(address)
+        self._range_ended(piece)
+
+    def _read_a_source(self, lbn: int, length: int, address: int) -> Procedure:
+        for member in self.vu.sources:
+            read = WaitingIrp(self.vu.platform, IO.READPBLK, lbn, length, address)
+            member.unit.queue_io(read)
+            if (yield read.finished) == _NORMAL:
+                return True
+        return False
+
+    def _fail(self, reason: str) -> None:
+        if not self.cancelled:
+            self.cancelled = True
+            self.vu.driver.copy_failed(self.vu, self.target, reason)
+
+    def _range_equal(self, piece: _Range) -> None:
+        first, count = piece.bits
+        if self.bitmap is not None:
+            self.bitmap.clear(first, count)
+        self.blocks_copied += piece.byte_count // BLOCK_BYTES
+        self.ranges_copied += 1
+        self.target.fence_lbn = max(self.target.fence_lbn, piece.lbn + piece.byte_count // BLOCK_BYTES)
+        platform = self.vu.platform
+        if platform.tracer.listening:
+            now_ns, source = platform.clock.now_ns, f"{platform.name}/{self.vu.name}"
+            platform.tracer.emit(CopyMoved(now_ns, source, self.target.device, self.target.fence_lbn))
+        self._range_ended(piece)
+
+    def _range_ended(self, piece: _Range) -> None:
+        assert piece.lock is not None, "a range is moved under its lock"
+        self._locks.unlock(piece.lock)
+        self._pending -= 1
+        self.vu.leave()
+        if self._room is not None:
+            room, self._room = self._room, None
+            room.set()

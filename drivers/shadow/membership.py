@@ -1,0 +1,393 @@
+"""The shadow driver of one node, and how all nodes change a set together.
+
+A change of a set takes its membership lock, stalls the set on every node until nothing is under way,
+writes the storage control block of every remaining member with a larger generation, and hands the new state to all
+nodes, which go on.  Bitmaps, copy targets and fences therefore change at one instant everywhere: no write can
+miss a member before the bitmap that records it is active.  (spec 1.4, 2.7, 2.8, 3.11.)
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from drivers.classes.dudriver import DiskUnit, UnitState
+from drivers.cluster.link import Answer, Cluster
+from drivers.platform.host import Platform
+from drivers.platform.irp import Irp
+from drivers.platform.process import Procedure
+from drivers.shadow.copy import CopyThread
+from drivers.shadow.shdriver import Member, VirtualUnit
+from drivers.shadow.state import BitmapRecord, MemberState, SetState
+from drivers.shadow.volume import SCB_LBN, storage_control_block, write_blocks
+from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
+from emu.core.block import BLOCK_BYTES
+from emu.core.clock import SECOND_NS
+from emu.wire.codes.vms import SS
+
+SHADOW_MBR_TMO_S = 120  # SYSGEN default
+MVTIMEOUT_S = 3600
+STRIKE_LIMIT = 3
+STRIKE_MEMORY_NS = 60 * SECOND_NS
+BITMAP_INCARNATION = 1  # UNCERTAIN: the meaning of a bitmap identifier's high word is not published
+
+Edit = Callable[[SetState], SetState]
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Hold the set's I/O; answered when none is under way."""
+
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take a new state and let I/O go on."""
+
+    state: SetState
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Ask for the state of a set; answered with a SetState, or None if it is not mounted there."""
+
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetBits:
+    """Record a write in the master bitmap; answered when the bits are set."""
+
+    bitmap: int
+    lbn: int
+    block_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockRange:
+    """Announce a write to the node that copies; answered with a token when it may go on."""
+
+    unit: str
+    lbn: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockRange:
+    """A write announced before has ended."""
+
+    unit: str
+    token: int
+
+
+class ShadowDriver:
+    """SHDRIVER and the shadow server of one node.
+
+    node: its name.  find_unit: gives the disk of a device name.  use_copy_commands: False makes every
+    copy go through the host.  copies: finished and running copies, for the operator's figures.
+    """
+
+    def __init__(
+        self, platform: Platform, node: str, cluster: Cluster, find_unit: Callable[[str], DiskUnit]
+    ) -> None:
+        self.platform = platform
+        self.node = node
+        self.cluster = cluster
+        self.find_unit = find_unit
+        self.units: dict[str, VirtualUnit] = {}
+        self.bitmaps: dict[int, WriteBitmap] = {}
+        self.copies: list[CopyThread] = []
+        self.use_copy_commands = True
+        self.set_bits_messages = 0
+        self.member_timeout_s = SHADOW_MBR_TMO_S
+        self._bitmap_sequence = 0
+        self._processing: set[str] = set()
+        listen = partial(cluster.listen, node)
+        listen(Stall, self._stall)
+        listen(Adopt, self._adopt)
+        listen(Query, self._query)
+        listen(SetBits, self._set_bits)
+        listen(LockRange, self._lock_range)
+        listen(UnlockRange, self._unlock_range)
+
+    # -- what other nodes ask
+
+    def _stall(self, message: Stall, answer: Answer) -> None:
+        vu = self.units.get(message.unit)
+        if vu is None:
+            answer(None)
+        else:
+            self.platform.process(f"{vu.name} stall", self._answer_when_drained(vu, answer))
+
+    def _answer_when_drained(self, vu: VirtualUnit, answer: Answer) -> Procedure:
+        yield vu.stall()
+        answer(None)
+
+    def _adopt(self, message: Adopt, answer: Answer) -> None:
+        state = message.state
+        vu = self.units.get(state.name)
+        if self.node not in state.nodes:
+            # Dismounted here.  Unused bitmaps stay in memory until the unit is mounted again.
+            if vu is not None:
+                del self.units[state.name]
+                if vu.copy is not None:
+                    vu.copy.cancelled = True
+                vu.adopt(replace(state, members=()))
+                vu.resume()
+        else:
+            if vu is None:
+                self._discard_bitmaps(state.name, ())
+                vu = self.units[state.name] = VirtualUnit(self, state)
+            else:
+                vu.adopt(state)
+            if vu.copy is not None and vu.copy.target not in vu.targets:
+                vu.copy.cancelled = True
+            self._discard_bitmaps(state.name, tuple(b.identifier for b in state.bitmaps))
+            vu.resume()
+            if state.copier == self.node and vu.copy is None:
+                self.platform.process(f"{vu.name} copy", self._copy_targets(vu))
+        answer(None)
+
+    def _discard_bitmaps(self, unit: str, keep: tuple[int, ...]) -> None:
+        for identifier, bitmap in list(self.bitmaps.items()):
+            if bitmap.record.unit == unit and identifier not in keep:
+                del self.bitmaps[identifier]
+                bitmap.release()
+
+    def _query(self, message: Query, answer: Answer) -> None:
+        vu = self.units.get(message.unit)
+        answer(vu.state if vu is not None else None)
+
+    def _set_bits(self, message: SetBits, answer: Answer) -> None:
+        bitmap = self.bitmaps.get(message.bitmap)
+        if bitmap is not None:
+            bitmap.set_range(message.lbn, message.block_count)
+        answer(None)
+
+    def _lock_range(self, message: LockRange, answer: Answer) -> None:
+        vu = self.units.get(message.unit)
+        if vu is None or vu.ranges is None:
+            answer(0)
+        else:
+            vu.ranges.begin_write(message.lbn, message.end, answer)
+
+    def _unlock_range(self, message: UnlockRange, answer: Answer) -> None:
+        vu = self.units.get(message.unit)
+        if vu is not None and vu.ranges is not None:
+            vu.ranges.end_write(message.token)
+        answer(None)
+
+    # -- writes that other nodes must know of first
+
+    def ask_permits(
+        self, vu: VirtualUnit, irp: Irp, masters: tuple[tuple[str, int], ...], copier: str
+    ) -> None:
+        """Have the bits of a write set by their masters, and its range granted by the copier."""
+        block_count = (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
+        waiting = len(masters)
+
+        def bits_are_set(_: Any = None) -> None:
+            nonlocal waiting
+            waiting -= 1
+            if waiting > 0:
+                return
+            if copier:
+                message = LockRange(vu.name, irp.lbn, irp.lbn + block_count)
+                self.cluster.request(copier, message, partial(vu.fan_out, irp))
+            else:
+                vu.write_recorded(irp)
+
+        if not masters or not block_count:
+            waiting = 0
+            bits_are_set()
+            return
+        for node, bitmap in masters:
+            self.set_bits_messages += 1
+            self.cluster.request(node, SetBits(bitmap, irp.lbn, block_count), bits_are_set)
+
+    def return_permit(self, vu: VirtualUnit, token: int, copier: str) -> None:
+        self.cluster.request(copier, UnlockRange(vu.name, token), _ignore)
+
+    # -- changes
+
+    def change(self, unit: str, edit: Edit) -> Procedure:
+        """Change a set on all nodes; returns the state that came of it.
+
+        edit: makes the new state of the old one.  It runs while nothing is under way, and may raise
+        Failure: then nothing has changed.
+        """
+        yield from self.cluster.lock(unit)
+        try:
+            old = self.units[unit].state
+            return (yield from self.change_locked(old, edit))
+        finally:
+            self.cluster.unlock(unit)
+
+    def change_locked(self, old: SetState, edit: Edit) -> Procedure:
+        """Change a set whose membership lock the caller holds."""
+        yield from self.cluster.ask_all(old.nodes, Stall(old.name))
+        new = old
+        try:
+            new = edit(old).settled()
+            if (new.members, bool(new.nodes)) != (old.members, bool(old.nodes)):
+                new = yield from self.write_control_blocks(new)
+        finally:
+            nodes = (*old.nodes, *(node for node in new.nodes if node not in old.nodes))
+            yield from self.cluster.ask_all(nodes, Adopt(new))
+        return new
+
+    def write_control_blocks(self, state: SetState) -> Procedure:
+        """Write the storage control block of every member, with a new generation; returns the state written.
+
+        A member that cannot be written is no member of the result, unless it is the last full one.
+        """
+        while True:
+            state = replace(state, generation=max(state.generation + 1, self.platform.system_time()))
+            block = storage_control_block(state, mounted=bool(state.nodes))
+            failed = ""
+            for member in state.members:
+                unit = self.find_unit(member.device)
+                status = yield from write_blocks(self.platform, unit, SCB_LBN, block)
+                if status != SS.NORMAL:
+                    failed = member.device
+                    break
+            if not failed:
+                return state
+            left = state.without(failed).settled()
+            if not left.sources:
+                return state
+            self.platform.operator(f"%SHADOW-I-VOLPROC, {failed}: has been removed from shadow set.")
+            state = left
+
+    def make_bitmap(
+        self, state: SetState, device: str, member: int, name: bytes, generation: int
+    ) -> BitmapRecord:
+        """Make a master bitmap in this node's memory; raises InsufficientMemory."""
+        self._bitmap_sequence += 1
+        record = BitmapRecord(
+            identifier=BITMAP_INCARNATION << 16 | self._bitmap_sequence,
+            unit=state.name,
+            master=self.node,
+            device=device,
+            member=member,
+            name=name,
+            generation=generation,
+            created_ns=self.platform.clock.now_ns,
+        )
+        self.bitmaps[record.identifier] = WriteBitmap(self.platform, record, state.block_count)
+        return record
+
+    def drop_bitmap(self, record: BitmapRecord) -> None:
+        """Forget a bitmap that no set came to know of."""
+        self.bitmaps.pop(record.identifier).release()
+
+    # -- copies
+
+    def _copy_targets(self, vu: VirtualUnit) -> Procedure:
+        """The shadow server: copy one target after the other."""
+        while vu.targets and vu.state.copier == self.node:
+            target = vu.targets[0]
+            record = next(
+                (b for b in vu.state.bitmaps if b.in_use and b.member == target.unit.identifier), None
+            )
+            bitmap = self.bitmaps.get(record.identifier) if record is not None else None
+            vu.copy = thread = CopyThread(vu, target, bitmap)
+            self.copies.append(thread)
+            self.platform.operator(
+                f"%SHADOW_SERVER-I-SSRVINICPY, initiating copy operation on device _{vu.name} at LBN: 0, "
+                f"I/O size: {BLOCKS_PER_BIT} blocks, ID number: {len(self.copies)}"
+            )
+            done = yield from thread.run()
+            thread.ended_ns = self.platform.clock.now_ns
+            if done:
+                yield from self.change(vu.name, partial(_copied, device=target.device))
+                self.platform.operator(f"%SHADOW-I-VOLPROC, {target.device}: shadow copy has been completed.")
+            while vu.targets and vu.targets[0] is target:
+                yield SECOND_NS  # a failed target is being put out of the set
+            vu.copy = None
+        vu.copy = None
+
+    def copy_failed(self, vu: VirtualUnit, target: Member, reason: str) -> None:
+        """Put a target out of the set whose copy cannot go on."""
+        self.platform.operator(
+            f"%SHADOW-I-VOLPROC, {target.device}: {reason}; it is removed from the shadow set."
+        )
+        self.platform.process(f"{vu.name} expel", self.change(vu.name, lambda s: s.without(target.device)))
+
+    # -- volume processing
+
+    def process_volume(self, vu: VirtualUnit) -> None:
+        """Find out which members a set still has, after one of them failed."""
+        if vu.name not in self._processing:
+            self._processing.add(vu.name)
+            self.platform.operator(
+                f"%SHADOW-I-VOLPROC, {vu.name}: shadow set has changed state. Volume processing in progress."
+            )
+            self.platform.process(f"{vu.name} volume processing", self._process_volume(vu))
+
+    def _process_volume(self, vu: VirtualUnit) -> Procedure:
+        yield from self.cluster.lock(vu.name)
+        try:
+            old = vu.state
+            yield from self.cluster.ask_all(old.nodes, Stall(vu.name))
+            self._processing.discard(vu.name)
+            suspects = list(vu.suspects)
+            vu.suspects.clear()
+            for fanout in vu.parked:
+                suspects += (clone.member for clone in fanout.failed)
+            new = old
+            for member in dict.fromkeys(suspects):
+                if new.member(member.device) is None or (yield from self._comes_back(new, member)):
+                    continue
+                new = new.without(member.device).settled()
+                self.platform.operator(
+                    f"%SHADOW-I-VOLPROC, {member.device}: has been removed from shadow set."
+                )
+            if new is not old:
+                new = yield from self.write_control_blocks(new)
+            yield from self.cluster.ask_all(old.nodes, Adopt(new))
+        finally:
+            self.cluster.unlock(vu.name)
+        self.platform.operator(f"%SHADOW-I-VOLPROC, {vu.name}: has completed volume processing.")
+        vu.restart_parked()
+
+    def _comes_back(self, state: SetState, member: Member) -> Procedure:
+        """Give a member its time to come back: on line, and able to take a write."""
+        now_ns = self.platform.clock.now_ns
+        if now_ns - member.struck_ns > STRIKE_MEMORY_NS:
+            member.strikes = 0
+        member.strikes += 1
+        member.struck_ns = now_ns
+        if member.strikes > STRIKE_LIMIT:
+            return False
+        is_last = state.sources == (state.member(member.device),)
+        patience_s = MVTIMEOUT_S if is_last else self.member_timeout_s
+        block = storage_control_block(state, mounted=True)
+        for _ in range(patience_s):
+            if member.unit.state is not UnitState.ONLINE:
+                yield from member.unit.online()
+            if member.unit.state is UnitState.ONLINE:
+                status = yield from write_blocks(self.platform, member.unit, SCB_LBN, block)
+                if status == SS.NORMAL:
+                    member.struck_ns = self.platform.clock.now_ns
+                    return True
+                if member.unit.state is UnitState.ONLINE:
+                    return False  # it answers, and cannot write
+            yield SECOND_NS
+        return False
+
+
+def _copied(state: SetState, device: str) -> SetState:
+    """The state after a copy: the target is a full member."""
+    record = state.member(device)
+    if record is None or record.state is not MemberState.TARGET:
+        return state
+    members = tuple(
+        replace(m, state=MemberState.SOURCE, minicopy=False) if m is record else m for m in state.members
+    )
+    return replace(state, members=members)
+
+
+def _ignore(_: Any) -> None:
+    return None

@@ -1,0 +1,344 @@
+"""SHDRIVER: virtual units DSAn:.
+
+A read goes to one full member, the one with the lowest queue length plus read cost.  A write first sets its bits
+in every write bitmap, then goes to all full members, then to a copy target, and is complete when all of them
+have it.  A member that fails is put out of the set and the write is done again on the others.
+(spec "Algorithms" 2.1, 2.2, 2.7 and "Write bitmaps" 3.7.)
+
+This module is one set on one node; what needs all nodes is in `membership`.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from drivers.classes.dudriver import DiskUnit
+from drivers.platform.host import Platform
+from drivers.platform.irp import Irp
+from drivers.platform.process import EventFlag
+from drivers.shadow.range_lock import RangeLock
+from drivers.shadow.state import MemberState, SetState
+from drivers.shadow.write_bitmap import WriteBitmap
+from emu.core.block import BLOCK_BYTES
+from emu.core.trace import StateChanged
+from emu.wire.codes.vms import IO, SS
+
+if TYPE_CHECKING:
+    from drivers.shadow.copy import CopyThread
+    from drivers.shadow.membership import ShadowDriver
+
+_READ = int(IO.READPBLK)
+_NORMAL = int(SS.NORMAL)
+_HOST_FAULTS = frozenset((int(SS.IVBUFLEN), int(SS.ILLBLKNUM)))  # the request is wrong, not the member
+_MEMBER_LOST = frozenset((int(SS.MEDOFL), int(SS.DEVOFFLINE), int(SS.VOLINV)))
+
+
+class Member:
+    """One member of the set on this node.
+
+    strikes: how often in a row the member failed, the last time at struck_ns.  fence_lbn: all below is copied.
+    """
+
+    __slots__ = ("device", "fence_lbn", "minicopy", "state", "strikes", "struck_ns", "unit")
+
+    def __init__(self, device: str, unit: DiskUnit, state: MemberState, minicopy: bool) -> None:
+        self.device = device
+        self.unit = unit
+        self.state = state
+        self.minicopy = minicopy
+        self.strikes = 0
+        self.struck_ns = 0
+        self.fence_lbn = 0
+
+
+class _ReadClone(Irp):
+    """A read on its way to one member; `tried` are the members that failed it."""
+
+    __slots__ = ("irp", "member", "tried", "vu")
+
+    def __init__(self, vu: "VirtualUnit", irp: Irp, member: Member, tried: tuple[Member, ...]) -> None:
+        super().__init__(irp.function, irp.lbn, irp.byte_count, irp.address)
+        self.vu = vu
+        self.irp = irp
+        self.member = member
+        self.tried = tried
+
+    def complete(self) -> None:
+        if self.status == _NORMAL:
+            irp = self.irp
+            irp.transferred = self.transferred
+            irp.status = _NORMAL
+            self.vu.end(irp)
+        else:
+            self.vu.read_failed(self)
+
+
+class Fanout:
+    """One write on its way to all members."""
+
+    __slots__ = ("failed", "irp", "pending", "succeeded", "to_targets", "token", "vu")
+
+    def __init__(self, vu: "VirtualUnit", irp: Irp, token: int) -> None:
+        self.vu = vu
+        self.irp = irp
+        self.token = token
+        self.pending = 0
+        self.succeeded = 0
+        self.failed: list[_WriteClone] = []
+        self.to_targets = False
+
+    def send(self, members: tuple[Member, ...]) -> None:
+        irp = self.irp
+        self.pending = len(members)
+        for member in members:
+            member.unit.queue_io(_WriteClone(self, member, irp))
+
+    def clone_done(self, clone: "_WriteClone") -> None:
+        if clone.status == _NORMAL:
+            self.succeeded += 1
+        else:
+            self.failed.append(clone)
+        self.pending -= 1
+        if not self.pending:
+            if not self.to_targets and self.vu.targets and not self.failed:
+                # A target never holds newer data than the sources.
+                self.to_targets = True
+                self.send(self.vu.targets)
+            else:
+                self.vu.write_done(self)
+
+
+class _WriteClone(Irp):
+    __slots__ = ("fanout", "member")
+
+    def __init__(self, fanout: Fanout, member: Member, irp: Irp) -> None:
+        super().__init__(irp.function, irp.lbn, irp.byte_count, irp.address)
+        self.fanout = fanout
+        self.member = member
+
+    def complete(self) -> None:
+        self.fanout.clone_done(self)
+
+
+class VirtualUnit:
+    """One shadow set as this node has it mounted.
+
+    state: what all nodes agree on.  active: requests and copy ranges under way.  operations, errors:
+    counts since the mount.
+    """
+
+    def __init__(self, driver: "ShadowDriver", state: SetState) -> None:
+        self.driver = driver
+        self.platform: Platform = driver.platform
+        self.name = state.name
+        self.state = state
+        self.members: tuple[Member, ...] = ()
+        self.sources: tuple[Member, ...] = ()
+        self.targets: tuple[Member, ...] = ()
+        self.active = 0
+        self.operations = 0
+        self.errors = 0
+        self.ranges: RangeLock | None = None  # while a copy runs on this node
+        self.copy: CopyThread | None = None
+        self.suspects: list[Member] = []
+        self.resumed = self.platform.flag()
+        self.parked: list[Fanout] = []
+        self._bitmaps: tuple[WriteBitmap, ...] = ()  # masters on this node that record
+        self._permits: tuple[tuple[str, int], ...] = ()  # (node, bitmap) whose masters must know first
+        self._remote_copier = ""
+        self._held: deque[Irp] = deque()
+        self._stalled = False
+        self._drained: EventFlag | None = None
+        self.adopt(state)
+
+    @property
+    def block_count(self) -> int:
+        return self.state.block_count
+
+    @property
+    def stalled(self) -> bool:
+        return self._stalled
+
+    # -- requests
+
+    def queue_io(self, irp: Irp) -> None:
+        """Start a read, write or erase; it completes later."""
+        if self._stalled:
+            self._held.append(irp)
+        else:
+            self._start(irp)
+
+    def _start(self, irp: Irp) -> None:
+        self.active += 1
+        if not self.sources:
+            self._end_later(irp, SS.MEDOFL)
+        elif irp.lbn + (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES > self.state.block_count:
+            self._end_later(irp, SS.ILLBLKNUM)
+        elif irp.function == _READ:
+            self._read(irp, ())
+        else:
+            self._write(irp)
+
+    def end(self, irp: Irp) -> None:
+        """Complete a request of the set."""
+        self.operations += 1
+        self.leave()
+        irp.complete()
+
+    def _end_later(self, irp: Irp, status: int) -> None:
+        irp.status = status
+        self.errors += 1
+        self.platform.fork(lambda: self.end(irp))
+
+    def leave(self) -> None:
+        """One thing less is under way."""
+        self.active -= 1
+        if not self.active and self._drained is not None:
+            self._drained.set()
+
+    # -- reads
+
+    def _read(self, irp: Irp, tried: tuple[Member, ...]) -> None:
+        best, best_cost = None, 0
+        for member in self.sources:
+            unit = member.unit
+            cost = unit.queue_length + unit.read_cost
+            if (best is None or cost < best_cost) and member not in tried:
+                best, best_cost = member, cost
+        assert best is not None, "a read is tried on members that have not failed it"
+        best.unit.queue_io(_ReadClone(self, irp, best, tried))
+
+    def read_failed(self, clone: _ReadClone) -> None:
+        """Try the next full member; the error of the last is the answer."""
+        tried = (*clone.tried, clone.member)
+        if clone.status in _MEMBER_LOST:
+            self.suspects.append(clone.member)
+            self.driver.process_volume(self)
+        if any(member not in tried for member in self.sources):
+            self._read(clone.irp, tried)
+        else:
+            clone.irp.status = clone.status
+            self.errors += 1
+            self.end(clone.irp)
+
+    # -- writes
+
+    def _write(self, irp: Irp) -> None:
+        # The bits are set before the data goes out: a crash between the two costs a needless copy
+        # of a range, the other order would leave a difference that no bit tells of.
+        if self._bitmaps and irp.byte_count:
+            block_count = (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
+            for bitmap in self._bitmaps:
+                bitmap.set_range(irp.lbn, block_count)
+        if self._permits or self._remote_copier:
+            self.driver.ask_permits(self, irp, self._permits, self._remote_copier)
+        else:
+            self.write_recorded(irp)
+
+    def write_recorded(self, irp: Irp) -> None:
+        """Go on with a write whose bits are set everywhere."""
+        if self.ranges is not None:
+            end = irp.lbn + (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
+            self.ranges.begin_write(irp.lbn, end, lambda token: self.fan_out(irp, token))
+        else:
+            self.fan_out(irp, 0)
+
+    def fan_out(self, irp: Irp, token: int) -> None:
+        """Send a write, its bits set and its range free, to the full members."""
+        Fanout(self, irp, token).send(self.sources)
+
+    def write_done(self, fanout: Fanout) -> None:
+        irp = fanout.irp
+        if fanout.failed:
+            status = fanout.failed[0].status
+            if status not in _HOST_FAULTS:
+                self._park(fanout)
+                return
+            self._release_range(fanout)
+            irp.status = status
+            self.errors += 1
+            self.end(irp)
+            return
+        self._release_range(fanout)
+        irp.status = _NORMAL
+        irp.transferred = irp.byte_count
+        self.end(irp)
+
+    def _release_range(self, fanout: Fanout) -> None:
+        if fanout.token:
+            if self.ranges is not None:
+                self.ranges.end_write(fanout.token)
+            else:
+                self.driver.return_permit(self, fanout.token, self._remote_copier)
+
+    def _park(self, fanout: Fanout) -> None:
+        """Keep a write that a member failed until it is decided who is a member."""
+        self._release_range(fanout)
+        self.parked.append(fanout)
+        self.leave()
+        self.driver.process_volume(self)
+
+    def restart_parked(self) -> None:
+        """Do parked writes again, on the members there are now."""
+        parked, self.parked = self.parked, []
+        for fanout in parked:
+            self.queue_io(fanout.irp)
+
+    # -- changes of membership
+
+    def stall(self) -> EventFlag:
+        """Hold new requests; the flag is set when none is under way."""
+        self._stalled = True
+        self.resumed.clear()
+        self._drained = self.platform.flag()
+        if not self.active:
+            self._drained.set()
+        return self._drained
+
+    def adopt(self, state: SetState) -> None:
+        """Make a new state this node's; nothing is under way."""
+        assert not self.active, "a state changes when nothing is under way"
+        before = {member.device: member for member in self.members}
+        members = []
+        for record in state.members:
+            member = before.get(record.device)
+            if member is None or member.unit.identifier != record.identifier:
+                unit = self.driver.find_unit(record.device)
+                member = Member(record.device, unit, record.state, record.minicopy)
+            if member.state is not record.state:
+                self._trace(member, record.state)
+            member.state, member.minicopy = record.state, record.minicopy
+            members.append(member)
+        self.state = state
+        self.members = tuple(members)
+        self.sources = tuple(m for m in members if m.state is MemberState.SOURCE)
+        self.targets = tuple(m for m in members if m.state is MemberState.TARGET)
+        here = self.driver.node
+        recording = [record for record in state.bitmaps if not record.in_use]
+        self._bitmaps = tuple(
+            self.driver.bitmaps[record.identifier] for record in recording if record.master == here
+        )
+        self._permits = tuple((r.master, r.identifier) for r in recording if r.master != here)
+        self._remote_copier = state.copier if state.copier != here else ""
+        if state.copier != here:
+            self.ranges = None
+        elif self.ranges is None:
+            self.ranges = RangeLock()
+
+    def resume(self) -> None:
+        """Let requests go on."""
+        self._stalled = False
+        self._drained = None
+        self.resumed.set()
+        held, self._held = self._held, deque()
+        while held:
+            irp = held.popleft()
+            if self._stalled:
+                self._held.append(irp)
+            else:
+                self._start(irp)
+
+    def _trace(self, member: Member, state: MemberState) -> None:
+        tracer = self.platform.tracer
+        if tracer.listening:
+            source = f"{self.platform.name}/{self.name}/{member.device}"
+            tracer.emit(StateChanged(self.platform.clock.now_ns, source, member.state.value, state.value))

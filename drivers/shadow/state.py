@@ -1,0 +1,106 @@
+"""What all nodes know of a shadow set: membership, generation, bitmaps, who copies.
+
+The state is a value.  A node that changes it holds the set's membership lock, stalls the set on all
+nodes, writes the storage control block of every member, and only then lets all nodes go on with the
+new state.
+
+Member states and what moves a member between them:
+
+    (not a member) ──MOUNT, copy needed──▶ TARGET ──copy done──▶ SOURCE ──DISMOUNT, failure──▶ (not a member)
+    (not a member) ──MOUNT, equal generation──▶ SOURCE           TARGET ──DISMOUNT, failure──▶ (not a member)
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+MAXIMUM_MEMBERS = 3  # SHAD$K_MAXMBRS of V7.3
+
+
+class MemberState(Enum):
+    """Full member, or the target of a copy."""
+
+    SOURCE = "full member"
+    TARGET = "copy target"
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecord:
+    """One member: device name, unit identifier, state; `minicopy`: the copy goes by a bitmap."""
+
+    device: str
+    identifier: int
+    state: MemberState
+    minicopy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BitmapRecord:
+    """What identifies a bitmap, known on all nodes.
+
+    unit: the virtual unit.  master: the node that has it in memory.  device: the departed disk, and
+    member its unit identifier.  name: 22 bytes of that disk's storage control block.  generation: of
+    that block.  in_use: a minicopy consumes it, writes need not be recorded any more.
+    """
+
+    identifier: int
+    unit: str
+    master: str
+    device: str
+    member: int
+    name: bytes
+    generation: int
+    created_ns: int
+    in_use: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SetState:
+    """A shadow set.
+
+    generation: of the storage control blocks; a VMS time, larger with every change.  nodes: who has
+    the set mounted.  copier: the node whose copy thread works, "" for none.
+    """
+
+    name: str
+    unit_id: int
+    label: str
+    block_count: int
+    mount_time: int
+    generation: int
+    members: tuple[MemberRecord, ...]
+    nodes: tuple[str, ...]
+    bitmaps: tuple[BitmapRecord, ...] = ()
+    copier: str = ""
+
+    @property
+    def sources(self) -> tuple[MemberRecord, ...]:
+        return tuple(m for m in self.members if m.state is MemberState.SOURCE)
+
+    @property
+    def targets(self) -> tuple[MemberRecord, ...]:
+        return tuple(m for m in self.members if m.state is MemberState.TARGET)
+
+    def member(self, device: str) -> MemberRecord | None:
+        return next((m for m in self.members if m.device == device), None)
+
+    def without(self, device: str) -> "SetState":
+        return replace(self, members=tuple(m for m in self.members if m.device != device))
+
+    def with_member(self, member: MemberRecord) -> "SetState":
+        return replace(self, members=(*self.without(member.device).members, member))
+
+    def without_bitmap(self, identifier: int) -> "SetState":
+        return replace(self, bitmaps=tuple(b for b in self.bitmaps if b.identifier != identifier))
+
+    def settled(self) -> "SetState":
+        """The same state without what its members make pointless: bitmaps in use, a copier."""
+        targets = {member.identifier for member in self.targets}
+        bitmaps = tuple(b for b in self.bitmaps if not b.in_use or b.member in targets)
+        return replace(self, bitmaps=bitmaps, copier=self.copier if targets else "")
+
+    def bitmap_of(self, member: int, name: bytes, generation: int) -> BitmapRecord | None:
+        """Find the bitmap made for exactly this disk, unchanged since it left."""
+        for bitmap in self.bitmaps:
+            if (bitmap.member, bitmap.name, bitmap.generation) == (member, name, generation):
+                return None if bitmap.in_use else bitmap
+        return None

@@ -1,0 +1,117 @@
+"""A world: one clock, controllers with their units, nodes with their drivers.
+
+Nothing here knows files or wall time: media come ready made, the time of day is a number.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from drivers.cluster.link import Cluster
+from drivers.cluster.node import Node
+from drivers.message import Failure, Message
+from drivers.platform.alpha import AlphaPlatform
+from drivers.platform.host import Platform
+from drivers.platform.process import Procedure
+from drivers.platform.vax import VaxPlatform
+from emu.core.block import BlockDevice
+from emu.core.clock import Scheduler
+from emu.core.trace import Tracer
+from emu.hw.firmware import DriveType, Firmware, PortKind
+from emu.hw.memory.qbus_map import QbusMap
+from emu.hw.memory.ram import Ram
+from emu.hw.mscp.controller import Controller
+
+ALPHA_MEMORY_BYTES = 64 << 20
+VAX_MEMORY_BYTES = 16 << 20
+USER_SIZED = "RAUSER"
+
+
+@dataclass
+class World:
+    """Everything there is.  `controllers` and `nodes` keep the order in which they were made."""
+
+    clock: Scheduler = field(default_factory=Scheduler)
+    tracer: Tracer = field(default_factory=Tracer)
+    boot_time: int = 0
+    controllers: list[Controller] = field(default_factory=list)
+    nodes: dict[str, Node] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.cluster = Cluster(self.clock)
+
+    def add_controller(self, firmware: Firmware, name: str = "") -> Controller:
+        """Power up a controller from its firmware."""
+        number = len(self.controllers)
+        name = name or f"{firmware.name.upper()}-{number}"
+        controller = Controller(self.clock, self.tracer, name, firmware, serial=number + 1)
+        self.controllers.append(controller)
+        return controller
+
+    def add_alpha(self, name: str, *controllers: Controller, memory_bytes: int = ALPHA_MEMORY_BYTES) -> Node:
+        """Make an Alpha and plug it into controllers with XMI-class ports."""
+        ram = Ram(memory_bytes)
+        platform = AlphaPlatform(name, self.clock, ram, memory_bytes, self.tracer)
+        node = self._add_node(name, platform)
+        for controller in controllers:
+            line = platform.interrupt_line()
+            node.configure_port(controller.attach_port(ram, line))
+        return node
+
+    def add_vax(self, name: str, *controllers: Controller, memory_bytes: int = VAX_MEMORY_BYTES) -> Node:
+        """Make a MicroVAX and plug controllers into its Q-bus."""
+        ram = Ram(memory_bytes)
+        qbus = QbusMap(ram)
+        platform = VaxPlatform(name, self.clock, ram, memory_bytes, qbus.registers, self.tracer)
+        node = self._add_node(name, platform)
+        for controller in controllers:
+            line = platform.interrupt_line()
+            node.configure_port(controller.attach_port(qbus, line, kind=PortKind.QBUS))
+        return node
+
+    def _add_node(self, name: str, platform: Platform) -> Node:
+        platform.boot_time = self.boot_time
+        node = self.nodes[name] = Node(name, platform, self.cluster)
+        return node
+
+    def boot(self) -> None:
+        """Boot every node and wait until its disks are known."""
+        for node in self.nodes.values():
+            self.run(node, node.boot())
+
+    def run(self, node: Node, procedure: Procedure) -> object:
+        """Run a procedure on a node to its end; returns its result, raises its Failure."""
+        results: list[object] = []
+        node.run("procedure", procedure, results.append)
+        if not self.clock.run_until(lambda: bool(results)):
+            raise Failure(
+                Message("SYSTEM", "F", "HANGUP", "the procedure waits for something that never comes")
+            )
+        if isinstance(results[0], Failure):
+            raise results[0]
+        return results[0]
+
+    def settle(self, condition: Callable[[], bool]) -> bool:
+        """Let the world go on until `condition` holds; False when nothing is left to do."""
+        return self.clock.run_until(condition)
+
+
+def drive_for(firmware: Firmware, medium: BlockDevice, drive: str = "") -> DriveType:
+    """Choose the drive type for a medium: the one named, the one of exactly this size, or a user-sized one.
+
+    Raises:
+        ValueError: the controller knows no such drive, or the medium does not fit it.
+    """
+    size = medium.block_count
+    if drive:
+        kind = firmware.drives.get(drive.upper())
+        if kind is None:
+            known = ", ".join(sorted(firmware.drives))
+            raise ValueError(f"{firmware.name} knows no drive {drive.upper()}; it knows {known}")
+        return kind.user_sized(size) if kind.sized_by_user else kind
+    for kind in firmware.drives.values():
+        if kind.block_count == size and not kind.sized_by_user:
+            return kind
+    kind = firmware.drives.get(USER_SIZED)
+    if kind is None:
+        raise ValueError(f"{firmware.name} has no drive of {size} blocks and none that is sized by the user")
+    return kind.user_sized(size)
