@@ -310,6 +310,8 @@ class DuDriver:
             irp.unit.held.append(irp)
             return
         irp.unit.errors += 1
+        if code == _OFFLINE:
+            self._enter(irp.unit, UnitState.OFFLINE)
         if code in _RETRYABLE and irp.retries < RETRY_LIMIT:
             irp.retries += 1
             self._waiting.append(irp)

@@ -13,6 +13,7 @@ from typing import Any
 
 from drivers.classes.dudriver import DiskUnit, UnitState
 from drivers.cluster.link import Answer, Cluster
+from drivers.message import Failure, Message
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
@@ -137,7 +138,6 @@ class ShadowDriver:
                 vu.resume()
         else:
             if vu is None:
-                self._discard_bitmaps(state.name, ())
                 vu = self.units[state.name] = VirtualUnit(self, state)
             else:
                 vu.adopt(state)
@@ -214,28 +214,43 @@ class ShadowDriver:
     def change(self, unit: str, edit: Edit) -> Procedure:
         """Change a set on all nodes; returns the state that came of it.
 
-        edit: makes the new state of the old one.  It runs while nothing is under way, and may raise
-        Failure: then nothing has changed.
+        edit: makes the new state of the old one.  It runs while nothing is under way.
+
+        Raises:
+            Failure: the set is not mounted here any more, or `edit` raised it; nothing has changed.
         """
         yield from self.cluster.lock(unit)
         try:
-            old = self.units[unit].state
-            return (yield from self.change_locked(old, edit))
+            vu = self.units.get(unit)
+            if vu is None:
+                raise Failure(Message("SYSTEM", "F", "DEVNOTMOUNT", "device is not mounted"))
+            return (yield from self.change_locked(vu.state, edit))
         finally:
             self.cluster.unlock(unit)
 
     def change_locked(self, old: SetState, edit: Edit) -> Procedure:
         """Change a set whose membership lock the caller holds."""
         yield from self.cluster.ask_all(old.nodes, Stall(old.name))
-        new = old
+        new, failure = old, None
         try:
             new = edit(old).settled()
-            if (new.members, bool(new.nodes)) != (old.members, bool(old.nodes)):
-                new = yield from self.write_control_blocks(new)
-        finally:
-            nodes = (*old.nodes, *(node for node in new.nodes if node not in old.nodes))
-            yield from self.cluster.ask_all(nodes, Adopt(new))
+        except Failure as refusal:
+            failure = refusal
+        if (new.members, bool(new.nodes)) != (old.members, bool(old.nodes)):
+            new = yield from self.write_control_blocks(new)
+        nodes = (*old.nodes, *(node for node in new.nodes if node not in old.nodes))
+        yield from self.cluster.ask_all(nodes, Adopt(new))
+        if failure is not None:
+            raise failure
         return new
+
+    def _change_if_mounted(self, unit: str, edit: Edit) -> Procedure:
+        """Change a set, unless it was dismounted meanwhile."""
+        if unit in self.units:
+            try:
+                yield from self.change(unit, edit)
+            except Failure:
+                return
 
     def write_control_blocks(self, state: SetState) -> Procedure:
         """Write the storage control block of every member, with a new generation; returns the state written.
@@ -301,7 +316,7 @@ class ShadowDriver:
             done = yield from thread.run()
             thread.ended_ns = self.platform.clock.now_ns
             if done:
-                yield from self.change(vu.name, partial(_copied, device=target.device))
+                yield from self._change_if_mounted(vu.name, partial(_copied, device=target.device))
                 self.platform.operator(f"%SHADOW-I-VOLPROC, {target.device}: shadow copy has been completed.")
             while vu.targets and vu.targets[0] is target:
                 yield SECOND_NS  # a failed target is being put out of the set
@@ -313,7 +328,8 @@ class ShadowDriver:
         self.platform.operator(
             f"%SHADOW-I-VOLPROC, {target.device}: {reason}; it is removed from the shadow set."
         )
-        self.platform.process(f"{vu.name} expel", self.change(vu.name, lambda s: s.without(target.device)))
+        expel = self._change_if_mounted(vu.name, lambda state: state.without(target.device))
+        self.platform.process(f"{vu.name} expel", expel)
 
     # -- volume processing
 

@@ -304,10 +304,15 @@ class VirtualUnit:
             if member is None or member.unit.identifier != record.identifier:
                 unit = self.driver.find_unit(record.device)
                 member = Member(record.device, unit, record.state, record.minicopy)
-            if member.state is not record.state:
-                self._trace(member, record.state)
+            if member.device not in before:
+                self._trace(member.device, "no member", record.state.value)
+            elif member.state is not record.state:
+                self._trace(member.device, member.state.value, record.state.value)
             member.state, member.minicopy = record.state, record.minicopy
             members.append(member)
+        for device, member in before.items():
+            if state.member(device) is None:
+                self._trace(device, member.state.value, "no member")
         self.state = state
         self.members = tuple(members)
         self.sources = tuple(m for m in members if m.state is MemberState.SOURCE)
@@ -337,8 +342,8 @@ class VirtualUnit:
             else:
                 self._start(irp)
 
-    def _trace(self, member: Member, state: MemberState) -> None:
+    def _trace(self, device: str, before: str, after: str) -> None:
         tracer = self.platform.tracer
         if tracer.listening:
-            source = f"{self.platform.name}/{self.name}/{member.device}"
-            tracer.emit(StateChanged(self.platform.clock.now_ns, source, member.state.value, state.value))
+            source = f"{self.platform.name}/{self.name}/{device}"
+            tracer.emit(StateChanged(self.platform.clock.now_ns, source, before, after))

@@ -1,0 +1,201 @@
+"""An application on a virtual unit, and what it knows of its own data.
+
+It keeps a number of reads and writes under way, never two writes to one block at a time, and remembers
+for every block the last write that was acknowledged.  Every block of a write carries the write's number
+and its own LBN, so that the application can tell at each read whether it got what it may get, and
+afterwards what every block of a member or of a backup must hold.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from random import Random
+
+from drivers.cluster.node import Node
+from drivers.platform.irp import Irp
+from drivers.shadow.shdriver import VirtualUnit
+from emu.core.block import BLOCK_BYTES
+from emu.core.trace import Event, StateChanged
+from emu.wire.codes.vms import IO, SS
+from emu.wire.packet import QUADWORD
+
+FIRST_FREE_LBN = 3  # boot block, home block and storage control block are not the application's
+
+
+def stamp(number: int, lbn: int) -> bytes:
+    """The contents of a block after write `number`."""
+    return (QUADWORD.pack(number) + QUADWORD.pack(lbn)) * (BLOCK_BYTES // 16)
+
+
+class _Request(Irp):
+    __slots__ = ("application", "before", "number", "slot")
+
+    def __init__(
+        self, application: "Application", function: int, lbn: int, block_count: int, address: int, slot: int
+    ) -> None:
+        super().__init__(function, lbn, block_count * BLOCK_BYTES, address)
+        self.application = application
+        self.number = 0
+        self.slot = slot
+        self.before: list[int] = []
+
+    def complete(self) -> None:
+        self.application.request_ended(self)
+
+
+class Application:
+    """Random reads and writes on one virtual unit, from one node.
+
+    stream: where its choices come from.  depth: requests under way.  block_limit: the largest request.
+    read_share: part of requests that read.  first_number: of its writes, so that two applications never
+    write the same stamp.  region: (first LBN, LBN behind the last) it works in.
+
+    written: LBN -> number of the last acknowledged write.  faults: what went wrong, in words.
+    departures: device -> copy of `written` at the instant the member left the set.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        vu: VirtualUnit,
+        stream: Random,
+        *,
+        depth: int = 8,
+        block_limit: int = 16,
+        read_share: float = 0.25,
+        first_number: int = 1,
+        region: tuple[int, int] | None = None,
+        choose_lbn: Callable[[Random], int] | None = None,
+    ) -> None:
+        self.node = node
+        self.vu = vu
+        self.written: dict[int, int] = {}
+        self.faults: list[str] = []
+        self.departures: dict[str, dict[int, int]] = {}
+        self.reads = 0
+        self.writes = 0
+        self.blocks_written = 0
+        self._stream = stream
+        self._block_limit = block_limit
+        self._read_share = read_share
+        self._number = first_number
+        self._region = region or (FIRST_FREE_LBN, vu.block_count)
+        self._choose_lbn = choose_lbn or (lambda stream: stream.randrange(*self._region))
+        self._writing: dict[int, int] = {}  # LBN -> number of the write under way
+        self._running = False
+        self._writes_left = 0
+        length = block_limit * BLOCK_BYTES
+        self._buffers = [node.platform.pool.allocate(length) for _ in range(depth)]
+        self._idle = list(range(depth))
+        node.platform.tracer.subscribe(self._hear)
+
+    @property
+    def under_way(self) -> int:
+        return len(self._buffers) - len(self._idle)
+
+    @property
+    def finished(self) -> bool:
+        return not self._running and not self.under_way
+
+    def start(self, writes: int = 1 << 62) -> None:
+        """Begin; stop by itself after so many more writes."""
+        self._writes_left = writes
+        self._running = True
+        self._fill()
+
+    def stop(self) -> None:
+        """Begin nothing more; what is under way ends."""
+        self._running = False
+
+    def close(self) -> None:
+        """Give the buffers back."""
+        assert self.finished, "an application is closed when nothing is under way"
+        self.node.platform.tracer.unsubscribe(self._hear)
+        for address in self._buffers:
+            self.node.platform.pool.free(address)
+        self._buffers.clear()
+
+    def write_once(self, lbn: int, block_count: int = 1) -> None:
+        """Write one extent now; it ends later."""
+        assert block_count <= self._block_limit, "an extent fits the buffer"
+        self._write(lbn, block_count)
+
+    def _fill(self) -> None:
+        for _ in range(4 * len(self._buffers)):
+            if not self._running or not self._idle:
+                return
+            lbn = self._choose_lbn(self._stream)
+            block_count = min(self._stream.randint(1, self._block_limit), self._region[1] - lbn)
+            if self._stream.random() < self._read_share:
+                self._read(lbn, block_count)
+            elif any(block in self._writing for block in range(lbn, lbn + block_count)):
+                continue  # a host orders its own overlapping writes
+            elif self._writes_left:
+                self._writes_left -= 1
+                self._write(lbn, block_count)
+            else:
+                self._running = False
+
+    def _write(self, lbn: int, block_count: int) -> None:
+        slot = self._idle.pop()
+        request = _Request(self, IO.WRITEPBLK, lbn, block_count, self._buffers[slot], slot)
+        request.number = self._number
+        self._number += 1
+        data = b"".join(stamp(request.number, block) for block in range(lbn, lbn + block_count))
+        self.node.platform.window(request.address, len(data))[:] = data
+        for block in range(lbn, lbn + block_count):
+            self._writing[block] = request.number
+        self.vu.queue_io(request)
+
+    def _read(self, lbn: int, block_count: int) -> None:
+        slot = self._idle.pop()
+        request = _Request(self, IO.READPBLK, lbn, block_count, self._buffers[slot], slot)
+        request.before = [self.written.get(block, 0) for block in range(lbn, lbn + block_count)]
+        self.vu.queue_io(request)
+
+    def request_ended(self, request: _Request) -> None:
+        """Check what came, and go on."""
+        self._idle.append(request.slot)
+        block_count = request.byte_count // BLOCK_BYTES
+        blocks = range(request.lbn, request.lbn + block_count)
+        if request.status != SS.NORMAL:
+            verb = "write" if request.number else "read"
+            self.faults.append(f"{verb} of LBN {request.lbn} failed: {SS(request.status).name}")
+            for block in blocks:
+                self._writing.pop(block, None)
+        elif request.number:
+            self.writes += 1
+            self.blocks_written += block_count
+            for block in blocks:
+                del self._writing[block]
+                self.written[block] = request.number
+        else:
+            self.reads += 1
+            self._check_read(request, blocks)
+        if self._running:
+            self.node.platform.fork(self._fill)
+
+    def _check_read(self, request: _Request, blocks: range) -> None:
+        data = self.node.platform.window(request.address, request.byte_count)
+        for index, block in enumerate(blocks):
+            number = QUADWORD.unpack_from(data, index * BLOCK_BYTES)[0]
+            first, last = request.before[index], self._writing.get(block, self.written.get(block, 0))
+            if last == 0:
+                continue  # never written by us: what was there is not ours to know
+            if not first <= number <= last:
+                self.faults.append(f"LBN {block} held write {number}, not between {first} and {last}")
+            elif number and data[index * BLOCK_BYTES : (index + 1) * BLOCK_BYTES] != stamp(number, block):
+                self.faults.append(f"LBN {block} is torn")
+
+    def _hear(self, event: Event) -> None:
+        """Remember what was written when a member left: nothing is under way at that instant."""
+        if (
+            isinstance(event, StateChanged)
+            and event.after == "no member"
+            and event.source.startswith(f"{self.node.name}/{self.vu.name}/")
+        ):
+            self.departures[event.source.rsplit("/", 1)[-1]] = dict(self.written)
+
+
+def expected_blocks(written: Mapping[int, int]) -> Iterator[tuple[int, bytes]]:
+    """What blocks must hold: (LBN, contents), ascending."""
+    for lbn in sorted(written):
+        yield lbn, stamp(written[lbn], lbn)

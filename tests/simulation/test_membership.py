@@ -1,0 +1,235 @@
+"""Who is a member after MOUNT: what the disks say about themselves decides (spec 1.4)."""
+
+import pytest
+
+from drivers.shadow.mount import Policy
+from drivers.shadow.state import MemberState
+from emu.core.block import BLOCK_BYTES, BlockRequest, Function
+from emu.media.memory import MemoryDevice
+from emu.wire.codes.ods2 import ods2_checksum
+from emu.wire.generated.ods2 import HomeBlock, StorageControlBlock
+from tests.simulation.stage import NORMAL, SET, Stage, contents
+
+SOURCE, TARGET = MemberState.SOURCE, MemberState.TARGET
+BLOCK = b"\x33" * BLOCK_BYTES
+
+
+def control_block(disk: MemoryDevice) -> StorageControlBlock:
+    return StorageControlBlock.unpack(contents(disk)[2 * 512 : 3 * 512])
+
+
+def states(stage: Stage) -> list[MemberState]:
+    return [member.state for member in stage.alpha.shadow.units[SET].members]
+
+
+def test_disks_initialized_together_are_mounted_without_a_copy() -> None:
+    stage = Stage()
+    vu = stage.ready()
+    assert [member.state for member in vu.members] == [SOURCE] * 3
+    assert stage.idents() == ["MOUNTED", "SHDWMEMSUCC", "SHDWMEMSUCC", "SHDWMEMSUCC"]
+
+
+def test_disks_initialized_one_by_one_are_copied_from_the_first() -> None:
+    stage = Stage()
+    stage.initialize(shadow=False)
+    vu = stage.mount()
+    assert stage.idents() == ["MOUNTED", "SHDWMEMSUCC", "SHDWMEMCOPY", "SHDWMEMCOPY"]
+    stage.wait_for_copies(vu)
+    assert states(stage) == [SOURCE] * 3
+    stage.assert_members_identical(vu)
+
+
+def test_the_control_block_holds_what_the_manual_says() -> None:
+    stage = Stage(boot_time=0x00A0_0000_0000_0000)
+    stage.ready()
+    raw = contents(stage.disks[0])[1024:1536]
+    assert raw[0:2] == b"\x00\x02"  # structure level 512
+    assert int.from_bytes(raw[4:8], "little") == 20_000
+    assert int.from_bytes(raw[32:34], "little") == 1  # one write-mount
+    assert raw[34:46] == b"PAYROLL     "
+    assert int.from_bytes(raw[56:64], "little") >= 0x00A0_0000_0000_0000  # generation, a VMS time
+    assert raw[74:77] == b"\xa0\xa0\xa0"  # src,valid: SDA's 000000A0
+    assert raw[108:113] == bytes([3, 3, 0, 0, 0])
+    assert int.from_bytes(raw[510:512], "little") == ods2_checksum(raw, 255)
+
+
+def test_every_change_writes_a_larger_generation_on_the_remaining_members_only() -> None:
+    stage = Stage()
+    stage.ready()
+    before = [control_block(disk).genernum for disk in stage.disks]
+    stage.dismount("$1$DUA11:")
+    after = [control_block(disk).genernum for disk in stage.disks]
+    assert len(set(before)) == 1
+    assert after[1] == before[1]
+    assert after[0] == after[2] > before[0]
+
+
+def test_a_set_properly_dismounted_is_mounted_again_without_a_copy() -> None:
+    stage = Stage()
+    stage.ready()
+    stage.dismount(SET)
+    assert control_block(stage.disks[0]).writecnt == 0
+    stage.mount()
+    assert states(stage) == [SOURCE] * 3
+
+
+def test_a_disk_that_left_earlier_is_copied_however_the_disks_are_named() -> None:
+    stage = Stage()
+    vu = stage.ready()
+    stage.dismount("$1$DUA10:")
+    stage.write_now(vu, 900, BLOCK)
+    stage.dismount(SET)
+    vu = stage.mount()  # the stale disk is named first
+    assert states(stage) == [TARGET, SOURCE, SOURCE]
+    stage.wait_for_copies(vu)
+    assert contents(stage.disks[0])[900 * 512 : 901 * 512] == BLOCK
+    stage.assert_members_identical(vu)
+
+
+def test_members_of_a_set_that_crashed_are_made_equal() -> None:
+    first = Stage()
+    vu = first.ready()
+    first.write_now(vu, 900, BLOCK)
+    second = Stage(disks=first.disks)  # the node is gone, the disks are not
+    vu = second.mount()
+    assert states(second) == [SOURCE, TARGET, TARGET]
+    second.wait_for_copies(vu)
+    assert contents(second.disks[2])[900 * 512 : 901 * 512] == BLOCK
+    second.assert_members_identical(vu)
+
+
+class StopAt(Exception):
+    """The process is killed here."""
+
+
+class KillAtControlBlock:
+    """Kills the process instead of the n-th write of a control block, on whichever member it falls."""
+
+    def __init__(self, survive: int) -> None:
+        self.left = survive
+
+    def on_request(self, request: BlockRequest) -> None:
+        if request.function == Function.WRITE and request.lbn == 2 and request.byte_count == 512:
+            if self.left == 0:
+                raise StopAt
+            self.left -= 1
+
+
+@pytest.mark.parametrize("survive", range(14))
+def test_a_process_killed_between_any_two_control_blocks_loses_nothing(survive: int) -> None:
+    kill = KillAtControlBlock(1 << 30)
+    first = Stage(rules=[[kill]] * 3)
+    vu = first.ready()
+    written: list[int] = []
+    kill.left = survive
+    try:
+        first.write_now(vu, 800, BLOCK)
+        written.append(800)
+        first.dismount("$1$DUA11:", Policy.MINICOPY)
+        first.write_now(vu, 5_000, BLOCK)
+        written.append(5_000)
+        first.mount(["$1$DUA11:"], Policy.MINICOPY)
+        first.wait_for_copies(vu)
+        first.write_now(vu, 9_000, BLOCK)
+        written.append(9_000)
+        first.dismount("$1$DUA10:")
+        first.write_now(vu, 12_000, BLOCK)
+        written.append(12_000)
+        first.dismount(SET)
+    except StopAt:
+        pass
+    second = Stage(disks=first.disks)
+    vu = second.mount()
+    second.wait_for_copies(vu)
+    assert len(vu.sources) == 3
+    for lbn in written:
+        assert second.read_now(vu, lbn, 512) == (NORMAL, BLOCK)
+    second.assert_members_identical(vu)
+
+
+def test_a_set_on_write_protected_disks_is_refused() -> None:
+    stage = Stage(disks=[MemoryDevice(5_000), MemoryDevice(5_000, write_protected=True)])
+    stage.initialize(["$1$DUA10:"])
+    assert stage.refusal(stage.mount) == ["SHADOWFAIL", "WRITLCK"]
+    assert stage.refusal(lambda: stage.initialize(["$1$DUA11:"])) == ["ERASEFAIL", "WRITLCK"]
+
+
+def test_a_disk_of_another_size_is_refused() -> None:
+    stage = Stage(disks=[MemoryDevice(5_000), MemoryDevice(5_001)])
+    stage.initialize(["$1$DUA10:"])
+    stage.initialize(["$1$DUA11:"])
+    assert stage.refusal(stage.mount) == ["SHDWINCVOL", "INCSHAMEM"]
+    stage.mount(["$1$DUA10:"])
+    assert stage.refusal(lambda: stage.mount(["$1$DUA11:"])) == ["SHDWINCVOL", "INCSHAMEM"]
+    assert len(stage.alpha.shadow.units[SET].members) == 1
+
+
+def test_a_fourth_member_is_refused() -> None:
+    stage = Stage(members=4)
+    stage.initialize(stage.names[:3])
+    assert stage.refusal(stage.mount) == ["XSMBRS"]
+    stage.mount(stage.names[:3])
+    assert stage.refusal(lambda: stage.mount(stage.names[3:])) == ["XSMBRS"]
+
+
+def test_a_member_of_another_virtual_unit_is_refused() -> None:
+    stage = Stage(members=2)
+    stage.ready()
+    assert stage.refusal(lambda: stage.mount(["$1$DUA10:"], unit="DSA2:")) == ["DEVSHAMEM"]
+    stage.dismount(SET)
+    assert stage.refusal(lambda: stage.mount(unit="DSA2:")) == ["WRONGVU"]
+
+
+def test_wrong_names_are_refused() -> None:
+    stage = Stage()
+    assert stage.refusal(lambda: stage.mount(["$1$DUA99:"])) == ["NOSUCHDEV"]
+    assert stage.refusal(lambda: stage.mount(["$1$DUA10:", "$1$DUA10:"])) == ["DEVSHAMEM"]
+    assert stage.refusal(stage.mount) == ["NOHOMEBLK"]
+    stage.initialize()
+    assert stage.refusal(lambda: stage.mount(label="OTHER")) == ["INCVOLLABEL"]
+    assert stage.refusal(lambda: stage.dismount("$1$DUA10:")) == ["CANNOTDMT", "DEVNOTMOUNT"]
+    assert stage.refusal(lambda: stage.dismount("DSA7:")) == ["CANNOTDMT", "DEVNOTMOUNT"]
+
+
+def test_nocopy_refuses_a_copy_and_changes_nothing() -> None:
+    stage = Stage()
+    stage.initialize(shadow=False)
+    before = [contents(disk) for disk in stage.disks]
+    assert stage.refusal(lambda: stage.mount(copy=False)) == ["SHDWCOPYREQ"]
+    assert [contents(disk) for disk in stage.disks] == before
+
+
+def test_a_damaged_control_block_or_home_block_is_not_believed() -> None:
+    for lbn in (1, 2):
+        stage = Stage(members=1)
+        stage.initialize()
+        block = bytearray(contents(stage.disks[0])[lbn * 512 : (lbn + 1) * 512])
+        block[100] ^= 0xFF
+        unit = stage.alpha.disk("$1$DUA10:")
+        stage.world.run(stage.alpha, unit.online())
+        stage.write_now(unit, lbn, bytes(block))  # type: ignore[arg-type]
+        assert stage.refusal(stage.mount) == ["NOHOMEBLK"]
+
+
+def test_the_home_block_carries_label_and_checksums() -> None:
+    stage = Stage(members=1)
+    stage.initialize()
+    raw = contents(stage.disks[0])[512:1024]
+    home = HomeBlock.unpack(raw)
+    assert raw[472:484] == b"PAYROLL     "
+    assert raw[496:508] == b"DECFILE11B  "
+    assert home.checksum1 == ods2_checksum(raw, 29)
+    assert home.checksum2 == ods2_checksum(raw, 255)
+
+
+def test_a_former_member_mounted_by_itself_is_write_locked() -> None:
+    stage = Stage()
+    stage.ready()
+    stage.dismount("$1$DUA12:")
+    stage.idents()
+    utilities = stage.alpha.utilities
+    mount = utilities.mount_disk("$1$DUA12:", "PAYROLL", write=True, override=False, say=stage.said.append)
+    stage.world.run(stage.alpha, mount)
+    assert stage.idents() == ["VOLSHDWMEM", "MOUNTED"]
+    assert utilities.private["$1$DUA12:"].write_locked
+    assert stage.refusal(lambda: stage.mount(["$1$DUA12:"])) == ["DEVMOUNT"]
