@@ -10,6 +10,7 @@ from drivers.shadow.mount import MountRequest, Policy
 from drivers.shadow.shdriver import VirtualUnit
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError
 from emu.core.chance import Chance
+from emu.core.clock import SECOND_NS
 from emu.media.faulty import FaultyDevice, Rule
 from emu.media.memory import MemoryDevice
 from emu.media.slow import SlowDevice
@@ -21,6 +22,7 @@ from emu.wire.codes.vms import IO, SS
 FIRST_UNIT = 10
 LABEL = "PAYROLL"
 SET = "DSA1:"
+COPY_LIMIT_NS = 60 * SECOND_NS
 
 
 class _Whole(BlockRequest):
@@ -116,7 +118,9 @@ class Stage:
         self.world.run(node, procedure)
 
     def wait_for_copies(self, vu: VirtualUnit) -> None:
-        assert self.world.settle(lambda: not vu.targets and vu.copy is None), "the copy ends"
+        clock = self.world.clock
+        done = clock.run_until(lambda: not vu.targets and vu.copy is None, clock.now_ns + COPY_LIMIT_NS)
+        assert done, "the copy ends"
 
     def idents(self) -> list[str]:
         """Identifiers of what was said so far, which is then forgotten."""
