@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 RANGES_AT_A_TIME = 8
 HOST_PIECE_BLOCKS = BLOCKS_PER_BIT  # one host transfer: 127 blocks, the largest below 64 KB
-COMMAND_PIECE_BITS = 64  # one copy command: 8128 blocks, so that a write never waits long
+COMMAND_PIECE_BITS = 64  # one copy command of a minicopy: 8128 blocks, so that a write never waits long
+COMMAND_PIECE_BLOCKS = 8192  # of a full copy
 _NORMAL = int(SS.NORMAL)
 
 
@@ -73,6 +74,11 @@ class CopyThread:
         self._locks = vu.ranges
 
     @property
+    def collisions(self) -> int:
+        """Writes that had to wait for a range being copied."""
+        return self._locks.collisions
+
+    @property
     def percent(self) -> float:
         return 100 * min(1.0, self.blocks_copied / self.blocks_total) if self.blocks_total else 100.0
 
@@ -111,7 +117,7 @@ class CopyThread:
         limit = COMMAND_PIECE_BITS if self.by_command else 1
         bitmap, bit = self.bitmap, 0
         if bitmap is None:
-            size = limit * BLOCKS_PER_BIT
+            size = COMMAND_PIECE_BLOCKS if self.by_command else HOST_PIECE_BLOCKS
             for lbn in range(0, self.vu.block_count, size):
                 yield lbn, min(size, self.vu.block_count - lbn), (0, 0)
             return

@@ -134,7 +134,7 @@ class ShadowDriver:
                 del self.units[state.name]
                 if vu.copy is not None:
                     vu.copy.cancelled = True
-                vu.adopt(replace(state, members=()))
+                vu.dismounted()
                 vu.resume()
         else:
             if vu is None:

@@ -148,18 +148,18 @@ class ShadowUtilities:
         if status != SS.NORMAL:
             raise Failure(
                 _mount("F", "SHADOWFAIL", f"failed to create or change the shadow set with _{device}"),
-                _system(status),
+                status_message(status),
             )
         if unit.write_protected:
             raise Failure(
                 _mount("F", "SHADOWFAIL", f"failed to create or change the shadow set with _{device}"),
-                _system(SS.WRITLCK),
+                status_message(SS.WRITLCK),
             )
         status, identity = yield from identify(self._platform, unit)
         if status != SS.NORMAL:
             raise Failure(
                 _mount("F", "SHADSCB", f"error reading the storage control block of _{device}"),
-                _system(status),
+                status_message(status),
             )
         return _Candidate(unit, identity)
 
@@ -283,7 +283,8 @@ class ShadowUtilities:
             status = yield from unit.online()
             if status != SS.NORMAL:
                 raise Failure(
-                    _mount("F", "SHADOWFAIL", f"member _{member.device} cannot be reached"), _system(status)
+                    _mount("F", "SHADOWFAIL", f"member _{member.device} cannot be reached"),
+                    status_message(status),
                 )
         yield from self._cluster.lock(request.unit)
         try:
@@ -355,7 +356,7 @@ class ShadowUtilities:
                 Message(
                     facility, "F", "REQ_WBM_FAIL", f"a {self._platform.kind} cannot create a write bitmap"
                 ),
-                _system(SS.UNSUPPORTED),
+                status_message(SS.UNSUPPORTED),
             )
 
     # -- DISMOUNT
@@ -406,12 +407,22 @@ class ShadowUtilities:
         yield from self._shadow.change(vu.name, remove)
         yield from unit.available()
 
-    def dismount_unit(self, name: str, say: Say) -> Procedure:
-        """Dismount a virtual unit on this node; raises Failure."""
+    def dismount_unit(self, name: str, say: Say, policy: Policy = Policy.DEFAULT) -> Procedure:
+        """Dismount a virtual unit on this node; raises Failure.
+
+        policy: MINICOPY, on the last node that has it, refuses to leave a set of which no member could
+        be left out at the next mount (spec 3.5).
+        """
+        self._refuse_bitmap_policy(policy, "DISM")
         vu = self._shadow.units.get(name)
         if vu is None:
             raise Failure(_dism("W", "CANNOTDMT", f"_{name} cannot be dismounted"), _not_mounted())
         here = self._shadow.node
+        if policy is Policy.MINICOPY and vu.state.nodes == (here,) and len(vu.sources) < 2:
+            raise Failure(
+                _dism("W", "CANNOTDMT", f"_{name} cannot be dismounted"),
+                _dism("F", "WBMFAIL", "a set with one full member is not fit for a later minicopy"),
+            )
 
         def leave(state: SetState) -> SetState:
             nodes = tuple(node for node in state.nodes if node != here)
@@ -424,6 +435,15 @@ class ShadowUtilities:
         yield from self._shadow.change(name, leave)
         for unit in members:
             yield from unit.available()
+
+    def volume_label(self, device: str) -> Procedure:
+        """Read the label of a disk that is not mounted; "" when there is none to read."""
+        unit = self._shadow.find_unit(device)
+        if (yield from unit.online()) != SS.NORMAL:
+            return ""
+        status, identity = yield from identify(self._platform, unit)
+        yield from unit.available()
+        return identity.label if status == SS.NORMAL else ""
 
     # -- INITIALIZE
 
@@ -441,7 +461,7 @@ class ShadowUtilities:
                 status = SS.WRITLCK
             if status != SS.NORMAL:
                 raise Failure(
-                    Message("INIT", "F", "ERASEFAIL", f"_{unit.name} not initialized"), _system(status)
+                    Message("INIT", "F", "ERASEFAIL", f"_{unit.name} not initialized"), status_message(status)
                 )
             units.append(unit)
         size = units[0].block_count
@@ -470,7 +490,7 @@ class ShadowUtilities:
             status = yield from write_blocks(self._platform, unit, HOME_BLOCK_LBN, blocks)
             if status != SS.NORMAL:
                 raise Failure(
-                    Message("INIT", "F", "WRITEERR", f"error writing _{unit.name}"), _system(status)
+                    Message("INIT", "F", "WRITEERR", f"error writing _{unit.name}"), status_message(status)
                 )
             yield from unit.available()
 
@@ -481,7 +501,7 @@ class ShadowUtilities:
             unit.queue_io(irp)
             if (yield irp.finished) != SS.NORMAL:
                 raise Failure(
-                    Message("INIT", "F", "ERASEFAIL", f"_{unit.name} not erased"), _system(irp.status)
+                    Message("INIT", "F", "ERASEFAIL", f"_{unit.name} not erased"), status_message(irp.status)
                 )
 
     # -- a disk by itself
@@ -499,24 +519,24 @@ class ShadowUtilities:
         unit = self._shadow.find_unit(device)
         status = yield from unit.online()
         if status != SS.NORMAL:
-            raise Failure(_mount("F", "MEDOFL", f"_{device} cannot be mounted"), _system(status))
+            raise Failure(_mount("F", "MEDOFL", f"_{device} cannot be mounted"), status_message(status))
         status, identity = yield from identify(self._platform, unit)
         if status != SS.NORMAL or identity.label != label:
             yield from unit.available()
             if status != SS.NORMAL:
-                raise Failure(_mount("F", "FILEREADERR", f"error reading _{device}"), _system(status))
+                raise Failure(_mount("F", "FILEREADERR", f"error reading _{device}"), status_message(status))
             raise Failure(
                 _mount("F", "INCVOLLABEL", f"incorrect volume label, _{device} holds {identity.label}")
             )
         write_locked = unit.write_protected or not write
-        if identity.scb is not None and identity.scb.genernum and not write_locked:
-            if override:
+        if identity.scb is not None and identity.scb.genernum:
+            if not override:
+                write_locked = True
+                say(_mount("W", "VOLSHDWMEM", "mounting a shadow member, volume is write-locked"))
+            elif not write_locked:
                 block = unshadowed(identity.scb)
                 if (yield from write_blocks(self._platform, unit, SCB_LBN, block)) != SS.NORMAL:
                     say(_mount("W", "WRITESCB", f"error writing the storage control block of _{device}"))
-            else:
-                write_locked = True
-                say(_mount("W", "VOLSHDWMEM", "mounting a shadow member, volume is write-locked"))
         self.private[device] = PrivateMount(unit, label, write_locked)
         say(_mount("I", "MOUNTED", f"{label} mounted on _{device}"))
 
@@ -573,7 +593,7 @@ def _incompatible(unit: DiskUnit, block_count: int) -> Failure:
             "SHDWINCVOL",
             f"_{unit.name} is incompatible with the shadow set: {unit.block_count} blocks, not {block_count}",
         ),
-        _system(SS.INCSHAMEM),
+        status_message(SS.INCSHAMEM),
     )
 
 
@@ -581,7 +601,8 @@ def _not_mounted() -> Message:
     return Message("SYSTEM", "F", "DEVNOTMOUNT", "device is not mounted", continued=True)
 
 
-def _system(status: int) -> Message:
+def status_message(status: int) -> Message:
+    """The continuation line that names a system status."""
     code = SS(status)
     return Message("SYSTEM", "F", code.name, _SYSTEM_TEXTS.get(code, "request failed"), continued=True)
 

@@ -329,6 +329,11 @@ class VirtualUnit:
         elif self.ranges is None:
             self.ranges = RangeLock()
 
+    def dismounted(self) -> None:
+        """The unit is not mounted here any more: what still comes for it fails."""
+        self.members = self.sources = self.targets = ()
+        self._bitmaps, self._permits, self._remote_copier = (), (), ""
+
     def resume(self) -> None:
         """Let requests go on."""
         self._stalled = False

@@ -6,9 +6,11 @@ stands at a fixed LBN.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from drivers.classes.dudriver import DiskUnit
 from drivers.platform.host import Platform, WaitingIrp
+from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
 from drivers.shadow.state import MemberState, SetState
 from emu.core.block import BLOCK_BYTES
@@ -50,8 +52,14 @@ class VolumeIdentity:
         return self.scb.pack()[_NAME] if self.scb is not None else b""
 
 
-def read_blocks(platform: Platform, unit: DiskUnit, lbn: int, block_count: int) -> Procedure:
-    """Read through the class driver; returns (SS.*, bytes)."""
+class BlockUnit(Protocol):
+    """A disk, or a virtual unit."""
+
+    def queue_io(self, irp: Irp) -> None: ...
+
+
+def read_blocks(platform: Platform, unit: BlockUnit, lbn: int, block_count: int) -> Procedure:
+    """Read; returns (SS.*, bytes)."""
     length = block_count * BLOCK_BYTES
     address = platform.pool.allocate(length)
     try:
@@ -63,8 +71,8 @@ def read_blocks(platform: Platform, unit: DiskUnit, lbn: int, block_count: int) 
         platform.pool.free(address)
 
 
-def write_blocks(platform: Platform, unit: DiskUnit, lbn: int, data: bytes) -> Procedure:
-    """Write whole blocks through the class driver; returns SS.*."""
+def write_blocks(platform: Platform, unit: BlockUnit, lbn: int, data: bytes) -> Procedure:
+    """Write whole blocks; returns SS.*."""
     address = platform.pool.allocate(len(data))
     try:
         platform.window(address, len(data))[:] = data

@@ -44,7 +44,7 @@ class _Request(Irp):
 class Application:
     """Random reads and writes on one virtual unit, from one node.
 
-    stream: where its choices come from.  depth: requests under way.  block_limit: the largest request.
+    stream: where its choices come from.  depth: requests under way at most, may be lowered.  block_limit: the largest request.
     read_share: part of requests that read.  first_number: of its writes, so that two applications never
     write the same stamp.  region: (first LBN, LBN behind the last) it works in.
 
@@ -78,7 +78,8 @@ class Application:
         self._read_share = read_share
         self._number = first_number
         self._region = region or (FIRST_FREE_LBN, vu.block_count)
-        self._choose_lbn = choose_lbn or (lambda stream: stream.randrange(*self._region))
+        self.choose_lbn = choose_lbn or self.choose_anywhere
+        self.depth = depth
         self._writing: dict[int, int] = {}  # LBN -> number of the write under way
         self._running = False
         self._writes_left = 0
@@ -89,11 +90,15 @@ class Application:
 
     @property
     def under_way(self) -> int:
+        """Requests not yet answered."""
         return len(self._buffers) - len(self._idle)
 
     @property
     def finished(self) -> bool:
         return not self._running and not self.under_way
+
+    def choose_anywhere(self, stream: Random) -> int:
+        return stream.randrange(*self._region)
 
     def start(self, writes: int = 1 << 62) -> None:
         """Begin; stop by itself after so many more writes."""
@@ -120,9 +125,9 @@ class Application:
 
     def _fill(self) -> None:
         for _ in range(4 * len(self._buffers)):
-            if not self._running or not self._idle:
+            if not self._running or self.under_way >= self.depth:
                 return
-            lbn = self._choose_lbn(self._stream)
+            lbn = self.choose_lbn(self._stream)
             block_count = min(self._stream.randint(1, self._block_limit), self._region[1] - lbn)
             if self._stream.random() < self._read_share:
                 self._read(lbn, block_count)
@@ -178,8 +183,8 @@ class Application:
         for index, block in enumerate(blocks):
             number = QUADWORD.unpack_from(data, index * BLOCK_BYTES)[0]
             first, last = request.before[index], self._writing.get(block, self.written.get(block, 0))
-            if last == 0:
-                continue  # never written by us: what was there is not ours to know
+            if first == 0:
+                continue  # not written before the read began: what was there is not ours to know
             if not first <= number <= last:
                 self.faults.append(f"LBN {block} held write {number}, not between {first} and {last}")
             elif number and data[index * BLOCK_BYTES : (index + 1) * BLOCK_BYTES] != stamp(number, block):

@@ -1,0 +1,379 @@
+"""`hbvs demo`: a member leaves, is backed up, and returns by minicopy, on real image files, under load.
+
+Everything between the `$` prompt and the files is registers, rings, packets and interrupts.  The images are made for
+the occasion, or are private copies of the user's; what is compared at the end is what stands in the files.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import BinaryIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from drivers.cluster.node import Node
+from drivers.shadow.copy import CopyThread
+from drivers.shadow.shdriver import VirtualUnit
+from drivers.shadow.write_bitmap import BLOCKS_PER_BIT
+from emu.console.interpreter import Interpreter
+from emu.console.times import vms_time
+from emu.core.block import BLOCK_BYTES
+from emu.core.chance import Chance
+from emu.hw.firmware import FirmwareError
+from emu.media.file import FileDevice, ImageError
+from emu.shells.firmware_files import load_firmware
+from emu.shells.host_files import DiskFiles
+from emu.shells.image_files import private_copy
+from emu.sim.application import Application, stamp
+from emu.sim.world import World, drive_for
+
+SET, LABEL = "DSA1:", "PAYROLL"
+DRIVE = "RA92"
+DIRTY_SHARE = 0.01
+WRITES_BEFORE = 500
+WRITES_DURING = 1000
+BLOCK_LIMIT = 16
+STEPS_A_TICK = 500
+CHUNK_BYTES = 1 << 20
+CONTROL_BLOCKS = (1, 2)  # home block and storage control block: VMS's, not the application's
+
+
+class DemoError(Exception):
+    """The demo cannot be given, or went wrong; the text says why."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """What the table shows."""
+
+    blocks_written_away: int = 0
+    blocks_written_during: int = 0
+    writes_during: int = 0
+    bits_total: int = 0
+    bits_at_return: int = 0
+    minicopy_s: float = 0.0
+    full_copy_s: float = 0.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "images", nargs="*", metavar="IMAGE", help="two or three images; private copies are used"
+    )
+    parser.add_argument(
+        "--drive", default=DRIVE, help=f"drive type of the images that are made (default {DRIVE})"
+    )
+    parser.add_argument("--firmware", default="hbvs-shadow", help="the controller: a name or a firmware file")
+    parser.add_argument("--seed", type=int, default=1, help="of the application's choices")
+    parser.add_argument("--keep", metavar="DIRECTORY", help="keep images and backup there (a new directory)")
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    """Give the demo; returns the exit code."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    try:
+        if arguments.keep:
+            Path(arguments.keep).mkdir(parents=True)
+            return _Demo(arguments, Path(arguments.keep), console).run()
+        with tempfile.TemporaryDirectory(prefix="hbvs-demo-") as directory:
+            return _Demo(arguments, Path(directory), console).run()
+    except (DemoError, ImageError, FirmwareError, ValueError) as error:
+        print(f"%HBVS-F-DEMO, {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"%HBVS-F-DEMO, {error.filename or 'file'}: {error.strerror}", file=sys.stderr)
+    return 1
+
+
+class _Demo:
+    def __init__(self, arguments: argparse.Namespace, directory: Path, console: Console) -> None:
+        self._arguments = arguments
+        self._directory = directory
+        self._console = console
+        self._figures = Figures()
+        self._originals = [Path(name) for name in arguments.images]
+        if len(self._originals) not in (0, 2, 3):
+            raise DemoError("a shadow set for the demo has two or three images")
+        firmware = load_firmware(arguments.firmware)
+        self._paths = self._make_images(firmware.drives.get(arguments.drive.upper()))
+        self._world = World(boot_time=vms_time(datetime.now()))
+        controller = self._world.add_controller(firmware)
+        self._media: list[FileDevice] = []
+        for number, path in enumerate(self._paths):
+            medium = FileDevice.open(path)
+            self._media.append(medium)
+            controller.attach_unit(number, medium, drive_for(firmware, medium))
+        self._node: Node = self._world.add_alpha("ALPHA1", controller)
+        self._world.boot()
+        self._names = [unit.name for unit in self._node.disks]
+        self._dcl = Interpreter(self._world, DiskFiles(), self._say)
+        self._backup = directory / "backup.dsk"
+
+    def run(self) -> int:
+        try:
+            return self._tell()
+        finally:
+            for medium in self._media:
+                medium.close()
+
+    # -- the story
+
+    def _tell(self) -> int:
+        leaving, last = self._names[1], self._names[-1]
+        self._note(f"{len(self._paths)} images of {self._media[0].block_count} blocks in {self._directory}")
+        members = ",".join(self._names)
+        if self._originals:
+            self._type(f"INITIALIZE {self._names[0]} {LABEL}")
+        else:
+            self._type(f"INITIALIZE/SHADOW=({members}) {LABEL}")
+        self._type(f"MOUNT {SET}/SHADOW=({members}) {LABEL}")
+        vu = self._node.shadow.units[SET]
+        self._copy_with_bar(vu, "full copy")
+        stream = Chance(self._arguments.seed).stream("demo")
+        application = Application(self._node, vu, stream, depth=64, block_limit=BLOCK_LIMIT)
+        self._note("an application begins to write and read")
+        application.depth = 8
+        application.start()
+        self._until(lambda: application.writes >= WRITES_BEFORE)
+
+        self._type(f"DISMOUNT {leaving}/POLICY=MINICOPY")
+        left = application.departures[leaving]
+        blocks_at_leave = application.blocks_written
+        (bitmap,) = self._node.shadow.bitmaps.values()
+        chosen = self._segments(stream, bitmap.bit_count)
+        self._note(
+            f"it goes on, in {len(chosen)} of {bitmap.bit_count} segments, while the member is backed up"
+        )
+        application.choose_lbn = lambda s: self._inside(s.choice(chosen), s)
+        application.depth = 1
+        self._type(f'BACKUP/PHYSICAL {leaving} "{self._backup}"')
+        application.depth = 8
+        self._until(lambda: bitmap.set_count >= len(chosen))
+        self._type(f"SHOW DEVICE/BITMAP {SET}")
+        self._type("SHOW DEVICE D")
+        figures = self._figures
+        figures.bits_total, figures.bits_at_return = bitmap.bit_count, bitmap.set_count
+        figures.blocks_written_away = application.blocks_written - blocks_at_leave
+
+        self._note(f"the member returns; {WRITES_DURING} more writes, anywhere, while it is copied")
+        application.choose_lbn = application.choose_anywhere
+        writes, blocks = application.writes, application.blocks_written
+        application.depth = 64
+        started = time.perf_counter()
+        self._type(f"MOUNT {SET}/SHADOW={leaving} {LABEL}/POLICY=MINICOPY")
+        self._copy_with_bar(vu, "minicopy")
+        figures.minicopy_s = time.perf_counter() - started
+        minicopy = self._node.shadow.copies[-1]
+        figures.writes_during = application.writes - writes
+        figures.blocks_written_during = application.blocks_written - blocks
+        self._until(lambda: application.writes - writes >= WRITES_DURING)
+
+        self._note("for comparison, a member leaves without a bitmap")
+        application.stop()
+        self._until(lambda: application.finished)
+        self._type(f"DISMOUNT {last}/POLICY=NOMINICOPY")
+        started = time.perf_counter()
+        self._type(f"MOUNT {SET}/SHADOW={last} {LABEL}/POLICY=NOMINICOPY")
+        self._copy_with_bar(vu, "full copy")
+        figures.full_copy_s = time.perf_counter() - started
+        full_copy = self._node.shadow.copies[-1]
+        self._type(f"SHOW DEVICE {SET}")
+        self._type(f"DISMOUNT {SET}")
+        return self._verdict(application, left, minicopy, full_copy)
+
+    def _segments(self, stream: Random, bit_count: int) -> list[int]:
+        """Choose the segments that are changed while the member is away."""
+        return stream.sample(range(1, bit_count - 1), max(1, round(bit_count * DIRTY_SHARE)))
+
+    def _inside(self, segment: int, stream: Random) -> int:
+        """An LBN from which the largest request stays in its segment."""
+        return segment * BLOCKS_PER_BIT + stream.randrange(BLOCKS_PER_BIT - BLOCK_LIMIT + 1)
+
+    # -- the verdict
+
+    def _verdict(
+        self, application: Application, left: Mapping[int, int], minicopy: CopyThread, full_copy: CopyThread
+    ) -> int:
+        base = self._originals[0] if self._originals else None
+        checks: list[tuple[str, str]] = []
+
+        def check(what: str, result: str, *, good: bool) -> None:
+            checks.append((what, result if good else f"FAILED: {result}"))
+
+        first = self._paths[0]
+        for path, name in zip(self._paths[1:], self._names[1:], strict=True):
+            differing = _differing_blocks(path, first)
+            check(f"{name} against {self._names[0]}", _equality(differing), good=not differing)
+        differing = _unexpected_blocks(first, base, application.written)
+        check("the set against what the application wrote", _equality(differing), good=not differing)
+        differing = _unexpected_blocks(self._backup, base, left)
+        check(
+            f"the backup against the moment {self._names[1]} left", _equality(differing), good=not differing
+        )
+        check(
+            "reads of the application",
+            f"{application.reads} right" if not application.faults else application.faults[0],
+            good=not application.faults,
+        )
+        figures = self._figures
+        limit = BLOCKS_PER_BIT * (figures.bits_at_return + figures.blocks_written_during)
+        check(
+            "blocks copied, at most 127 a bit",
+            f"{minicopy.blocks_copied}",
+            good=minicopy.blocks_copied <= min(limit, minicopy.blocks_total),
+        )
+        self._table(minicopy, full_copy, checks)
+        return 1 if any(result.startswith("FAILED") for _, result in checks) else 0
+
+    def _table(self, minicopy: CopyThread, full_copy: CopyThread, checks: list[tuple[str, str]]) -> None:
+        figures = self._figures
+        table = Table(title="minicopy against full copy", show_header=True)
+        for heading in ("", "minicopy", "full copy"):
+            table.add_column(heading, justify="left" if not heading else "right")
+        how = {True: "DISK COPY DATA", False: "host reads and writes"}
+        copies = (minicopy, full_copy)
+        table.add_row("blocks copied", *(f"{copy.blocks_copied}" for copy in copies))
+        table.add_row(
+            "bytes copied", *(f"{copy.blocks_copied * BLOCK_BYTES / 1e6:.1f} MB" for copy in copies)
+        )
+        table.add_row("ranges", *(f"{copy.ranges_copied}" for copy in copies))
+        table.add_row("carried out by", *(how[copy.by_command] for copy in copies))
+        table.add_row("wall time", f"{figures.minicopy_s:.3f} s", f"{figures.full_copy_s:.3f} s")
+        table.add_section()
+        began = minicopy.blocks_total // BLOCKS_PER_BIT
+        table.add_row(
+            "bits set when MOUNT was typed", f"{figures.bits_at_return} of {figures.bits_total}", ""
+        )
+        table.add_row("bits set until the member joined", f"{began - figures.bits_at_return}", "")
+        table.add_row("blocks written while it was away", f"{figures.blocks_written_away}", "")
+        during = f"{figures.writes_during} writes, {figures.blocks_written_during} blocks"
+        table.add_row("written while it was copied", during, "no load")
+        table.add_row("writes that waited for a range", f"{minicopy.collisions}", "")
+        table.add_section()
+        for what, result in checks:
+            table.add_row(what, result, "")
+        self._console.print()
+        self._console.print(table)
+
+    # -- plumbing
+
+    def _make_images(self, drive: object) -> list[Path]:
+        if self._originals:
+            copies = []
+            for number, original in enumerate(self._originals):
+                place = self._directory / f"dua{number}"
+                place.mkdir()
+                copies.append(private_copy(original, place))
+            return copies
+        paths = [self._directory / f"dua{number}.dsk" for number in range(3)]
+        block_count = getattr(drive, "block_count", None)
+        if block_count is None:
+            raise DemoError(f"the controller knows no drive {self._arguments.drive}")
+        for path in paths:
+            FileDevice.create(path, block_count).close()
+        return paths
+
+    def _say(self, line: str) -> None:
+        self._console.print(line)
+
+    def _note(self, text: str) -> None:
+        self._console.print(f"\n! {text}", style="dim")
+
+    def _type(self, command: str) -> None:
+        self._console.print(f"$ {command}", style="bold")
+        self._dcl.execute(command)
+        if not self._dcl.succeeded:
+            raise DemoError(f"the command failed: {command}")
+
+    def _until(self, condition: Callable[[], bool]) -> None:
+        if not self._world.settle(condition):
+            raise DemoError("the world stands still")
+
+    def _copy_with_bar(self, vu: VirtualUnit, title: str) -> None:
+        """Let the world go on until no copy is left, and show how far it is."""
+        if not vu.targets:
+            return
+        clock = self._world.clock
+        columns = (TextColumn("  {task.description}"), BarColumn(40), TextColumn("{task.percentage:>3.0f}%"))
+        with Progress(*columns, TimeElapsedColumn(), console=self._console) as progress:
+            bars: dict[str, TaskID] = {}
+            while vu.targets or vu.copy is not None:
+                for _ in range(STEPS_A_TICK):
+                    if not (vu.targets or vu.copy is not None):
+                        break
+                    if not clock.step():
+                        raise DemoError("the copy stands still")
+                if vu.copy is not None:
+                    device = vu.copy.target.device
+                    if device not in bars:
+                        for bar in bars.values():
+                            progress.update(bar, completed=100)
+                        bars[device] = progress.add_task(f"{title} {device}", total=100)
+                    progress.update(bars[device], completed=vu.copy.percent)
+            for bar in bars.values():
+                progress.update(bar, completed=100)
+
+
+def _equality(differing: int) -> str:
+    return "identical, byte for byte" if not differing else f"{differing} blocks differ"
+
+
+def _differing_blocks(path: Path, other: Path) -> int:
+    """Count the blocks in which two files differ."""
+    with path.open("rb") as one, other.open("rb") as two:
+        if path.stat().st_size != other.stat().st_size:
+            raise DemoError(f"{path} and {other} have different sizes")
+        offsets = range(0, path.stat().st_size, CHUNK_BYTES)
+        return sum(
+            _count(_read(one, offset), _read(two, offset))
+            for offset in offsets
+            if not (_is_hole(one, offset) and _is_hole(two, offset))
+        )
+
+
+def _unexpected_blocks(path: Path, base: Path | None, written: Mapping[int, int]) -> int:
+    """Count the blocks that are not what the application wrote, or else what was there before it."""
+    by_chunk: defaultdict[int, list[int]] = defaultdict(list)
+    for lbn in (*CONTROL_BLOCKS, *written):
+        by_chunk[lbn * BLOCK_BYTES // CHUNK_BYTES].append(lbn)
+    differing = 0
+    with path.open("rb") as image, (base or Path(os.devnull)).open("rb") as before:
+        for offset in range(0, path.stat().st_size, CHUNK_BYTES):
+            lbns = by_chunk.get(offset // CHUNK_BYTES, [])
+            if not lbns and _is_hole(image, offset) and (base is None or _is_hole(before, offset)):
+                continue
+            data = _read(image, offset)
+            expected = bytearray(_read(before, offset).ljust(len(data), b"\0"))
+            for lbn in lbns:
+                at = lbn * BLOCK_BYTES - offset
+                block = slice(at, at + BLOCK_BYTES)
+                expected[block] = data[block] if lbn in CONTROL_BLOCKS else stamp(written[lbn], lbn)
+            differing += _count(data, bytes(expected))
+    return differing
+
+
+def _read(file: BinaryIO, offset: int) -> bytes:
+    return os.pread(file.fileno(), CHUNK_BYTES, offset)
+
+
+def _is_hole(file: BinaryIO, offset: int) -> bool:
+    """Whether nothing is stored from here on for a whole chunk."""
+    try:
+        return os.lseek(file.fileno(), offset, os.SEEK_DATA) >= offset + CHUNK_BYTES
+    except OSError:  # ENXIO: no more data
+        return True
+
+
+def _count(one: bytes, two: bytes) -> int:
+    if one == two:
+        return 0
+    size = max(len(one), len(two))
+    return sum(one[at : at + BLOCK_BYTES] != two[at : at + BLOCK_BYTES] for at in range(0, size, BLOCK_BYTES))
