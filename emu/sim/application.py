@@ -44,9 +44,9 @@ class _Request(Irp):
 class Application:
     """Random reads and writes on one virtual unit, from one node.
 
-    stream: where its choices come from.  depth: requests under way at most, may be lowered.  block_limit: the largest request.
-    read_share: part of requests that read.  first_number: of its writes, so that two applications never
-    write the same stamp.  region: (first LBN, LBN behind the last) it works in.
+    stream: where its choices come from.  depth: requests under way at most, may be lowered.  block_limit:
+    the largest request.  read_share: part of requests that read.  first_number: of its writes, so that two
+    applications never write the same stamp.  region: (first LBN, LBN behind the last) it works in.
 
     written: LBN -> number of the last acknowledged write.  faults: what went wrong, in words.
     departures: device -> copy of `written` at the instant the member left the set.
