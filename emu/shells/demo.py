@@ -39,6 +39,7 @@ from emu.sim.world import World, drive_for
 
 SET, LABEL = "DSA1:", "PAYROLL"
 DRIVE = "RA92"
+FIRST_UNIT = 10
 DIRTY_SHARE = 0.01
 WRITES_BEFORE = 500
 WRITES_DURING = 1000
@@ -110,7 +111,7 @@ class _Demo:
         for number, path in enumerate(self._paths):
             medium = FileDevice.open(path)
             self._media.append(medium)
-            controller.attach_unit(number, medium, drive_for(firmware, medium))
+            controller.attach_unit(FIRST_UNIT + number, medium, drive_for(firmware, medium))
         self._node: Node = self._world.add_alpha("ALPHA1", controller)
         self._world.boot()
         self._names = [unit.name for unit in self._node.disks]
@@ -269,11 +270,11 @@ class _Demo:
         if self._originals:
             copies = []
             for number, original in enumerate(self._originals):
-                place = self._directory / f"dua{number}"
+                place = self._directory / f"dua{FIRST_UNIT + number}"
                 place.mkdir()
                 copies.append(private_copy(original, place))
             return copies
-        paths = [self._directory / f"dua{number}.dsk" for number in range(3)]
+        paths = [self._directory / f"dua{FIRST_UNIT + number}.dsk" for number in range(3)]
         block_count = getattr(drive, "block_count", None)
         if block_count is None:
             raise DemoError(f"the controller knows no drive {self._arguments.drive}")

@@ -1,0 +1,346 @@
+"""What SHOW prints: displays of devices, bitmaps, sets, nodes.
+
+Everything here reads and returns lines, in the shapes of VMS V7.3 (shadowing reference, sections 4.5, 4.6, 4.12).
+
+DEVIATION: no file system is read, so the column of free blocks stays empty.
+DEVIATION: nodes have neither CSID nor SCS system number here; both are made of their order of joining.
+"""
+
+from collections.abc import Iterator
+from textwrap import wrap
+
+from drivers.classes.dudriver import DiskUnit, DuDriver, UnitState
+from drivers.cluster.node import Node
+from drivers.shadow.copy import CopyThread
+from drivers.shadow.shdriver import Member, VirtualUnit
+from drivers.shadow.state import MemberState
+from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
+from emu.console.session import Session
+from emu.console.times import absolute_time
+
+FIRST_CSID = 0x10001
+FIRST_SYSTEM_ID = 1025
+
+_BRIEF_HEADING = (
+    "Device                  Device           Error    Volume         Free  Trans Mnt",
+    " Name                   Status           Count     Label        Blocks Count Cnt",
+)
+_BITMAP_HEADING = (
+    "Device              BitMap    Size      Percent of",
+    " Name                 ID     (Bytes)    Full Copy",
+)
+_BITMAP_FULL_HEADING = (
+    "Device   BitMap    Size   Percent of  Active  Creation               "
+    "Master  Cluster  Local    Delete   Bitmap",
+    " Name      ID     (Bytes) Full Copy           Date/Time              "
+    "Node    Size     Set      Pending  Name",
+)
+NO_BITMAPS = "no bitmaps active"
+
+
+def device_type(unit: DiskUnit) -> str:
+    """ "RA92" of the media name "DU RA92"."""
+    return unit.media.rsplit(" ", maxsplit=1)[-1] or "disk"
+
+
+def copy_thread(session: Session, vu: VirtualUnit, member: Member) -> CopyThread | None:
+    """The copy onto a member, on whatever node runs it."""
+    for node in session.world.nodes.values():
+        there = node.shadow.units.get(vu.name)
+        if there is not None and there.copy is not None and there.copy.target.device == member.device:
+            return there.copy
+    return None
+
+
+def copied_percent(session: Session, vu: VirtualUnit, member: Member) -> int:
+    thread = copy_thread(session, vu, member)
+    return int(thread.percent) if thread is not None else 0
+
+
+# ---- SHOW DEVICE
+
+
+def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[DiskUnit]) -> Iterator[str]:
+    """Mounted sets with their members, then other disks."""
+    yield from _BRIEF_HEADING
+    node = session.node
+    shown: list[str] = []
+    for vu in sets:
+        load = session.loads.get(vu.name)
+        yield _brief_line(
+            vu.name,
+            node,
+            "MntVerifyInProgress" if vu.stalled else "Mounted",
+            vu.errors,
+            _volume(vu.state.label, 1 + (load is not None and load.running), len(vu.state.nodes)),
+        )
+        for member in vu.members:
+            shown.append(member.device)
+            if member.state is MemberState.SOURCE:
+                status, volume = "ShadowSetMember", f"(member of {vu.name})"
+            else:
+                percent = copied_percent(session, vu, member)
+                status, volume = "ShadowCopying", f"(copy trgt {vu.name} {percent:3}% copied)"
+            yield _brief_line(member.device, node, status, member.unit.errors, volume)
+    for unit in disks:
+        if unit.name not in shown:
+            yield _brief_line(unit.name, node, *_brief_disk(session, unit))
+
+
+def _brief_line(name: str, node: Node, status: str, errors: int, volume: str) -> str:
+    return f"{name}{f'({node.name})':>{20 - len(name)}}    {status:<16}{errors:6}  {volume}".rstrip()
+
+
+def _volume(label: str, transactions: int, mounts: int) -> str:
+    return f"{label:12}         {transactions:6}{mounts:4}"
+
+
+def _brief_disk(session: Session, unit: DiskUnit) -> tuple[str, int, str]:
+    mount = session.node.utilities.private.get(unit.name)
+    locked = " wrtlck" if unit.write_protected or (mount is not None and mount.write_locked) else ""
+    if mount is not None:
+        return "Mounted" + locked, unit.errors, _volume(mount.label, 1, 1)
+    if unit.state is UnitState.OFFLINE:
+        return "Offline", unit.errors, ""
+    elsewhere = session.is_mounted(unit.name) or session.set_of(unit.name) is not None
+    return "Online" + locked, unit.errors, "(remote mount)" if elsewhere else ""
+
+
+def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
+    """SHOW DEVICE/FULL of a virtual unit, its members below it."""
+    phrases = (
+        "is online, mounted, file-oriented device, shareable, available to cluster, error logging is enabled"
+    )
+    if session.node.platform.masters_bitmaps:
+        active = "bitmaps active" if vu.state.bitmaps else NO_BITMAPS
+        phrases += f", device supports bitmaps ({active})"
+    if vu.stalled:
+        phrases += ", mount verification in progress"
+    yield from _sentence(f"Disk {vu.name}, device type {device_type(vu.members[0].unit)}, {phrases}.")
+    yield ""
+    yield from _fields(
+        ("Error count", vu.errors),
+        ("Operations completed", vu.operations),
+        ("Owner process", '""'),
+        ("Owner UIC", "[SYSTEM]"),
+        ("Owner process ID", f"{0:08X}"),
+        ("Dev Prot", "S:RWPL,O:RWPL,G:R,W"),
+        ("Reference count", 1),
+        ("Default buffer size", 512),
+        ("Total blocks", vu.block_count),
+        ("Requests under way", vu.active),
+        ("", ""),
+        ("", ""),
+        ("Volume label", f'"{vu.state.label}"'),
+        ("Relative volume number", 0),
+        ("Mount status", "System"),
+        ("Mount count", len(vu.state.nodes)),
+    )
+    for member in vu.members:
+        yield ""
+        yield from full_member(session, vu, member)
+
+
+def full_member(session: Session, vu: VirtualUnit, member: Member) -> Iterator[str]:
+    unit = member.unit
+    role = f"member of shadow set {vu.name}"
+    if member.state is MemberState.TARGET:
+        kind = "minicopy" if member.minicopy else "copy"
+        role += f", {kind} target, {copied_percent(session, vu, member)}% copied"
+    where = f"({session.node.name})"
+    text = f"Disk {unit.name} {where}, device type {device_type(unit)}, is {_online(unit)}, {role}."
+    yield from _sentence(text)
+    yield ""
+    yield from _fields(
+        ("Error count", unit.errors),
+        ("Shadow member operation count", unit.operations),
+        ("Allocation class", unit.driver.allocation_class),
+        ("Read cost", unit.read_cost),
+    )
+
+
+def full_disk(session: Session, unit: DiskUnit) -> Iterator[str]:
+    """SHOW DEVICE/FULL of a disk that is in no set."""
+    mount = session.node.utilities.private.get(unit.name)
+    phrases = f"is {_online(unit)}"
+    if mount is not None:
+        phrases += ", mounted"
+    phrases += ", file-oriented device, shareable, available to cluster, error logging is enabled"
+    if unit.write_protected:
+        phrases += ", device is hardware write-locked"
+    elif mount is not None and mount.write_locked:
+        phrases += ", volume is write-locked"
+    where = f"({session.node.name})"
+    yield from _sentence(f"Disk {unit.name} {where}, device type {device_type(unit)}, {phrases}.")
+    yield ""
+    size = unit.block_count or "not known yet"  # a unit tells its size when it comes on line
+    yield from _fields(
+        ("Error count", unit.errors),
+        ("Operations completed", unit.operations),
+        ("Total blocks", size),
+        ("Allocation class", unit.driver.allocation_class),
+    )
+    if mount is not None:
+        yield ""
+        yield from _fields(
+            ("Volume label", f'"{mount.label}"'),
+            ("Relative volume number", 0),
+            ("Mount status", "System"),
+            ("Mount count", 1),
+        )
+
+
+def _online(unit: DiskUnit) -> str:
+    return "offline" if unit.state is UnitState.OFFLINE else "online"
+
+
+def _sentence(text: str) -> list[str]:
+    return wrap(text, 78, subsequent_indent="    ", break_on_hyphens=False)
+
+
+def _fields(*fields: tuple[str, object]) -> Iterator[str]:
+    """Two fields a line, values at the right of their column."""
+    for (left, left_value), (right, right_value) in zip(fields[::2], fields[1::2], strict=True):
+        if not left:
+            yield ""
+            continue
+        yield f"    {_field(left, left_value, 32)}    {_field(right, right_value, 39)}"
+
+
+def _field(name: str, value: object, width: int) -> str:
+    return f"{name}{value!s:>{width - len(name)}}"
+
+
+def controller(driver: DuDriver) -> Iterator[str]:
+    """SHOW DEVICE PUA0: a port, its controller, its disks."""
+    port = driver.port
+    yield from _sentence(
+        f"Device {port.name}:, UQSSP port, model {port.model}, microcode version {port.microcode_version}, "
+        f"is {port.state.value}, PUDRIVER and DUDRIVER loaded."
+    )
+    yield ""
+    yield from _fields(
+        ("Error count", port.failures),
+        ("Interrupts", port.interrupts),
+        ("Last failure (SA)", f"{port.last_failure:06o}"),
+        ("Controller flags", f"{driver.controller_flags:04X}"),
+        ("Controller timeout (s)", driver.controller_timeout_s),
+        ("Maximum byte count", driver.maximum_bytes),
+        ("Error log datagrams", len(driver.datagrams)),
+        ("Units", len(driver.units)),
+    )
+
+
+# ---- SHOW DEVICE/BITMAP
+
+
+def bitmaps(session: Session, sets: list[VirtualUnit], *, full: bool) -> Iterator[str]:
+    """The bitmaps of sets, or a line that says there are none."""
+    if not any(vu.state.bitmaps for vu in sets):
+        yield NO_BITMAPS
+        return
+    yield from _BITMAP_FULL_HEADING if full else _BITMAP_HEADING
+    for vu in sets:
+        name = vu.name
+        for record in vu.state.bitmaps:
+            bitmap = session.world.nodes[record.master].shadow.bitmaps[record.identifier]
+            percent = f"{bitmap.percent:.0f}%"
+            if full:
+                yield _bitmap_line(session, name, bitmap, percent)
+            else:
+                yield f"{name:18}{record.identifier:08X} {bitmap.size_bytes:8}{percent:>12}"
+            name = ""
+
+
+def _bitmap_line(session: Session, name: str, bitmap: WriteBitmap, percent: str) -> str:
+    record = bitmap.record
+    created = absolute_time(session.world.boot_time + record.created_ns // 100)
+    local = percent if record.master == session.node.name else "0%"  # DEVIATION: no local bitmaps are kept
+
+    # The name holds unprintable bytes behind the label, as the disk's control block does.
+    printable = "".join(chr(byte) if 0x20 < byte < 0x7F else "" for byte in record.name[:12])
+    return (
+        f"{name:8}{record.identifier:08X} {bitmap.size_bytes:6} {percent:>9}     "
+        f"{'No ' if record.in_use else 'Yes'}     {created} {csid(session, record.master):5}  "
+        f"{BLOCKS_PER_BIT:6}     {local:8} {'Yes' if record.in_use else 'No':8} SHAD${printable}"
+    )
+
+
+# ---- SHOW SHADOW
+
+
+def shadow_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
+    state = vu.state
+    yield f"_{vu.name}  Volume Label: {state.label}"
+    if vu.targets:
+        percent = copied_percent(session, vu, vu.targets[0])
+        kind = "Minicopy" if vu.targets[0].minicopy else "Copy"
+        yield f"  Virtual Unit State:   {kind} Active ({percent}%) on {state.copier}"
+    else:
+        yield "  Virtual Unit State:   Steady State"
+    yield (
+        "  Enhanced Shadowing Features in use:"
+        if state.bitmaps
+        else ("  No Enhanced Shadowing Features in use")
+    )
+    if state.bitmaps:
+        yield "        Minicopy bitmaps: " + ", ".join(f"{b.identifier:08X}" for b in state.bitmaps)
+    yield ""
+    from_disk = absolute_time(state.generation)
+    yield f"  Total Devices   {len(state.members):8}    Generation  {from_disk}"
+    yield f"  Source Members  {len(state.sources):8}    Nodes       {', '.join(state.nodes)}"
+    yield ""
+    for index, member in enumerate(vu.members):
+        if member.state is MemberState.TARGET:
+            role = f"Copy Target ({copied_percent(session, vu, member)}%)"
+        else:
+            role = "Master Member" if index == 0 else "Source Member"
+        yield f"  Device {member.device.rstrip(':'):23}{role}"
+        yield f"    Read Cost     {member.unit.read_cost:10}    Operations {member.unit.operations:10}"
+        timeout = session.node.shadow.member_timeout_s
+        yield f"    Member Timeout{timeout:10}    Errors     {member.unit.errors:10}"
+
+
+# ---- SHOW CLUSTER, SHOW MEMORY
+
+
+def csid(session: Session, node: str) -> str:
+    return f"{FIRST_CSID + list(session.world.nodes).index(node):X}"
+
+
+def cluster(session: Session) -> Iterator[str]:
+    here = session.node
+    system_id = FIRST_SYSTEM_ID + list(session.world.nodes).index(here.name)
+    yield f"View of Cluster from system ID {system_id}  node: {here.name:8}    {session.now()[:20]}"
+    width = max([6, *(len(name) for name in session.world.nodes)])
+    systems = width + 16
+    yield f"+{'-' * systems}+--------------------------+"
+    yield f"|{'SYSTEMS':^{systems}}|         MEMBERS          |"
+    divider = f"|{'-' * (width + 2)}+-------------+-------+--------+---------|"
+    yield divider
+    yield f"| {'NODE':{width}} | SOFTWARE    | CSID  | STATUS | BITMAPS |"
+    yield divider
+    for name in session.world.nodes:
+        yield f"| {name:{width}} | VMS V7.3    | {csid(session, name):5} | MEMBER | MINICOPY|"
+    yield f"+{'-' * systems}+--------------------------+"
+
+
+def memory(session: Session) -> Iterator[str]:
+    node = session.node
+    pool = node.platform.pool
+    yield f"              System Memory Resources on {session.now()}"
+    yield ""
+    yield "Dynamic Memory Usage (bytes):      Total        Free      In Use"
+    free = pool.free_bytes
+    yield f"  Nonpaged Dynamic Memory   {pool.size_bytes:12}{free:12}{pool.size_bytes - free:12}"
+    if not node.platform.masters_bitmaps:
+        return
+    masters = node.shadow.bitmaps.values()
+    used = sum(bitmap.size_bytes for bitmap in masters)
+    yield ""
+    yield "Write Bitmap (WBM) Memory Summary"
+    for kind, count, size_bytes in (("Local", 0, 0), ("Master", len(masters), used)):
+        yield (
+            f"  {kind + ' bitmap count:':21}{count:4}     "
+            f"{kind + ' bitmap memory usage (bytes)':35}{size_bytes:10.2f}"
+        )

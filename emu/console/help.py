@@ -1,0 +1,104 @@
+"""HELP: the tables, for people."""
+
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+
+from emu.console.dcl import Keyword, Parameter, Verb, available
+
+WIDTH = 78
+
+
+def help_lines(verbs: Sequence[Verb], topics: Sequence[str], kind: str) -> Iterator[str]:
+    """Explain a topic, by the words that lead to it; say what there is when there are none."""
+    entries = available(verbs, kind)
+    path: list[str] = []
+    verb: Verb | None = None
+    yield ""
+    for topic in topics:
+        wanted = topic.lstrip("/")
+        found = [entry for entry in entries if entry.name.startswith(wanted)]
+        found = [entry for entry in found if entry.name == wanted] or found
+        if found:
+            verb = found[0]
+            entries = available(verb.options, kind)
+            path.append(verb.name)
+            continue
+        if verb is not None:
+            keywords = [
+                k for k in available(verb.qualifiers, kind) if k.name.startswith(wanted.removeprefix("NO"))
+            ]
+            if keywords:
+                yield " ".join(path)
+                yield ""
+                for keyword in keywords:
+                    yield from _keyword(keyword)
+                return
+        yield f"Sorry, no documentation on {' '.join((*path, topic))}"
+        yield ""
+        yield from _topics("Additional information available:", [entry.name for entry in entries])
+        return
+    if verb is None:
+        yield from _topics("Information available:", [entry.name for entry in entries])
+        yield "HELP verb explains one; qualifiers and verbs may be abbreviated."
+        yield ""
+        return
+    yield from _verb(verb, path, kind)
+
+
+def _verb(verb: Verb, path: list[str], kind: str) -> Iterator[str]:
+    yield " ".join(path)
+    yield ""
+    yield from _paragraph(verb.help)
+    if verb.options:
+        yield from _topics(
+            "Additional information available:", [o.name for o in available(verb.options, kind)]
+        )
+        return
+    yield f"  Format:  {' '.join((*path, *map(_placeholder, verb.parameters)))}"
+    for qualifier in available(verb.qualifiers, kind):
+        if qualifier.parameters is not None:
+            form = f"{' '.join(path)}/{qualifier.name}"
+            yield f"           {' '.join((form + _value(qualifier), *map(_placeholder, qualifier.parameters)))}"
+    yield ""
+    for qualifier in available(verb.qualifiers, kind):
+        yield from _keyword(qualifier)
+    if verb.examples:
+        yield "  Examples:"
+        for example in verb.examples:
+            yield f"    $ {example}"
+        yield ""
+
+
+def _keyword(keyword: Keyword) -> Iterator[str]:
+    yield f"  /{'[NO]' if keyword.negatable else ''}{keyword.name}{_value(keyword)}"
+    yield from _paragraph(keyword.help, "      ")
+
+
+def _value(keyword: Keyword) -> str:
+    value = keyword.value
+    if value is None:
+        return ""
+    text = (
+        "|".join(f"{'[NO]' if k.negatable else ''}{k.name}{_value(k)}" for k in value.keywords)
+        or value.name.lower()
+    )
+    text = f"({text},...)" if value.many else text
+    return f"={text}" if value.required else f"[={text}]"
+
+
+def _placeholder(parameter: Parameter) -> str:
+    name = parameter.name.lower().replace("_", "-")
+    return name if parameter.required else f"[{name}]"
+
+
+def _paragraph(text: str, indent: str = "  ") -> Iterator[str]:
+    yield from wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+    yield ""
+
+
+def _topics(heading: str, names: Sequence[str]) -> Iterator[str]:
+    yield f"  {heading}"
+    yield ""
+    for start in range(0, len(names), 6):
+        yield "  " + "".join(f"{name:12}" for name in names[start : start + 6]).rstrip()
+    yield ""

@@ -1,0 +1,151 @@
+"""What a console remembers between commands, and what a command has in hand while it runs."""
+
+from collections.abc import Callable, Sequence
+
+from drivers.classes.dudriver import DiskUnit
+from drivers.cluster.node import Node
+from drivers.message import Failure, Message
+from drivers.platform.process import EventFlag, Procedure
+from drivers.shadow.shdriver import VirtualUnit
+from emu.console.dcl import Verb
+from emu.console.host_files import HostFiles
+from emu.console.load import Load
+from emu.console.times import absolute_time
+from emu.core.trace import ConsoleLine, Event
+from emu.sim.world import World
+
+Say = Callable[[str], None]
+
+
+class Session:
+    """One operator at one console.
+
+    hosts: the nodes logged in to by SET HOST, the present one last.  loads: by virtual unit.  claimed: disks that a
+    command works on by itself.
+    """
+
+    def __init__(
+        self, world: World, node: Node, host_files: HostFiles, say: Say, verbs: Sequence[Verb]
+    ) -> None:
+        self.world = world
+        self.hosts = [node]
+        self.host_files = host_files
+        self.say = say
+        self.verbs = verbs
+        self.loads: dict[str, Load] = {}
+        self.claimed: dict[str, str] = {}
+        self.ended = False
+        self._is_operator = False
+
+    @property
+    def node(self) -> Node:
+        return self.hosts[-1]
+
+    def tell(self, message: Message) -> None:
+        self.say(str(message))
+
+    def now(self) -> str:
+        """The time of day, as VMS writes it."""
+        return absolute_time(self.node.platform.system_time())
+
+    # -- the operator's terminal
+
+    def enable_operator(self, enable: bool) -> None:
+        """Show messages to the operator, or stop showing them."""
+        if enable != self._is_operator:
+            self._is_operator = enable
+            tracer = self.world.tracer
+            (tracer.subscribe if enable else tracer.unsubscribe)(self._hear)
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, ConsoleLine):
+            time = absolute_time(self.world.boot_time + event.now_ns // 100)
+            self.say(f"%%%%%%%%%%%  OPCOM  {time}  %%%%%%%%%%%")
+            self.say(f"Message from user SYSTEM on {event.source}")
+            self.say(event.text)
+
+    # -- devices
+
+    def unit(self, name: str) -> VirtualUnit | DiskUnit:
+        """Find a virtual unit that is mounted on this node, or a disk; raises Failure."""
+        unit_name = virtual_unit_name(name)
+        if unit_name is None:
+            return self.node.disk(name)
+        vu = self.node.shadow.units.get(unit_name)
+        if vu is None:
+            raise Failure(
+                Message("SYSTEM", "F", "DEVNOTMOUNT", f"device is not mounted, _{unit_name}"),
+            )
+        return vu
+
+    def set_of(self, device: str) -> VirtualUnit | None:
+        """The mounted set that a disk is a member of, on whatever node."""
+        for node in (self.node, *self.world.nodes.values()):
+            for vu in node.shadow.units.values():
+                if vu.state.member(device) is not None:
+                    return vu
+        return None
+
+    def is_mounted(self, device: str, *, writable: bool = False) -> bool:
+        """Tell whether a disk is mounted by itself, on whatever node."""
+        for node in self.world.nodes.values():
+            mount = node.utilities.private.get(device)
+            if mount is not None and not (writable and mount.write_locked):
+                return True
+        return False
+
+    def refuse_claimed(self, device: str) -> None:
+        """Raise Failure if a command of this console has the disk for itself."""
+        if device in self.claimed:
+            raise Failure(
+                Message(
+                    "SYSTEM",
+                    "W",
+                    "DEVALLOC",
+                    f"device already allocated to another user, _{device} ({self.claimed[device]})",
+                )
+            )
+
+
+class Job:
+    """One command being carried out on one node.
+
+    question: what the operator is to be asked, and the flag that takes the answer.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.node = session.node
+        self.interruptions = 0
+        self.question: tuple[str, EventFlag] | None = None
+
+    def say(self, line: str = "") -> None:
+        self.session.say(line)
+
+    def tell(self, message: Message) -> None:
+        self.session.tell(message)
+
+    def ask(self, prompt: str) -> Procedure:
+        """Ask the operator; returns the answer, None for Ctrl-Z or when nobody is there."""
+        flag = self.node.platform.flag()
+        self.question = (prompt, flag)
+        answer = yield flag
+        return answer
+
+    def stop_if_interrupted(self, facility: str, text: str = "operation canceled by operator") -> None:
+        """Raise Failure after Ctrl-C."""
+        if self.interruptions:
+            raise Failure(Message(facility, "F", "ABORT", text))
+
+
+def virtual_unit_name(name: str) -> str | None:
+    """Write the name of a virtual unit as VMS does, "DSA1:"; None for other names."""
+    digits = name.upper().lstrip("_").rstrip(":").removeprefix("DSA")
+    if (
+        name.upper().lstrip("_").startswith("DSA")
+        and digits.isascii()
+        and digits.isdigit()
+        and len(digits) < 5
+    ):
+        return f"DSA{int(digits)}:"
+    return None

@@ -1,0 +1,308 @@
+"""LOAD and STOP, WAIT, SET, REPLY, HELP, LOGOUT, EXIT: the session itself and what runs beside it."""
+
+from drivers.message import Failure, Message
+from drivers.platform.pool import InsufficientMemory
+from drivers.platform.process import Procedure
+from drivers.shadow.shdriver import VirtualUnit
+from emu.console import help as help_text
+from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb
+from emu.console.load import Load, LoadRequest
+from emu.console.session import Job
+from emu.console.times import parse_delta_ns
+from emu.console.verbs.volumes import ALPHA
+from emu.core.clock import MILLISECOND_NS
+
+LARGEST_BLOCKS = 127
+DEEPEST = 256
+READ_COST_LIMIT = 0xFFFF_FFFF
+
+
+def _number_in(command: Command, name: str, default: int, lowest: int, highest: int) -> int:
+    number = command.number(name, default)
+    if not lowest <= number <= highest:
+        raise Failure(
+            Message(
+                "CLI", "F", "IVVALU", f"/{name}={number} is out of range, {lowest} to {highest} are allowed"
+            )
+        )
+    return number
+
+
+def _mounted_set(job: Job, name: str) -> VirtualUnit:
+    unit = job.session.unit(name)
+    if not isinstance(unit, VirtualUnit):
+        raise Failure(Message("SYSTEM", "F", "NOTSHDWVU", f"{name.upper()} is not a shadow set virtual unit"))
+    return unit
+
+
+# ---- LOAD, STOP/LOAD
+
+
+def _load(job: Job, command: Command) -> Procedure:
+    vu = _mounted_set(job, command.parameter("DEVICE"))
+    running = job.session.loads.get(vu.name)
+    if running is not None and running.running:
+        raise Failure(Message("LOAD", "F", "RUNNING", f"a load is running on {vu.name} already"))
+    writes = command.number("WRITES", 0)
+    rate = _number_in(command, "RATE", 0, 0, 1_000_000)
+    request = LoadRequest(
+        writes,
+        command.number("SEED", 1),
+        _number_in(command, "BLOCKS", 16, 1, LARGEST_BLOCKS),
+        _number_in(command, "DEPTH", 4, 1, DEEPEST),
+        _number_in(command, "READS", 0, 0, 99) if writes else 100,
+        rate or None,
+    )
+    if not writes and "READS" in command.qualifiers:
+        raise DclError("CONFLICT", "READS")
+    try:
+        job.session.loads[vu.name] = Load(job.node, vu, request, job.session.tell)
+    except InsufficientMemory:
+        raise Failure(Message("SYSTEM", "F", "INSFMEM", "insufficient dynamic memory")) from None
+    what = f"{writes} writes" if writes else "reads until STOP/LOAD"
+    job.tell(Message("LOAD", "S", "STARTED", f"load on {vu.name} started, {what}"))
+    return
+    yield
+
+
+LOAD = Verb(
+    "LOAD",
+    "Put a load on a shadow set: random reads and writes in the background, while commands go on. What is "
+    "read is checked against what was written. Without /WRITES nothing is written; with it, blocks of the "
+    "volume from LBN 3 on are overwritten.",
+    _load,
+    (Parameter("DEVICE", "Device", Kind.DEVICE),),
+    (
+        Keyword("WRITES", "End after so many writes.", Value("count", Kind.NUMBER)),
+        Keyword("READS", "Percent of requests that read, 0 to 99.", Value("percent", Kind.NUMBER)),
+        Keyword("BLOCKS", "Largest request, 16 by default.", Value("blocks", Kind.NUMBER)),
+        Keyword("DEPTH", "Requests under way at a time, 4 by default.", Value("count", Kind.NUMBER)),
+        Keyword(
+            "RATE", "Requests a second; otherwise as many as the disks answer.", Value("count", Kind.NUMBER)
+        ),
+        Keyword("SEED", "The same seed makes the same requests.", Value("number", Kind.NUMBER)),
+    ),
+    ("LOAD DSA1: /WRITES=1000 /READS=30", "LOAD DSA1: /WRITES=5000 /RATE=100 /SEED=7"),
+)
+
+
+def _stop(job: Job, command: Command) -> Procedure:
+    loads = [load for load in job.session.loads.values() if load.running]
+    if command.is_given("DEVICE"):
+        vu = _mounted_set(job, command.parameter("DEVICE"))
+        loads = [load for load in loads if load.vu is vu]
+    if not loads:
+        raise Failure(Message("STOP", "W", "NOLOAD", "no load is running"))
+    for load in loads:
+        load.stop()
+    while any(load.running for load in loads):
+        yield MILLISECOND_NS
+
+
+STOP = Verb(
+    "STOP",
+    "End the load on a shadow set, or all loads.",
+    _stop,
+    (Parameter("DEVICE", "Device", Kind.DEVICE, required=False),),
+    (Keyword("LOAD", "Needed: nothing else can be stopped here."),),
+    ("STOP/LOAD DSA1:",),
+    disallow=(("!LOAD",),),
+)
+
+
+# ---- WAIT
+
+
+def _wait(job: Job, command: Command) -> Procedure:
+    text = command.parameter("WHAT")
+    duration_ns = parse_delta_ns(text) if text else None
+    if duration_ns is not None and not command.is_given("LOAD"):
+        clock = job.node.platform.clock
+        end_ns = clock.now_ns + duration_ns
+        while clock.now_ns < end_ns:
+            job.stop_if_interrupted("WAIT")
+            yield min(end_ns - clock.now_ns, MILLISECOND_NS * 100)
+        return
+    if command.is_given("LOAD"):
+        loads = list(job.session.loads.values())
+        if text:
+            vu = _mounted_set(job, text)
+            loads = [load for load in loads if load.vu is vu]
+        while any(load.running for load in loads):
+            job.stop_if_interrupted("WAIT")
+            yield MILLISECOND_NS
+        return
+    if not text:
+        raise DclError("INSFPRM")
+    if "$" not in text and ":" in text and not text.upper().lstrip("_").startswith("DSA"):
+        raise DclError("IVDTIME", text)
+    vu = _mounted_set(job, text)
+    while vu.state.targets and job.node.shadow.units.get(vu.name) is vu:
+        job.stop_if_interrupted("WAIT")
+        yield MILLISECOND_NS
+
+
+WAIT = Verb(
+    "WAIT",
+    "Wait until a shadow set has no copies left, or for a time, hh:mm:ss; with /LOAD until loads have ended. "
+    "Virtual time runs as fast as it can meanwhile.",
+    _wait,
+    (Parameter("WHAT", "Time", Kind.DEVICE, required=False),),
+    (Keyword("LOAD", "Wait for the load on the set, or for all loads."),),
+    ("WAIT DSA1:", "WAIT 00:00:10", "WAIT/LOAD"),
+    cancellable=True,
+)
+
+
+# ---- SET
+
+
+def _set_host(job: Job, command: Command) -> Procedure:
+    session, name = job.session, command.parameter("NODE").rstrip(":").upper()
+    node = session.world.nodes.get(name)
+    if node is None:
+        raise Failure(Message("SYSTEM", "F", "NOSUCHNODE", "remote node is unknown"))
+    if node in session.hosts:
+        del session.hosts[session.hosts.index(node) + 1 :]
+    else:
+        session.hosts.append(node)
+    job.say(welcome(node.name, node.kind))
+    return
+    yield
+
+
+def welcome(name: str, kind: str) -> str:
+    """What a node says at login."""
+    return f"        Welcome to node {name}, a model of OpenVMS {kind} V7.3"
+
+
+def _set_device(job: Job, command: Command) -> Procedure:
+    unit = job.node.disk(command.parameter("DEVICE"))
+    if not command.qualifiers:
+        raise DclError("INSFPRM")
+    unit.read_cost = _number_in(command, "READ_COST", unit.read_cost, 1, READ_COST_LIMIT)
+    return
+    yield
+
+
+SET = Verb(
+    "SET",
+    "Change something.",
+    options=(
+        Verb(
+            "HOST",
+            "Log in to another node; LOGOUT returns from there.",
+            _set_host,
+            (Parameter("NODE", "Node", Kind.NODE),),
+            examples=("SET HOST VAX1",),
+        ),
+        Verb(
+            "DEVICE",
+            "Change how this node uses a disk.",
+            _set_device,
+            (Parameter("DEVICE", "Device", Kind.DEVICE),),
+            (
+                Keyword(
+                    "READ_COST",
+                    "What a read from this member costs: reads go where queue length and cost are lowest.",
+                    Value("cost", Kind.NUMBER),
+                    nodes=ALPHA,
+                ),
+            ),
+            ("SET DEVICE/READ_COST=100 $1$DUA12:",),
+        ),
+    ),
+)
+
+
+# ---- REPLY, HELP, LOGOUT, EXIT
+
+
+def _reply(job: Job, command: Command) -> Procedure:
+    job.session.enable_operator(command.is_given("ENABLE"))
+    return
+    yield
+
+
+REPLY = Verb(
+    "REPLY",
+    "Have messages to operators shown at this console, or not.",
+    _reply,
+    qualifiers=(Keyword("ENABLE", "Show them."), Keyword("DISABLE", "Show them no more.")),
+    examples=("REPLY/ENABLE", "REPLY/DISABLE"),
+    disallow=(("ENABLE", "DISABLE"), ("!ENABLE", "!DISABLE")),
+)
+
+
+def _help(job: Job, command: Command) -> Procedure:
+    topics = [topic.upper() for topic in command.parameters.get("TOPIC", [])]
+    for line in help_text.help_lines(job.session.verbs, topics, job.node.kind):
+        job.say(line)
+    return
+    yield
+
+
+HELP = Verb(
+    "HELP",
+    "Explain a verb and its qualifiers.",
+    _help,
+    (Parameter("TOPIC", "Topic", Kind.TOPIC, required=False, rest=True),),
+    examples=("HELP MOUNT", "HELP SHOW DEVICE", "HELP MOUNT POLICY"),
+)
+
+
+def _logout(job: Job, command: Command) -> Procedure:
+    session = job.session
+    if len(session.hosts) > 1:
+        session.hosts.pop()
+        job.tell(Message("REM", "S", "END", f"control returned to node _{session.node.name}::"))
+    else:
+        session.ended = True
+    return
+    yield
+
+
+LOGOUT = Verb(
+    "LOGOUT",
+    "Leave this node: for the one that SET HOST came from, or for good.",
+    _logout,
+    examples=("LOGOUT",),
+)
+
+
+def _exit(job: Job, command: Command) -> Procedure:
+    job.session.ended = True
+    return
+    yield
+
+
+def _shutdown(job: Job, command: Command) -> Procedure:
+    """Dismount everything everywhere, so that nothing has to be copied at the next mount."""
+    session = job.session
+    session.ended = True
+    loads = [load for load in session.loads.values() if load.running]
+    for load in loads:
+        load.stop()
+    while session.claimed or any(load.running for load in loads):
+        yield MILLISECOND_NS
+    for node in session.world.nodes.values():
+        for name in (*node.shadow.units, *node.utilities.private):
+            job.tell(
+                Message("SHUTDOWN", "I", "DISMOUNTDEV", f"dismounting device _{name} on node {node.name}")
+            )
+            if name in node.shadow.units:
+                yield from node.utilities.dismount_unit(name, job.tell)
+            else:
+                yield from node.utilities.dismount_disk(name)
+
+
+SHUTDOWN = Verb(
+    "SHUTDOWN",
+    "Stop loads, dismount all volumes on all nodes, end the session. EXIT does the same in the end.",
+    _shutdown,
+    examples=("SHUTDOWN",),
+)
+
+EXIT = Verb("EXIT", "End the session, whatever node it is on.", _exit, examples=("EXIT",))
+
+VERBS = (LOAD, STOP, WAIT, SET, REPLY, HELP, LOGOUT, EXIT, SHUTDOWN)

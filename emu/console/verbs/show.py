@@ -1,0 +1,170 @@
+"""SHOW: devices, shadow sets, bitmaps, nodes, memory, time."""
+
+from collections.abc import Iterable
+
+from drivers.classes.dudriver import DiskUnit
+from drivers.message import Failure, Message
+from drivers.platform.process import Procedure
+from drivers.shadow.shdriver import VirtualUnit
+from emu.console import displays
+from emu.console.dcl import Command, Keyword, Kind, Parameter, Verb
+from emu.console.session import Job, virtual_unit_name
+from emu.console.verbs.volumes import ALPHA
+
+
+def _say_all(job: Job, lines: Iterable[str]) -> Procedure:
+    for line in lines:
+        job.say(line)
+    return
+    yield
+
+
+def _no_such_device(name: str) -> Failure:
+    return Failure(Message("SYSTEM", "W", "NOSUCHDEV", f"no such device available, {name.upper()}"))
+
+
+def _matching_sets(job: Job, name: str) -> list[VirtualUnit]:
+    exact, prefix = virtual_unit_name(name), name.upper().lstrip("_")
+    units = job.node.shadow.units
+    if exact is not None and (exact in units or name.endswith(":")):
+        return [units[exact]] if exact in units else []
+    return [units[unit] for unit in sorted(units) if unit.startswith(prefix)]
+
+
+def _matching_disks(job: Job, name: str) -> list[DiskUnit]:
+    """Disks whose name begins so, with or without allocation class; a colon ends the name."""
+    prefix = name.upper().lstrip("_")
+    return [
+        unit
+        for unit in job.node.disks
+        if unit.name.startswith(prefix) or unit.name.rsplit("$", 1)[-1].startswith(prefix)
+    ]
+
+
+def _show_device(job: Job, command: Command) -> Procedure:
+    session, name = job.session, command.parameter("DEVICE")
+    full = command.is_given("FULL")
+    for driver in job.node.controllers:
+        if name and name.upper().strip("_:") == driver.port.name:
+            yield from _say_all(job, displays.controller(driver))
+            return
+    sets = _matching_sets(job, name)
+    disks = _matching_disks(job, name)
+    if command.is_given("MOUNTED"):
+        disks = [unit for unit in disks if unit.name in job.node.utilities.private]
+    elif name and not sets and not disks:
+        raise _no_such_device(name)
+    if command.is_given("BITMAP"):
+        if name and not sets:
+            raise Failure(
+                Message("SHOW", "W", "NOTSHADOW", f"{disks[0].name if disks else name} is no virtual unit")
+            )
+        yield from _say_all(job, displays.bitmaps(session, sets, full=full))
+    elif full:
+        yield from _show_full(job, sets, disks)
+    else:
+        yield from _say_all(job, displays.brief_devices(session, sets, disks))
+
+
+def _show_full(job: Job, sets: list[VirtualUnit], disks: list[DiskUnit]) -> Procedure:
+    session = job.session
+    shown: list[str] = []
+    for vu in sets:
+        yield from _say_all(job, ["", *displays.full_set(session, vu)])
+        shown += [member.device for member in vu.members]
+    for unit in disks:
+        if unit.name in shown:
+            continue
+        here = session.set_of(unit.name)
+        member = next((m for m in here.members if m.device == unit.name), None) if here else None
+        if here is not None and member is not None:
+            yield from _say_all(job, ["", *displays.full_member(session, here, member)])
+        else:
+            yield from _say_all(job, ["", *displays.full_disk(session, unit)])
+    job.say()
+
+
+def _show_shadow(job: Job, command: Command) -> Procedure:
+    name = command.parameter("DEVICE")
+    sets = _matching_sets(job, name)
+    if name and not sets:
+        raise _no_such_device(name)
+    if not sets:
+        raise Failure(Message("SHOW", "W", "NOSHADOW", "no shadow sets are mounted on this node"))
+    for vu in sets:
+        yield from _say_all(job, [*displays.shadow_set(job.session, vu), ""])
+
+
+def _show_cluster(job: Job, command: Command) -> Procedure:
+    yield from _say_all(job, displays.cluster(job.session))
+
+
+def _show_memory(job: Job, command: Command) -> Procedure:
+    yield from _say_all(job, displays.memory(job.session))
+
+
+def _show_time(job: Job, command: Command) -> Procedure:
+    yield from _say_all(job, [f"  {job.session.now()[:20]}"])
+
+
+def _show_load(job: Job, command: Command) -> Procedure:
+    loads = job.session.loads
+    if not loads:
+        raise Failure(Message("SHOW", "I", "NOLOAD", "no load was started"))
+    yield from _say_all(
+        job,
+        [
+            "Device        Node      State       Writes      Reads  Blocks written  Faults   Seconds",
+            *(
+                f"{load.vu.name:14}{load.node.name:10}{'running' if load.running else 'ended':8}"
+                f"{load.application.writes:10}{load.application.reads:11}"
+                f"{load.application.blocks_written:16}{len(load.application.faults):8}{load.seconds:10.2f}"
+                for load in loads.values()
+            ),
+        ],
+    )
+
+
+SHOW = Verb(
+    "SHOW",
+    "Display what there is and how it is.",
+    options=(
+        Verb(
+            "DEVICES",
+            "Display shadow sets, members and disks; a name may be cut short to see all that begin so. PUA0 "
+            "and its like are the ports. Free blocks are not counted, as no file system is read.",
+            _show_device,
+            (Parameter("DEVICE", "Device", Kind.DEVICE, required=False),),
+            (
+                Keyword("FULL", "Everything that is known of each."),
+                Keyword("BITMAP", "The write bitmaps of shadow sets.", nodes=ALPHA),
+                Keyword("MOUNTED", "Mounted volumes only."),
+            ),
+            (
+                "SHOW DEVICE DSA1",
+                "SHOW DEVICE/FULL $1$DUA10:",
+                "SHOW DEVICE/BITMAP/FULL DSA1",
+                "SHOW DEVICE PUA0",
+            ),
+        ),
+        Verb(
+            "SHADOW",
+            "Display the state of shadow sets: what is copied where, how far.",
+            _show_shadow,
+            (Parameter("DEVICE", "Device", Kind.DEVICE, required=False),),
+            (),
+            ("SHOW SHADOW DSA1:",),
+        ),
+        Verb("CLUSTER", "Display the nodes.", _show_cluster, examples=("SHOW CLUSTER",)),
+        Verb(
+            "MEMORY",
+            "Display pool, and the memory of write bitmaps.",
+            _show_memory,
+            examples=("SHOW MEMORY",),
+        ),
+        Verb("LOAD", "Display the loads that LOAD started.", _show_load, examples=("SHOW LOAD",)),
+        Verb("TIME", "Display the time of day: virtual time.", _show_time, examples=("SHOW TIME",)),
+    ),
+)
+
+VERBS = (SHOW,)

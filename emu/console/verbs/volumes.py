@@ -1,0 +1,324 @@
+"""INITIALIZE, MOUNT, DISMOUNT, DELETE/BITMAP: what is done to volumes and shadow sets.
+
+(Shadowing reference, sections 4.1, 4.2, 4.7, 4.13.)
+"""
+
+from collections.abc import Sequence
+
+from drivers.cluster.node import Node
+from drivers.message import Failure, Message
+from drivers.platform.process import Procedure
+from drivers.shadow.mount import MountRequest, Policy
+from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
+from emu.console.session import Job, virtual_unit_name
+
+ALPHA = "Alpha"  # a VAX knows nothing of bitmaps and their policy
+
+_SHDWCOPYREQ = Message("MOUNT", "F", "SHDWCOPYREQ", "shadow copy required")
+
+
+def _policy(command: Command) -> Policy:
+    if command.is_negated("POLICY"):
+        return Policy.DEFAULT
+    given = command.keyword("POLICY", "MINICOPY")
+    if given is None:
+        return Policy.DEFAULT
+    if given.negated:
+        return Policy.NOMINICOPY
+    return Policy.OPTIONAL if given.keywords else Policy.MINICOPY
+
+
+def _devices(job: Job, names: Sequence[str], facility: str) -> list[str]:
+    """Full names of disks; raises Failure."""
+    devices = []
+    for name in names:
+        if virtual_unit_name(name) is not None:
+            raise Failure(
+                Message(facility, "F", "NOTSHDWDEV", f"{name.upper()} is not a valid shadow set member")
+            )
+        device = job.node.disk(name).name
+        job.session.refuse_claimed(device)
+        devices.append(device)
+    return devices
+
+
+# ---- INITIALIZE
+
+
+def _initialize(job: Job, command: Command) -> Procedure:
+    names = command.values("SHADOW") or (command.parameter("DEVICE"),)
+    devices = _devices(job, names, "INIT")
+    for device in devices:
+        if job.session.is_mounted(device) or job.session.set_of(device) is not None:
+            raise Failure(Message("INIT", "F", "DEVMOUNT", f"_{device} is already mounted"))
+    yield from job.node.utilities.initialize(
+        devices,
+        command.parameter("LABEL").upper(),
+        erase=command.is_given("ERASE"),
+        shadow=command.is_given("SHADOW"),
+    )
+
+
+_LABEL = Parameter("LABEL", "Label")
+
+INITIALIZE = Verb(
+    "INITIALIZE",
+    "Make a fresh volume: a home block and a storage control block, no file system. What was on it is lost. "
+    "With /SHADOW the disks become equal volumes that can be mounted together without a copy, "
+    "given that /ERASE made the rest of them equal too.",
+    _initialize,
+    (Parameter("DEVICE", "Device", Kind.DEVICE), _LABEL),
+    (
+        Keyword("ERASE", "Write zeros over the whole disk first."),
+        Keyword(
+            "SHADOW",
+            "Make several disks members-to-be of one set; the label is the only parameter then.",
+            Value("devices", Kind.DEVICE, many=True),
+            parameters=(_LABEL,),
+        ),
+    ),
+    ("INITIALIZE $1$DUA10: PAYROLL", "INITIALIZE/ERASE/SHADOW=($1$DUA10:,$1$DUA11:) PAYROLL"),
+)
+
+
+# ---- MOUNT
+
+
+def _mount(job: Job, command: Command) -> Procedure:
+    unit = virtual_unit_name(command.parameter("DEVICE"))
+    label = command.parameter("LABEL").upper()
+    if unit is None:
+        if command.is_given("SHADOW"):
+            raise Failure(
+                Message(
+                    "MOUNT",
+                    "F",
+                    "NOTSHDWVU",
+                    f"{command.parameter('DEVICE').upper()} is not a shadow set virtual unit",
+                )
+            )
+        for qualifier in ("POLICY", "CONFIRM", "COPY"):
+            if qualifier in command.qualifiers:
+                raise DclError("CONFLICT", qualifier)
+        yield from _mount_disk(job, command, label)
+        return
+    if command.is_negated("WRITE"):
+        raise DclError("CONFLICT", "NOWRITE")  # DEVIATION: a shadow set is always mounted for writing
+    if command.keyword("OVERRIDE", "SHADOW_MEMBERSHIP") is not None:
+        raise DclError("CONFLICT", "OVERRIDE")  # DEVIATION: membership is overridden on single disks only
+    devices = _devices(job, command.values("SHADOW"), "MOUNT")
+    for device in devices:
+        if job.session.is_mounted(device):
+            raise Failure(Message("MOUNT", "F", "DEVMOUNT", f"_{device} is already mounted"))
+    yield from _mount_set(job, command, unit, devices, label)
+    if command.is_given("CLUSTER"):
+        for node in _others(job):
+            if unit not in node.shadow.units:
+                request = MountRequest(unit, (), label)
+                yield from node.utilities.mount(request, node.cluster.nodes, job.tell)
+
+
+def _mount_set(job: Job, command: Command, unit: str, devices: list[str], label: str) -> Procedure:
+    """Mount, asking before a copy if /CONFIRM says so.
+
+    Asked, the operator has all the time in the world: a mount that needs consent it has not got ends, and is
+    begun again with it.
+    """
+    agreed: list[str] = []
+    refused: list[str] = []
+
+    def consent(targets: Sequence[str]) -> bool:
+        refused[:] = [device for device in targets if device not in agreed]
+        return not refused
+
+    request = MountRequest(
+        unit,
+        devices,
+        label,
+        _policy(command),
+        copy=not command.is_negated("COPY"),
+        confirm=consent if command.is_given("CONFIRM") else None,
+    )
+    while True:
+        refused.clear()
+        try:
+            yield from job.node.utilities.mount(request, job.node.cluster.nodes, job.tell)
+            return
+        except Failure:
+            if not refused:
+                raise
+        if not (yield from _ask_consent(job, unit, label, refused)):
+            raise Failure(Message("MOUNT", "F", "OPRABORT", "mount aborted by operator"))
+        agreed += refused
+
+
+def _ask_consent(job: Job, unit: str, label: str, devices: Sequence[str]) -> Procedure:
+    job.tell(_SHDWCOPYREQ)
+    job.say(f"Virtual Unit - {unit.rstrip(':'):22}Volume Label - {label}")
+    job.say("     Member                   Volume Label  Owner UIC")
+    for device in devices:
+        target_label = yield from job.node.utilities.volume_label(device)
+        job.say(f"     {f'{device} ({job.node.name})':24} {target_label:13} [SYSTEM]")
+    while True:
+        answer = yield from job.ask("Allow FULL shadow copy on the above member(s)? [N]: ")
+        text = (answer or "NO").strip().upper() or "NO"
+        if "YES".startswith(text) or "NO".startswith(text):
+            return text[0] == "Y"
+
+
+def _mount_disk(job: Job, command: Command, label: str) -> Procedure:
+    (device,) = _devices(job, [command.parameter("DEVICE")], "MOUNT")
+    vu = job.session.set_of(device)
+    if vu is not None:
+        raise Failure(
+            Message("MOUNT", "F", "DEVSHAMEM", f"_{device} is already a shadow member of {vu.name}")
+        )
+    nodes = [job.node, *_others(job)] if command.is_given("CLUSTER") else [job.node]
+    for node in nodes:
+        yield from node.utilities.mount_disk(
+            node.disk(device).name,
+            label,
+            write=not command.is_negated("WRITE"),
+            override=command.keyword("OVERRIDE", "SHADOW_MEMBERSHIP") is not None,
+            say=job.tell,
+        )
+
+
+def _others(job: Job) -> list[Node]:
+    return [node for node in job.session.world.nodes.values() if node is not job.node]
+
+
+_OPTIONAL = Value("OPTIONAL", keywords=(Keyword("OPTIONAL"),))
+_MINICOPY = Keyword(
+    "MINICOPY", "", Value("OPTIONAL", required=False, keywords=_OPTIONAL.keywords), True, ALPHA
+)
+
+MOUNT = Verb(
+    "MOUNT",
+    "Mount a shadow set, add members to one that is mounted, or mount a disk by itself. The set's newest "
+    "member is the source, the others are copied; a member that left with a write bitmap returns by minicopy. "
+    "Without /SHADOW, a set mounted on another node is mounted here as it is there.",
+    _mount,
+    (Parameter("DEVICE", "Device", Kind.DEVICE), _LABEL),
+    (
+        Keyword("SHADOW", "The members, or those to add.", Value("devices", Kind.DEVICE, many=True)),
+        Keyword(
+            "POLICY",
+            "MINICOPY: fail rather than copy in full, or rather than mount without the bitmap for an absent "
+            "member. MINICOPY=OPTIONAL: use or make a bitmap if possible. NOMINICOPY: copy in full.",
+            Value("policy", many=True, keywords=(_MINICOPY,)),
+            negatable=True,
+        ),
+        Keyword("COPY", "/NOCOPY: fail if a copy would be needed.", negatable=True),
+        Keyword("CONFIRM", "Ask before a disk is overwritten by a copy.", negatable=True),
+        Keyword("WRITE", "/NOWRITE: mount a disk write-locked.", negatable=True),
+        Keyword(
+            "OVERRIDE",
+            "SHADOW_MEMBERSHIP: mount a former member for writing. It then returns to its set by full copy only.",
+            Value("keyword", many=True, keywords=(Keyword("SHADOW_MEMBERSHIP"),)),
+        ),
+        Keyword("CLUSTER", "Mount on all nodes."),
+        Keyword("SYSTEM", "Mount for all users, as it always is here."),
+    ),
+    (
+        "MOUNT/SYSTEM DSA1:/SHADOW=($1$DUA10:,$1$DUA11:) PAYROLL",
+        "MOUNT/POLICY=MINICOPY DSA1:/SHADOW=$1$DUA11: PAYROLL",
+        "MOUNT/NOWRITE $1$DUA11: PAYROLL",
+    ),
+)
+
+
+# ---- DISMOUNT
+
+
+def _dismount(job: Job, command: Command) -> Procedure:
+    name = command.parameter("DEVICE")
+    unit = virtual_unit_name(name)
+    if unit is not None:
+        yield from _dismount_set(job, command, unit)
+        return
+    try:
+        device = job.node.disk(name).name
+    except Failure as failure:
+        raise _cannot(f"{name.upper()}", *failure.messages) from None
+    job.session.refuse_claimed(device)
+    if device in job.node.utilities.private:
+        if "POLICY" in command.qualifiers:
+            raise DclError("CONFLICT", "POLICY")
+        nodes = [job.node, *_others(job)] if command.is_given("CLUSTER") else [job.node]
+        for node in nodes:
+            if device in node.utilities.private:
+                yield from node.utilities.dismount_disk(device)
+    else:
+        yield from job.node.utilities.dismount_member(device, _policy(command), job.tell)
+
+
+def _dismount_set(job: Job, command: Command, unit: str) -> Procedure:
+    nodes = [job.node]
+    if command.is_given("CLUSTER"):
+        nodes = [node for node in (job.node, *_others(job)) if unit in node.shadow.units] or nodes
+    for node in nodes:
+        load = job.session.loads.get(unit)
+        if load is not None and load.running and load.node is node:
+            raise _cannot(
+                unit, Message("DISM", "W", "USERFILES", "a load is running on the volume, STOP/LOAD ends it")
+            )
+    for node in nodes:
+        yield from node.utilities.dismount_unit(unit, job.tell, _policy(command))
+
+
+def _cannot(device: str, *reasons: Message) -> Failure:
+    return Failure(Message("DISM", "W", "CANNOTDMT", f"{device} cannot be dismounted"), *reasons)
+
+
+DISMOUNT = Verb(
+    "DISMOUNT",
+    "Dismount a shadow set on this node, take a member out of its set on all nodes, or dismount a disk that "
+    "was mounted by itself.",
+    _dismount,
+    (Parameter("DEVICE", "Device", Kind.DEVICE),),
+    (
+        Keyword(
+            "POLICY",
+            "MINICOPY: make a write bitmap, so that the member can return by minicopy; without one it stays. "
+            "MINICOPY=OPTIONAL: remove it in any case. NOMINICOPY, or no /POLICY: no bitmap.",
+            Value("policy", keywords=(_MINICOPY,)),
+            negatable=True,
+            nodes=ALPHA,
+        ),
+        Keyword("CLUSTER", "Dismount on all nodes."),
+        Keyword("UNLOAD", "Drives of this model stay loaded either way.", negatable=True),
+    ),
+    ("DISMOUNT/POLICY=MINICOPY $1$DUA11:", "DISMOUNT/CLUSTER DSA1:"),
+)
+
+
+# ---- DELETE/BITMAP
+
+
+def _delete_bitmap(job: Job, command: Command) -> Procedure:
+    text = command.parameter("BITMAP_ID")
+    try:
+        identifier = parse_number(f"%X{text}")
+    except DclError:
+        raise DclError("NUMBER", text) from None
+    yield from job.node.utilities.delete_bitmap(identifier)
+    if command.is_given("LOG"):
+        job.tell(Message("DELETE", "I", "DELETED", f"{identifier:08X} deleted"))
+
+
+DELETE = Verb(
+    "DELETE",
+    "Delete a write bitmap: its memory is free again, writes are recorded no more, and the member it was made "
+    "for can return by full copy only.",
+    _delete_bitmap,
+    (Parameter("BITMAP_ID", "Bitmap"),),
+    (
+        Keyword("BITMAP", "Needed: nothing else can be deleted here.", nodes=ALPHA),
+        Keyword("LOG", "Say what was deleted.", nodes=ALPHA),
+    ),
+    ("DELETE/BITMAP/LOG 00010001",),
+    disallow=(("!BITMAP",),),
+)
+
+VERBS = (INITIALIZE, MOUNT, DISMOUNT, DELETE)

@@ -1,0 +1,500 @@
+"""`hbvs console`: a world on image files, and a DCL prompt before it.
+
+At a terminal there is line editing, and the world goes on in wall time while the prompt waits.  From a
+script or a pipe, commands run one after another as fast as they can, and the exit status tells whether all succeeded.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from emu import __version__
+from emu.console.dcl import logical_lines
+from emu.console.interpreter import Interpreter
+from emu.console.times import vms_time
+from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError
+from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS
+from emu.hw.firmware import Firmware, FirmwareError
+from emu.media.file import FileDevice, ImageError
+from emu.media.slow import SlowDevice, fixed_times
+from emu.shells.firmware_files import load_firmware
+from emu.shells.host_files import DiskFiles
+from emu.shells.image_files import open_image
+from emu.shells.realtime import RealtimeLoop
+from emu.sim.world import World, drive_for
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import Completer
+    from prompt_toolkit.key_binding import KeyBindings
+
+FIRST_UNIT = 10
+DEFAULT_CONTROLLER = "hbvs-shadow"
+DEFAULT_NODES = "alpha:ALPHA1"
+PLAY_DISKS = ("one", "two", "three")
+PLAY_DRIVE = "RA80"
+
+# A drive of the early nineties, for --mechanics: some 5 MB/s.
+SEEK_NS = 12 * MILLISECOND_NS
+BLOCK_NS = 100 * MICROSECOND_NS
+
+EXIT_FAILURE = 1
+EXIT_INTERRUPTED = 130
+
+_UNIT = re.compile(r"(?:\$\d+\$)?DU([A-Z])(\d+):?=(.+)", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+)([KMG]?)", re.IGNORECASE)
+_NODE = re.compile(r"(alpha|vax):([A-Z][A-Z0-9]{0,5})", re.IGNORECASE)
+_COMMAND = re.compile(r'(?:[^;"\n]|"[^"]*"?)+')
+_SCALE = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+class SetupError(Exception):
+    """The machine cannot be put together as asked; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRequest:
+    """An image to plug in; drive "" is the one of its size, number None the next free one."""
+
+    path: str
+    letter: str = "A"
+    number: int | None = None
+    drive: str = ""
+    read_only: bool = False
+
+
+@dataclass
+class Machine:
+    """A world with its open images."""
+
+    world: World
+    media: list[BlockDevice] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)  # what is plugged in, for the banner
+
+    def close(self) -> None:
+        """Make everything durable and close; raises MediumError when an image could not be flushed."""
+        failure: MediumError | None = None
+        for medium in self.media:
+            if not medium.write_protected:
+                flush = _Flush()
+                medium.submit(flush)
+                self.world.clock.run_until(lambda flush=flush: flush.ended)  # type: ignore[misc]
+                failure = failure or flush.error
+            medium.close()
+        self.media.clear()
+        if failure is not None:
+            raise failure
+
+
+class _Flush(BlockRequest):
+    def __init__(self) -> None:
+        self.function = Function.FLUSH
+        self.lbn = self.byte_count = 0
+        self.views = ()
+        self.ended = False
+        self.error: MediumError | None = None
+
+    def done(self, error: MediumError | None) -> None:
+        self.ended = True
+        self.error = error
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declare the arguments of `hbvs console`."""
+    parser.add_argument("images", nargs="*", metavar="IMAGE", help="raw disk images, units DUA10, DUA11, ...")
+    parser.add_argument(
+        "--unit",
+        action="append",
+        default=[],
+        metavar="DUA10=PATH[,drive=RA92][,ro]",
+        help="an image under a unit number; DUB0 is on the second controller",
+    )
+    parser.add_argument(
+        "--new",
+        action="append",
+        default=[],
+        metavar="PATH=RA92|SIZE",
+        help="make a new sparse image, of a drive's size or of 100M, 2G, 204800 (blocks)",
+    )
+    parser.add_argument(
+        "--controller",
+        action="append",
+        metavar="NAME|FILE.fw",
+        help=f"firmware of a controller, {DEFAULT_CONTROLLER} by default; once for each controller",
+    )
+    parser.add_argument(
+        "--nodes",
+        default=DEFAULT_NODES,
+        metavar="alpha:NAME,vax:NAME",
+        help=f"the nodes, {DEFAULT_NODES} by default; the console begins on the first",
+    )
+    parser.add_argument(
+        "--mechanics",
+        action=BooleanOptionalAction,
+        help="let drives take their time (virtual time; the default for the disks made without any IMAGE)",
+    )
+    parser.add_argument(
+        "-c", "--command", metavar="COMMANDS", help="carry out commands, separated by semicolons, and end"
+    )
+    parser.add_argument("--script", metavar="FILE", help="carry out the commands in a file, and end")
+    parser.add_argument("--verify", action="store_true", help="show the commands of a script, as SET VERIFY")
+    parser.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="go on after a command that failed; without a terminal the first ends the script",
+    )
+
+
+def run(options: Namespace) -> int:
+    """Run `hbvs console`; returns the exit status."""
+    with ExitStack() as stack:
+        try:
+            machine = _build(options, stack)
+        except (SetupError, FirmwareError, ImageError) as error:
+            print(f"%HBVS-F-SETUP, {error}", file=sys.stderr)
+            return EXIT_FAILURE
+        status = EXIT_FAILURE
+        try:
+            machine.world.boot()
+            status = _converse(machine, options)
+        finally:
+            try:
+                machine.close()
+            except MediumError as error:
+                print(f"%HBVS-F-FLUSH, an image could not be written: {error}", file=sys.stderr)
+                status = EXIT_FAILURE
+        return status
+
+
+# ---- the machine
+
+
+def _build(options: Namespace, stack: ExitStack) -> Machine:
+    firmwares = [load_firmware(name) for name in options.controller or [DEFAULT_CONTROLLER]]
+    requests = [_unit_request(text) for text in options.unit]
+    requests += [ImageRequest(path) for path in options.images]
+    nodes = list(_nodes(options.nodes))
+    requests += [_new_image(text, firmwares[0]) for text in options.new]
+    play = not requests
+    machine = Machine(World(boot_time=vms_time(datetime.now())))
+    if play:
+        folder = stack.enter_context(TemporaryDirectory(prefix="hbvs-"))
+        requests = list(_play_images(folder, firmwares[0]))
+        machine.lines += [
+            f"No images were named: empty {requests[0].drive}s were made in {folder}, and go when the console ends."
+        ]
+    for firmware in firmwares:
+        machine.world.add_controller(firmware)
+    mechanics = play if options.mechanics is None else options.mechanics
+    try:
+        for request in _numbered(requests):
+            _plug_in(machine, request, mechanics)
+        for kind, name in nodes:
+            add = machine.world.add_alpha if kind == "alpha" else machine.world.add_vax
+            add(name, *machine.world.controllers)
+    except BaseException:
+        for medium in machine.media:
+            medium.close()
+        raise
+    if play:
+        machine.lines += _play_hints()
+    return machine
+
+
+def _unit_request(text: str) -> ImageRequest:
+    match = _UNIT.fullmatch(text)
+    if match is None:
+        raise SetupError(f"--unit {text}: a unit is written DUA10=PATH, then ,drive=NAME or ,ro if need be")
+    path, *extras = match[3].split(",")
+    drive, read_only = "", False
+    for extra in extras:
+        if extra.lower().startswith("drive="):
+            drive = extra[len("drive=") :]
+        elif extra.lower() == "ro":
+            read_only = True
+        else:
+            raise SetupError(f"--unit {text}: {extra} is neither drive=NAME nor ro")
+    return ImageRequest(path, match[1].upper(), int(match[2]), drive, read_only)
+
+
+def _nodes(text: str) -> Iterator[tuple[str, str]]:
+    seen: list[str] = []
+    for part in text.split(","):
+        match = _NODE.fullmatch(part.strip())
+        if match is None:
+            raise SetupError(
+                f"--nodes {text}: a node is written alpha:NAME or vax:NAME, six characters at most"
+            )
+        name = match[2].upper()
+        if name in seen:
+            raise SetupError(f"--nodes {text}: two nodes cannot both be called {name}")
+        seen.append(name)
+        yield match[1].lower(), name
+
+
+def _new_image(text: str, firmware: Firmware) -> ImageRequest:
+    path, _, size = text.rpartition("=")
+    drive = firmware.drives.get(size.upper())
+    match = _SIZE.fullmatch(size)
+    if not path or (drive is None and match is None):
+        raise SetupError(
+            f"--new {text}: wanted PATH=DRIVE or PATH=SIZE; drives are {', '.join(firmware.drives)}"
+        )
+    if drive is not None:
+        block_count = drive.block_count
+    else:
+        assert match is not None, "a size was read"
+        scale = _SCALE.get(match[2].upper())
+        block_count = int(match[1]) * scale // BLOCK_BYTES if scale else int(match[1])
+    FileDevice.create(Path(path).expanduser(), block_count).close()
+    return ImageRequest(path, drive=size if drive is not None else "")
+
+
+def _play_images(folder: str, firmware: Firmware) -> Iterator[ImageRequest]:
+    drive = firmware.drives.get(PLAY_DRIVE) or next(iter(firmware.drives.values()))
+    for name in PLAY_DISKS:
+        path = Path(folder) / f"{name}.img"
+        FileDevice.create(path, drive.block_count).close()
+        yield ImageRequest(str(path), drive=drive.name)
+
+
+def _play_hints() -> list[str]:
+    a, b, c = (f"$1$DUA{FIRST_UNIT + index}:" for index in range(3))
+    return [
+        "Try:",
+        f"  $ INITIALIZE/SHADOW=({a},{b}) PAYROLL",
+        f"  $ MOUNT/SYSTEM DSA1:/SHADOW=({a},{b}) PAYROLL",
+        "  $ LOAD DSA1: /WRITES=2000 /RATE=50",
+        f"  $ DISMOUNT/POLICY=MINICOPY {b}",
+        "  $ SHOW DEVICE/BITMAP DSA1",
+        f"  $ MOUNT/POLICY=MINICOPY DSA1:/SHADOW={b} PAYROLL",
+        "  $ SHOW DEVICE D",
+        f"  $ MOUNT DSA1:/SHADOW={c} PAYROLL",
+    ]
+
+
+def _numbered(requests: Iterable[ImageRequest]) -> Iterator[ImageRequest]:
+    requests = list(requests)
+    taken = [(request.letter, request.number) for request in requests if request.number is not None]
+    number = FIRST_UNIT
+    for request in requests:
+        if request.number is not None:
+            yield request
+            continue
+        while (request.letter, number) in taken:
+            number += 1
+        yield ImageRequest(request.path, request.letter, number, request.drive, request.read_only)
+        number += 1
+
+
+def _plug_in(machine: Machine, request: ImageRequest, mechanics: bool) -> None:
+    index = ord(request.letter) - ord("A")
+    controllers = machine.world.controllers
+    if index >= len(controllers):
+        raise SetupError(f"DU{request.letter}{request.number}: there are only {len(controllers)} controllers")
+    controller = controllers[index]
+    medium: BlockDevice = open_image(request.path, read_only=request.read_only)
+    machine.media.append(medium)
+    if mechanics:
+        medium = SlowDevice(medium, machine.world.clock, fixed_times(SEEK_NS, BLOCK_NS))
+        machine.media[-1] = medium
+    assert request.number is not None, "units have got their numbers"
+    try:
+        drive = drive_for(controller.firmware, medium, request.drive)
+        controller.attach_unit(request.number, medium, drive)
+    except (ValueError, FirmwareError) as error:
+        raise SetupError(f"{request.path}: {error}") from error
+    locked = ", write-locked" if medium.write_protected else ""
+    machine.lines.append(
+        f"  $1$DU{request.letter}{request.number}:  {drive.name:8}{drive.block_count:10} blocks  {request.path}{locked}"
+    )
+
+
+# ---- the conversation
+
+
+def _converse(machine: Machine, options: Namespace) -> int:
+    if options.command is not None:
+        return _run_script(machine, options, _COMMAND.findall(options.command))
+    if options.script is not None:
+        try:
+            lines = Path(options.script).expanduser().read_text().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            print(f"%HBVS-F-OPENIN, {options.script} cannot be read: {reason}", file=sys.stderr)
+            return EXIT_FAILURE
+        return _run_script(machine, options, lines)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return Terminal(machine).run()
+    return _run_script(machine, options, sys.stdin)
+
+
+class _Output:
+    """Standard output for a script; when its reader has gone, nothing more is written."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def say(self, line: str) -> None:
+        if self.closed:
+            return
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            self.closed = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run_script(machine: Machine, options: Namespace, lines: Iterable[str]) -> int:
+    output = _Output()
+    interpreter = Interpreter(machine.world, DiskFiles(), output.say)
+    failed = interrupted = False
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        interpreter.interrupt()
+        if signum == signal.SIGINT and not interpreter.busy:
+            raise KeyboardInterrupt  # it waits for a line
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        for line in logical_lines(lines):
+            if options.verify:
+                output.say(f"$ {line}")
+            interpreter.execute(line)
+            failed = failed or not interpreter.succeeded
+            if interrupted or output.closed or interpreter.ended or (failed and not options.keep_going):
+                break
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+        interpreter.execute("SHUTDOWN")
+    return EXIT_INTERRUPTED if interrupted else EXIT_FAILURE if failed else 0
+
+
+class Terminal:
+    """A person at a terminal."""
+
+    def __init__(self, machine: Machine) -> None:
+        from prompt_toolkit import PromptSession  # noqa: PLC0415  it takes longer to load than all of ours
+        from prompt_toolkit.history import InMemoryHistory  # noqa: PLC0415
+
+        self._machine = machine
+        self._interpreter = Interpreter(machine.world, DiskFiles(), print, self._ask)
+        self._commands: PromptSession[str] = PromptSession(history=InMemoryHistory())
+        self._answers: PromptSession[str] = PromptSession(history=InMemoryHistory())
+        self._completer = _dcl_completer(self._interpreter)
+
+    def run(self) -> int:
+        """Talk until the operator leaves."""
+
+        def interrupt(signum: int, frame: FrameType | None) -> None:
+            self._interpreter.interrupt()  # which means nothing between two commands
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            self._talk()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        return 0
+
+    def _talk(self) -> None:
+        interpreter = self._interpreter
+        self._greet()
+        interpreter.session.enable_operator(True)
+        while not interpreter.ended:
+            try:
+                line = self._read(self._commands, self._prompt(), self._completer)
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                break
+            interpreter.execute(line)
+        interpreter.session.enable_operator(False)
+        interpreter.execute("SHUTDOWN")
+
+    def _greet(self) -> None:
+        print(f"hbvs {__version__}, a model of OpenVMS V7.3 volume shadowing")
+        for node in self._machine.world.nodes.values():
+            ports = ", ".join(
+                f"{driver.port.name}: {controller.firmware.name}"
+                for driver, controller in zip(node.controllers, self._machine.world.controllers, strict=True)
+            )
+            print(f"  node {node.name} ({node.kind}), {ports}")
+        for line in self._machine.lines:
+            print(line)
+        print("HELP explains the verbs, EXIT ends.")
+        print()
+
+    def _prompt(self) -> str:
+        several = len(self._machine.world.nodes) > 1
+        return f"{self._interpreter.session.node.name}$ " if several else "$ "
+
+    def _ask(self, prompt: str) -> str | None:
+        """Ask in the middle of a command; Ctrl-C and Ctrl-Z are no answer."""
+        try:
+            return self._read(self._answers, prompt, None)
+        except (KeyboardInterrupt, EOFError):
+            return None
+
+    def _read(self, session: "PromptSession[str]", prompt: str, completer: "Completer | None") -> str:
+        return asyncio.run(self._read_while_world_goes_on(session, prompt, completer))
+
+    async def _read_while_world_goes_on(
+        self, session: "PromptSession[str]", prompt: str, completer: "Completer | None"
+    ) -> str:
+        from prompt_toolkit.patch_stdout import patch_stdout  # noqa: PLC0415
+
+        with patch_stdout():
+            background = asyncio.create_task(self._go_on())
+            try:
+                return await session.prompt_async(
+                    prompt, completer=completer, complete_while_typing=False, key_bindings=_control_z()
+                )
+            finally:
+                background.cancel()
+
+    async def _go_on(self) -> NoReturn:
+        loop = RealtimeLoop(self._machine.world.clock)
+        while True:
+            await asyncio.sleep(loop.turn())
+
+
+def _control_z() -> "KeyBindings":
+    """Ctrl-Z ends input, as VMS has it."""
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent  # noqa: PLC0415
+
+    bindings = KeyBindings()
+
+    @bindings.add("c-z")
+    def end(event: KeyPressEvent) -> None:
+        event.app.exit(exception=EOFError)
+
+    return bindings
+
+
+def _dcl_completer(interpreter: Interpreter) -> "Completer":
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion  # noqa: PLC0415
+    from prompt_toolkit.document import Document  # noqa: PLC0415
+
+    from emu.console.completion import suggestions  # noqa: PLC0415
+
+    class DclCompleter(Completer):
+        def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+            for suggestion in suggestions(interpreter.session, document.text_before_cursor):
+                yield Completion(suggestion.text, -suggestion.length, display_meta=suggestion.help)
+
+    return DclCompleter()

@@ -1,0 +1,269 @@
+"""Prints the parts of docs/ that the program knows better than its authors: ladders, a session, tables.
+
+python -m emu.shells.docs_pages          write them into the pages, and the ladders to tests/ladders
+python -m emu.shells.docs_pages --check  say what is not current; exit status 1 if anything is
+
+A page has `<!-- printed: name -->` and `<!-- end -->` around each such part.  The ladders and the session come from a
+small world of memory disks and virtual time, so they are the same wherever they are printed.
+"""
+
+import re
+import sys
+import tempfile
+import tomllib
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from contextlib import chdir
+from datetime import datetime
+from pathlib import Path
+
+from drivers.platform.host import WaitingIrp
+from drivers.shadow.shdriver import VirtualUnit
+from emu.console.interpreter import Interpreter
+from emu.console.times import vms_time
+from emu.core.block import BLOCK_BYTES
+from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS
+from emu.core.trace import Event, MessageMoved
+from emu.hw.firmware import Behaviour
+from emu.hw.mscp.server import IMMEDIATE, OUTSTANDING
+from emu.hw.uqssp.port import REGISTERS
+from emu.media.memory import MemoryDevice
+from emu.media.slow import SlowDevice, fixed_times
+from emu.shells.firmware_files import known_firmware, load_firmware
+from emu.shells.host_files import DiskFiles
+from emu.sim.world import World, drive_for
+from emu.trace.ladder import Ladder
+from emu.wire.codes.mscp import OP
+from emu.wire.codes.uqssp import ENVELOPE_BYTES
+from emu.wire.codes.vms import IO
+from emu.wire.decode import OPCODE_OFFSET
+
+BLOCK_COUNT = 20_000
+FIRST_UNIT = 10
+SEEKS_NS = (8 * MILLISECOND_NS, 9 * MILLISECOND_NS, 10 * MILLISECOND_NS)  # three drives that can be told apart
+BLOCK_NS = 100 * MICROSECOND_NS
+BOOT = datetime(2000, 5, 5, 13, 30)
+SET = "DSA1:"
+A, B, C = (f"$1$DUA{FIRST_UNIT + index}:" for index in range(3))
+
+INITIALIZE = f"INITIALIZE/SHADOW=({A},{B},{C}) PAYROLL"
+MOUNT = f"MOUNT/SYSTEM {SET}/SHADOW=({A},{B},{C}) PAYROLL"
+LEAVE = f"DISMOUNT/POLICY=MINICOPY {C}"
+RETURN = f"MOUNT/POLICY=MINICOPY {SET}/SHADOW={C} PAYROLL"
+
+SESSION = (
+    INITIALIZE,
+    MOUNT,
+    f"LOAD {SET}/WRITES=300/RATE=20",
+    LEAVE,
+    f"BACKUP/PHYSICAL/VERIFY {C} monday.dsk",
+    f"SHOW DEVICE/BITMAP {SET}",
+    f"SHOW DEVICE {SET}",
+    RETURN,
+    f"SHOW DEVICE {SET}",
+    f"WAIT {SET}",
+    f"SHOW DEVICE {SET}",
+    "WAIT/LOAD",
+    f"DISMOUNT {SET}",
+)
+
+_OPCODE = ENVELOPE_BYTES + OPCODE_OFFSET
+_PART = re.compile(r"(<!-- printed: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+class Scene:
+    """One controller with three memory disks of different speed, and an Alpha with its console."""
+
+    def __init__(self) -> None:
+        self.world = World(boot_time=vms_time(BOOT))
+        self.controller = self.world.add_controller(load_firmware("hbvs-shadow"))
+        for index, seek_ns in enumerate(SEEKS_NS):
+            times = fixed_times(seek_ns, BLOCK_NS)
+            medium = SlowDevice(MemoryDevice(BLOCK_COUNT), self.world.clock, times)
+            drive = drive_for(self.controller.firmware, medium)
+            self.controller.attach_unit(FIRST_UNIT + index, medium, drive)
+        self.node = self.world.add_alpha("ALPHA1", self.controller)
+        self.world.boot()
+        self.said: list[str] = []
+        self._interpreter = Interpreter(self.world, DiskFiles(), self.said.append)
+
+    @property
+    def set(self) -> VirtualUnit:
+        return self.node.shadow.units[SET]
+
+    def do(self, *commands: str) -> None:
+        for command in commands:
+            self._interpreter.execute(command)
+            assert self._interpreter.succeeded, f"{command}: {self.said[-1:]}"
+
+    def write(self, lbn: int) -> WaitingIrp:
+        """Start the write of one block; its `finished` tells when it has ended."""
+        platform = self.node.platform
+        irp = WaitingIrp(platform, IO.WRITEPBLK, lbn, BLOCK_BYTES, platform.pool.allocate(BLOCK_BYTES))
+        self.set.queue_io(irp)
+        return irp
+
+    def finish(self, irp: WaitingIrp) -> None:
+        assert self.world.settle(lambda: irp.finished.is_set), "the write is answered"
+
+    def draw(self, action: Callable[[], None]) -> str:
+        """Draw what happens while `action` runs."""
+        ladder = Ladder(self.node.name, self.controller.name)
+        self.world.tracer.subscribe(ladder.hear)
+        action()
+        self.world.tracer.unsubscribe(ladder.hear)
+        return ladder.text()
+
+
+def with_a_member_away() -> Scene:
+    scene = Scene()
+    scene.do(INITIALIZE, MOUNT, LEAVE)
+    return scene
+
+
+# ---- the parts
+
+
+def write_ladder() -> str:
+    """One write to a set, one of whose three members is away."""
+    scene = with_a_member_away()
+    return scene.draw(lambda: scene.finish(scene.write(1000)))
+
+
+def minicopy_ladder() -> str:
+    """The return of the member, after that one write."""
+    scene = with_a_member_away()
+    scene.finish(scene.write(1000))
+    return scene.draw(lambda: scene.do(RETURN, f"WAIT {SET}"))
+
+
+def collision_ladder() -> str:
+    """A write into the range that is just being copied, drawn from the copy command on."""
+    scene = with_a_member_away()
+    scene.finish(scene.write(1000))
+    ladder = Ladder(scene.node.name, scene.controller.name)
+    copying = False
+
+    def hear(event: Event) -> None:
+        nonlocal copying
+        copying = copying or (isinstance(event, MessageMoved) and event.data[_OPCODE] == OP.DCD)
+        if copying:
+            ladder.hear(event)
+
+    scene.world.tracer.subscribe(hear)
+    scene.do(RETURN)
+    assert copying, "MOUNT has started the copy"
+    scene.finish(scene.write(1001))
+    scene.world.tracer.unsubscribe(hear)
+    return ladder.text()
+
+
+def session() -> str:
+    """A console session: commands, and what they said."""
+    scene = Scene()
+    with tempfile.TemporaryDirectory(prefix="hbvs-") as folder, chdir(folder):
+        for command in SESSION:
+            scene.said.append(f"$ {command}")
+            scene.do(command)
+    return "\n".join(scene.said) + "\n"
+
+
+def registers_table() -> str:
+    rows = "".join(
+        f"| {register.offset} | {8 * register.width} | `{register.name}` | {register.access} | {register.meaning} |\n"
+        for register in REGISTERS.registers
+    )
+    return f"| Offset | Bits | Register | Access | Meaning |\n|---|---|---|---|---|\n{rows}"
+
+
+def commands_table() -> str:
+    firmwares = {name: load_firmware(name) for name in known_firmware()}
+    rows = ""
+    for opcode in OP:
+        if opcode in IMMEDIATE:
+            kind, module = "immediate", IMMEDIATE[opcode].__module__
+        elif opcode in OUTSTANDING:
+            command = OUTSTANDING[opcode][1]
+            kind, module = "sequential" if command.sequential else "non-sequential", command.__module__
+        else:
+            continue
+        known = [name for name, firmware in firmwares.items() if opcode in firmware.commands]
+        where = "all" if len(known) == len(firmwares) else ", ".join(known)
+        path = module.replace(".", "/") + ".py"
+        rows += f"| {int(opcode):02X} | {opcode.words} | {kind} | {where} | `{path}` |\n"
+    return f"| Opcode | Command | Class | Known to | File |\n|---|---|---|---|---|\n{rows}"
+
+
+def firmware_table(root: Path) -> str:
+    manifest = tomllib.loads((root / "firmware_images" / "manifest.toml").read_text())
+    rows = ""
+    for image in manifest["image"]:
+        firmware = load_firmware(str(root / "firmware_images" / image["file"]))
+        behaviour = ", ".join(f"`{b.name}`" for b in Behaviour if firmware.behaviour & b) or "none"
+        rows += (
+            f"| `{image['file'].removesuffix('.fw')}` | {image['description']} | {firmware.port_kind.name} "
+            f"| {firmware.step1_word:04X} | {firmware.step4_word:04X} | {firmware.unit_limit} | {behaviour} |\n"
+        )
+    return (
+        "| Image | What it is | Port | Step 1 | Step 4 | Units | Behaviour |\n|---|---|---|---|---|---|---|\n"
+        + rows
+    )
+
+
+LADDERS: Mapping[str, Callable[[], str]] = {
+    "write": write_ladder,
+    "minicopy": minicopy_ladder,
+    "collision": collision_ladder,
+    "session": session,
+}
+
+
+# ---- pages
+
+
+def printed_files(root: Path) -> dict[Path, str]:
+    """Return what the files with printed parts should hold: pages of docs/, ladders.
+
+    Raises:
+        KeyError: a page names a part that nobody prints.
+    """
+    ladders = {name: draw() for name, draw in LADDERS.items()}
+    parts = {name: f"```text\n{text}```\n" for name, text in ladders.items()}
+    parts["registers"] = registers_table()
+    parts["commands"] = commands_table()
+    parts["firmware"] = firmware_table(root)
+    files = {root / "tests" / "ladders" / f"{name}.txt": text for name, text in ladders.items()}
+    for path in sorted((root / "docs").rglob("*.md")):
+        text = path.read_text()
+        if _PART.search(text):
+            files[path] = _PART.sub(lambda match: match[1] + parts[match[2]] + match[3], text)
+    return files
+
+
+def stale_files(root: Path) -> list[Path]:
+    """List the files that are not what they should be."""
+    return [
+        path for path, text in printed_files(root).items() if not path.exists() or path.read_text() != text
+    ]
+
+
+def main() -> int:
+    parser = ArgumentParser(prog="python -m emu.shells.docs_pages", description="Print the printed parts of docs/.")
+    parser.add_argument("--check", action="store_true", help="only say what is not current")
+    options = parser.parse_args()
+    root = Path.cwd()
+    if not (root / "docs").is_dir() or not (root / "emu").is_dir():
+        print("%HBVS-F-DOCS, run this in the root of a checkout", file=sys.stderr)
+        return 1
+    if not options.check:
+        for path, text in printed_files(root).items():
+            path.write_text(text)
+        return 0
+    stale = stale_files(root)
+    for path in stale:
+        print(f"%HBVS-F-STALE, {path.relative_to(root)} is not current", file=sys.stderr)
+    return int(bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

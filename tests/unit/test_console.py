@@ -1,0 +1,580 @@
+"""The console: whole sessions, text in and text out."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from emu.console.completion import suggestions
+from emu.console.host_files import HostFileError
+from emu.console.interpreter import Interpreter
+from emu.media.memory import MemoryDevice
+from emu.shells.firmware_files import load_firmware
+from emu.sim.world import World, drive_for
+
+BLOCKS = 20_000
+BLOCK = 512
+A, B, C = "$1$DUA10:", "$1$DUA11:", "$1$DUA12:"
+BOOT_TIME = 0x00AB_0000_0000_0000
+
+
+class MemoryInput:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    @property
+    def size(self) -> int:
+        return len(self._data)
+
+    def read_into(self, view: memoryview) -> int:
+        part = self._data[self._position : self._position + len(view)]
+        view[: len(part)] = part
+        self._position += len(part)
+        return len(part)
+
+    def close(self) -> None:
+        pass
+
+
+class MemoryOutput:
+    def __init__(self, files: "MemoryFiles", name: str) -> None:
+        self._files = files
+        self._name = name
+        self._data = bytearray()
+
+    def write(self, view: memoryview) -> None:
+        self._files.written()
+        self._data += view
+
+    def reopen(self) -> MemoryInput:
+        return MemoryInput(bytes(self._data))
+
+    def keep(self) -> None:
+        self._files.contents[self._name] = bytes(self._data)
+
+    def close(self) -> None:
+        self._files.open_outputs -= 1
+
+
+class MemoryFiles:
+    """A host whose files are in memory; `written` is called at each write."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+        self.open_outputs = 0
+        self.written: Callable[[], None] = lambda: None
+
+    def open(self, name: str) -> MemoryInput:
+        if name not in self.contents:
+            raise HostFileError(f"{name} cannot be opened: No such file or directory")
+        return MemoryInput(self.contents[name])
+
+    def create(self, name: str, *, overlay: bool) -> MemoryOutput:
+        if name in self.contents and not overlay:
+            raise HostFileError(f"{name} exists; /OVERLAY replaces it")
+        self.open_outputs += 1
+        return MemoryOutput(self, name)
+
+
+class Console:
+    """An Alpha and a VAX, three disks between them, and somebody who types."""
+
+    def __init__(self, disks: int = 3) -> None:
+        firmware = load_firmware("hbvs-shadow")
+        self.world = World(boot_time=BOOT_TIME)
+        controller = self.world.add_controller(firmware)
+        self.media = [MemoryDevice(BLOCKS) for _ in range(disks)]
+        for index, medium in enumerate(self.media):
+            controller.attach_unit(10 + index, medium, drive_for(firmware, medium))
+        self.world.add_alpha("ALPHA1", controller, memory_bytes=2 << 20)
+        self.world.add_vax("VAX1", controller, memory_bytes=2 << 20)
+        self.world.boot()
+        self.files = MemoryFiles()
+        self.lines: list[str] = []
+        self.answers: list[str | None] = []
+        self.prompts: list[str] = []
+        self.interpreter = Interpreter(self.world, self.files, self.lines.append, self._ask)
+
+    def _ask(self, prompt: str) -> str | None:
+        self.prompts.append(prompt)
+        return self.answers.pop(0) if self.answers else None
+
+    def do(self, line: str) -> list[str]:
+        """Carry out a line; returns what it said."""
+        self.lines.clear()
+        self.interpreter.execute(line)
+        return list(self.lines)
+
+    def well(self, *lines: str) -> list[str]:
+        """Carry out lines that must succeed; returns what the last one said."""
+        said: list[str] = []
+        for line in lines:
+            said = self.do(line)
+            assert self.interpreter.succeeded, (line, said)
+        return said
+
+    def refused(self, line: str) -> list[str]:
+        """Carry out a line that must fail; returns the identifications."""
+        said = self.do(line)
+        assert not self.interpreter.succeeded, (line, said)
+        return [text.split(",")[0].lstrip("%-") for text in said if text[0] in "%-"]
+
+    def content(self, index: int) -> bytes:
+        return bytes(self.media[index]._content)
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console()
+
+
+@pytest.fixture
+def mounted(console: Console) -> Console:
+    console.well(f"INIT/SHADOW=({A},{B},{C}) PAYROLL", f"MOUNT/SYSTEM DSA42:/SHADOW=({A},{B},{C}) PAYROLL")
+    return console
+
+
+# ---- the session of the manual
+
+
+def test_a_member_leaves_is_backed_up_and_returns_by_minicopy(mounted: Console) -> None:
+    assert mounted.well("SHOW DEVICE DSA42") == [
+        "Device                  Device           Error    Volume         Free  Trans Mnt",
+        " Name                   Status           Count     Label        Blocks Count Cnt",
+        "DSA42:      (ALPHA1)    Mounted              0  PAYROLL                   1   1",
+        "$1$DUA10:   (ALPHA1)    ShadowSetMember      0  (member of DSA42:)",
+        "$1$DUA11:   (ALPHA1)    ShadowSetMember      0  (member of DSA42:)",
+        "$1$DUA12:   (ALPHA1)    ShadowSetMember      0  (member of DSA42:)",
+    ]
+    assert mounted.well(f"DISMOUNT/POLICY=MINICOPY {B}") == []
+    at_the_cut = mounted.content(1)
+    assert mounted.well("LOAD DSA42: /WRITES=100", "WAIT/LOAD")
+    assert mounted.well("SHOW DEVICE/BITMAP DSA42")[:2] == [
+        "Device              BitMap    Size      Percent of",
+        " Name                 ID     (Bytes)    Full Copy",
+    ]
+    assert mounted.lines[2].startswith("DSA42:            00010001       20 ")
+    assert mounted.well(f"MOUNT/NOWRITE {B} PAYROLL") == [
+        "%MOUNT-W-VOLSHDWMEM, mounting a shadow member, volume is write-locked",
+        "%MOUNT-I-MOUNTED, PAYROLL mounted on _$1$DUA11:",
+    ]
+    assert "Mounted wrtlck" in mounted.well(f"SHOW DEVICE {B}")[2]
+    mounted.well(f"BACKUP/PHYSICAL/VERIFY {B} PAY.BCK")
+    assert mounted.files.contents["PAY.BCK"] == at_the_cut == mounted.content(1)
+    mounted.well(f"DISMOUNT/NOUNLOAD {B}")
+    assert mounted.well(f"MOUNT/SYSTEM/POLICY=MINICOPY DSA42:/SHADOW={B} PAYROLL") == [
+        "%MOUNT-I-SHDWMEMMCPY, _$1$DUA11: (ALPHA1) added to the shadow set with a minicopy operation"
+    ]
+    (copying,) = [line for line in mounted.well("SHOW DEVICE DSA42") if "DUA11" in line]
+    assert copying.startswith("$1$DUA11:   (ALPHA1)    ShadowCopying        0  (copy trgt DSA42: ")
+    assert copying.endswith("% copied)")
+    mounted.well("WAIT DSA42:")
+    assert "ShadowSetMember" in next(line for line in mounted.well("SHOW DEV DSA42") if "DUA11" in line)
+    assert mounted.well("SHOW DEVICE/BITMAP DSA42") == ["no bitmaps active"]
+    assert mounted.content(1)[BLOCK:] == mounted.content(0)[BLOCK:] != at_the_cut[BLOCK:]
+
+
+def test_a_former_member_mounted_with_override_returns_by_full_copy(mounted: Console) -> None:
+    mounted.well(
+        f"DISMOUNT/POLICY=MINICOPY {B}",
+        f"MOUNT/OVERRIDE=SHADOW_MEMBERSHIP {B} PAYROLL",
+        f"DISMOUNT {B}",
+    )
+    assert mounted.refused(f"MOUNT/POLICY=MINICOPY DSA42:/SHADOW={B} PAYROLL") == ["MOUNT-F-REQ_WBM_FAIL"]
+    assert "SHDWMEMCOPY" in mounted.well(f"MOUNT DSA42:/SHADOW={B} PAYROLL")[-1]
+
+
+def test_deleting_a_bitmap_costs_the_minicopy(mounted: Console) -> None:
+    mounted.well(f"DISMOUNT/POLICY=MINICOPY {B}")
+    assert mounted.well("DELETE/BITMAP/LOG 00010001") == ["%DELETE-I-DELETED, 00010001 deleted"]
+    assert mounted.refused("DELETE/BITMAP 00010001") == ["DELETE-E-NOSUCHBITMAP"]
+    assert mounted.refused(f"MOUNT/POLICY=MINICOPY DSA42:/SHADOW={B} PAYROLL") == ["MOUNT-F-REQ_WBM_FAIL"]
+
+
+# ---- a VAX
+
+
+def test_a_vax_does_not_know_the_words_of_minicopy(mounted: Console) -> None:
+    mounted.well("SET HOST VAX1", "MOUNT DSA42: PAYROLL")
+    assert mounted.do(f"DISMOUNT/POLICY=MINICOPY {B}") == [
+        "%DCL-W-IVQUAL, unrecognized qualifier - check validity, spelling, and placement",
+        " \\POLICY\\",
+    ]
+    assert mounted.do(f"MOUNT/POLICY=MINICOPY DSA42:/SHADOW={B} PAYROLL") == [
+        "%DCL-W-IVKEYW, unrecognized keyword - check validity and spelling",
+        " \\MINICOPY\\",
+    ]
+    assert mounted.refused("SHOW DEVICE/BITMAP") == ["DCL-W-IVQUAL"]
+    assert mounted.refused("DELETE/BITMAP 00010001") == ["DCL-W-IVQUAL"]
+    assert mounted.refused(f"SET DEVICE/READ_COST=5 {A}") == ["DCL-W-IVQUAL"]
+    assert not any("WBM" in line for line in mounted.well("SHOW MEMORY"))
+    assert not any("bitmaps" in line for line in mounted.well("SHOW DEVICE/FULL DSA42"))
+    assert mounted.well("HELP DISMOUNT POLICY")[1] == "Sorry, no documentation on DISMOUNT POLICY"
+
+
+def test_a_set_is_mounted_on_all_nodes_and_dismounted_from_all(mounted: Console) -> None:
+    mounted.well("DISMOUNT DSA42:")
+    mounted.well(f"MOUNT/CLUSTER DSA42:/SHADOW=({A},{B}) PAYROLL")
+    assert [list(node.shadow.units) for node in mounted.world.nodes.values()] == [["DSA42:"], ["DSA42:"]]
+    assert mounted.well("SHOW DEVICE DSA42")[2].endswith(" 2")
+    mounted.well("DISMOUNT/CLUSTER DSA42:")
+    assert [list(node.shadow.units) for node in mounted.world.nodes.values()] == [[], []]
+
+
+def test_set_host_and_logout_move_between_nodes(console: Console) -> None:
+    assert console.well("SET HOST VAX1") == ["        Welcome to node VAX1, a model of OpenVMS VAX V7.3"]
+    assert console.well("SHOW CLUSTER")[0].startswith("View of Cluster from system ID 1026  node: VAX1 ")
+    assert console.well("LOGOUT") == ["%REM-S-END, control returned to node _ALPHA1::"]
+    assert not console.interpreter.ended
+    console.well("LOGOUT")
+    assert console.interpreter.ended
+
+
+# ---- bad input
+
+
+@pytest.mark.parametrize(
+    ("line", "idents"),
+    [
+        ("INITIALIZE DUA99: X", ["SYSTEM-W-NOSUCHDEV"]),
+        ("INITIALIZE DSA1: X", ["INIT-F-NOTSHDWDEV"]),
+        (f"INITIALIZE {A} PAYROLL", ["INIT-F-DEVMOUNT"]),
+        ("MOUNT DUA99: X", ["SYSTEM-W-NOSUCHDEV"]),
+        ("MOUNT DSA42: PAYROLL", ["MOUNT-F-DEVMOUNT"]),
+        ("MOUNT DSA7: PAYROLL", ["MOUNT-F-NOSHDWMEM"]),
+        (f"MOUNT DSA7:/SHADOW={A} PAYROLL", ["MOUNT-F-DEVSHAMEM"]),
+        ("MOUNT DSA7:/SHADOW=DSA42: PAYROLL", ["MOUNT-F-NOTSHDWDEV"]),
+        (f"MOUNT {A}/SHADOW={B} PAYROLL", ["MOUNT-F-NOTSHDWVU"]),
+        (f"MOUNT {A} PAYROLL", ["MOUNT-F-DEVSHAMEM"]),
+        (f"MOUNT/POLICY=MINICOPY {A} PAYROLL", ["DCL-W-CONFLICT"]),
+        ("MOUNT/NOWRITE DSA42: PAYROLL", ["DCL-W-CONFLICT"]),
+        ("MOUNT/POLICY=REQUIRE DSA42: PAYROLL", ["DCL-W-IVKEYW"]),
+        ("DISMOUNT DUA99:", ["DISM-W-CANNOTDMT", "SYSTEM-W-NOSUCHDEV"]),
+        ("DISMOUNT DSA7:", ["DISM-W-CANNOTDMT", "SYSTEM-F-DEVNOTMOUNT"]),
+        ("DELETE 00010001", ["DCL-W-CONFLICT"]),
+        ("DELETE/BITMAP XYZ", ["DCL-W-NUMBER"]),
+        ("DELETE/BITMAP FFFF", ["DELETE-E-NOSUCHBITMAP"]),
+        ("SHOW DEVICE NOTHING", ["SYSTEM-W-NOSUCHDEV"]),
+        (f"SHOW DEVICE/BITMAP {A}", ["SHOW-W-NOTSHADOW"]),
+        ("SHOW SHADOW DSA7:", ["SYSTEM-W-NOSUCHDEV"]),
+        ("SHOW NOTHING", ["DCL-W-IVKEYW"]),
+        ("BACKUP DUA10: FILE", ["DCL-W-CONFLICT"]),
+        (f"BACKUP/PHYSICAL {A} FILE", ["BACKUP-F-SHADMEMBER"]),
+        ("BACKUP/PHYSICAL DSA42: FILE", ["BACKUP-F-NOTPHYSICAL", "BACKUP-I-MEMBER"]),
+        ("COPY ONE TWO", ["COPY-F-ONEFILE"]),
+        ("COPY DSA42: DUA10:", ["COPY-F-ONEFILE"]),
+        ("COPY NONE DSA42: /START=100", ["COPY-F-OPENIN", "HOST-F-FILE"]),
+        ("COPY NONE DSA42:", ["DCL-W-VALREQ"]),
+        (f"COPY NONE {A} /START=100", ["COPY-F-SHADMEMBER"]),
+        ("COPY DSA42: FILE /START=20000", ["SYSTEM-F-ILLBLKNUM"]),
+        ("DUMP DSA7:", ["SYSTEM-F-DEVNOTMOUNT"]),
+        ("DUMP/BLOCKS=START:20000 DSA42:", ["SYSTEM-F-ILLBLKNUM"]),
+        ("DUMP/BLOCKS=(COUNT:1,END:2) DSA42:", ["DCL-W-CONFLICT"]),
+        ("LOAD DSA7:", ["SYSTEM-F-DEVNOTMOUNT"]),
+        (f"LOAD {A}", ["SYSTEM-F-NOTSHDWVU"]),
+        ("LOAD DSA42: /BLOCKS=0", ["CLI-F-IVVALU"]),
+        ("LOAD DSA42: /READS=50", ["DCL-W-CONFLICT"]),
+        ("STOP/LOAD", ["STOP-W-NOLOAD"]),
+        ("STOP", ["DCL-W-CONFLICT"]),
+        ("WAIT 25:00:00", ["DCL-W-IVDTIME"]),
+        ("WAIT DSA7:", ["SYSTEM-F-DEVNOTMOUNT"]),
+        ("WAIT", ["DCL-W-INSFPRM"]),
+        ("SET HOST NOWHERE", ["SYSTEM-F-NOSUCHNODE"]),
+        ("SET DEVICE DUA10:", ["DCL-W-INSFPRM"]),
+        ("SET DEVICE/READ_COST=0 DUA10:", ["CLI-F-IVVALU"]),
+        ("REPLY", ["DCL-W-CONFLICT"]),
+        ("REPLY/ENABLE/DISABLE", ["DCL-W-CONFLICT"]),
+    ],
+)
+def test_what_cannot_be_done_is_refused(mounted: Console, line: str, idents: list[str]) -> None:
+    before = [mounted.content(index) for index in range(3)]
+    assert mounted.refused(line) == idents
+    assert [mounted.content(index) for index in range(3)] == before
+
+
+def test_a_label_has_twelve_characters_at_most(console: Console) -> None:
+    assert console.refused(f"INITIALIZE {A} THIRTEEN_LONG") == ["INIT-F-BADVOLLBL"]
+
+
+def test_the_last_source_member_stays(console: Console) -> None:
+    console.well(f"INIT {A} PAYROLL", f"MOUNT DSA1:/SHADOW={A} PAYROLL")
+    assert console.refused(f"DISMOUNT {A}") == ["DISM-W-CANNOTDMT", "DISM-F-SRCMEM"]
+    assert console.interpreter.status == "F"
+    assert console.refused("DISMOUNT/POLICY=MINICOPY DSA1:") == ["DISM-W-CANNOTDMT", "DISM-F-WBMFAIL"]
+    console.well("DISMOUNT/POLICY=MINICOPY=OPTIONAL DSA1:")
+
+
+def test_a_file_name_with_a_slash_brings_advice(mounted: Console) -> None:
+    said = mounted.do("COPY tmp/ledger DSA42:")
+    assert said[1] == " \\LEDGER\\"
+    assert "quotation marks" in said[2]
+
+
+# ---- questions
+
+
+def test_missing_parameters_are_asked_for(console: Console) -> None:
+    console.answers = [A, "PAYROLL"]
+    console.well("INITIALIZE")
+    assert console.prompts == ["_Device: ", "_Label: "]
+    assert b"PAYROLL" in console.content(0)[BLOCK : 2 * BLOCK]
+
+
+def test_control_z_at_a_prompt_leaves_the_command(console: Console) -> None:
+    console.answers = [None]
+    assert console.refused("INITIALIZE") == ["DCL-W-INSFPRM"]
+
+
+def confirmed(console: Console, *answers: str | None) -> list[str]:
+    console.well(f"INIT {A} PAYROLL", f"INIT {B} OLD_DATA")
+    console.answers = list(answers)
+    return console.do(f"MOUNT/CONFIRM DSA1:/SHADOW=({A},{B}) PAYROLL")
+
+
+def test_confirm_asks_before_a_disk_is_overwritten(console: Console) -> None:
+    assert confirmed(console, "maybe", "y")[:4] == [
+        "%MOUNT-F-SHDWCOPYREQ, shadow copy required",
+        "Virtual Unit - DSA1                  Volume Label - PAYROLL",
+        "     Member                   Volume Label  Owner UIC",
+        "     $1$DUA11: (ALPHA1)       OLD_DATA      [SYSTEM]",
+    ]
+    assert console.prompts == ["Allow FULL shadow copy on the above member(s)? [N]: "] * 2
+    assert console.interpreter.succeeded
+    console.well("WAIT DSA1:")
+    assert console.content(0)[BLOCK:] == console.content(1)[BLOCK:]
+
+
+@pytest.mark.parametrize("answer", ["n", "", "NO", None])
+def test_anything_but_yes_mounts_nothing(console: Console, answer: str | None) -> None:
+    confirmed(console, answer)
+    assert console.interpreter.status == "F"
+    assert not console.world.nodes["ALPHA1"].shadow.units
+    assert b"OLD_DATA" in console.content(1)[BLOCK : 2 * BLOCK]
+
+
+def test_nocopy_refuses_a_copy(console: Console) -> None:
+    console.well(f"INIT {A} PAYROLL")
+    assert console.refused(f"MOUNT/NOCOPY DSA1:/SHADOW=({A},{B}) PAYROLL") == ["MOUNT-F-SHDWCOPYREQ"]
+
+
+# ---- BACKUP, COPY, DUMP
+
+
+def test_backup_reads_and_changes_nothing(console: Console) -> None:
+    console.well(f"INIT {A} PAYROLL")
+    before = console.content(0)
+    said = console.well(f"BACKUP/PHYSICAL/LOG {A} pay.img")
+    assert said[0] == "%BACKUP-I-PROGRESS, _$1$DUA10:  10%, 2032 of 20000 blocks saved"
+    assert said[-1] == "%BACKUP-S-CREATED, created pay.img, 20000 blocks of _$1$DUA10:"
+    assert console.files.contents["pay.img"] == console.content(0) == before
+    assert console.refused(f"BACKUP/PHYSICAL {A} pay.img") == ["BACKUP-F-OPENOUT", "HOST-F-FILE"]
+    console.well(f"BACKUP/PHYSICAL/OVERLAY {A} pay.img")
+    assert console.files.open_outputs == 0
+
+
+def test_backup_refuses_a_disk_that_is_mounted_for_writing(console: Console) -> None:
+    console.well(f"INIT {A} PAYROLL", f"MOUNT {A} PAYROLL")
+    assert console.refused(f"BACKUP/PHYSICAL {A} pay.img") == ["BACKUP-F-WRITABLE"]
+
+
+def test_control_c_ends_a_backup_and_leaves_everything_sane(console: Console) -> None:
+    console.well(f"INIT {A} PAYROLL")
+    free_bytes = console.world.nodes["ALPHA1"].platform.pool.free_bytes
+    console.files.written = console.interpreter.interrupt
+    assert console.refused(f"BACKUP/PHYSICAL {A} pay.img") == ["BACKUP-F-ABORT"]
+    assert "pay.img" not in console.files.contents
+    assert console.files.open_outputs == 0
+    assert console.world.nodes["ALPHA1"].platform.pool.free_bytes == free_bytes
+    console.files.written = lambda: None
+    console.well(f"BACKUP/PHYSICAL {A} pay.img", f"MOUNT {A} PAYROLL")
+
+
+def test_copy_moves_blocks_both_ways(mounted: Console) -> None:
+    data = bytes(range(256)) * 7
+    mounted.files.contents["in.dat"] = data
+    assert mounted.well("COPY/LOG in.dat DSA42: /START=100") == [
+        "%COPY-S-COPIED, in.dat copied to _DSA42: (4 blocks)"
+    ]
+    for index in range(3):
+        assert mounted.content(index)[100 * BLOCK : 104 * BLOCK] == data.ljust(4 * BLOCK, b"\0")
+    mounted.well("COPY DSA42: out.dat /START=100 /COUNT=3")
+    assert mounted.files.contents["out.dat"] == data[: 3 * BLOCK]
+    mounted.well(f"COPY {B} member.dat /START=100 /COUNT=3")
+    assert mounted.files.contents["member.dat"] == data[: 3 * BLOCK]
+    assert mounted.refused("COPY in.dat DSA42: /START=19998") == ["COPY-F-TOOBIG"]
+    assert mounted.refused("COPY in.dat DSA42: /START=2") == ["COPY-F-SCB"]
+
+
+def test_copy_writes_to_a_disk_only_where_it_is_mounted_for_writing(console: Console) -> None:
+    console.files.contents["in.dat"] = b"\7" * BLOCK
+    console.well(f"INIT {A} PAYROLL")
+    assert console.refused(f"COPY in.dat {A} /START=9") == ["SYSTEM-F-DEVNOTMOUNT"]
+    console.well(f"MOUNT/NOWRITE {A} PAYROLL")
+    assert console.refused(f"COPY in.dat {A} /START=9") == ["SYSTEM-F-WRITLCK"]
+    console.well(f"DISMOUNT {A}", f"MOUNT {A} PAYROLL", f"COPY in.dat {A} /START=9")
+    assert console.content(0)[9 * BLOCK : 10 * BLOCK] == b"\7" * BLOCK
+
+
+def test_dump_shows_longwords_from_right_to_left(mounted: Console) -> None:
+    mounted.files.contents["in.dat"] = b"\0q3\0This is a sa    mple file to"
+    mounted.well("COPY in.dat DSA42: /START=100")
+    said = mounted.well("DUMP/BLOCKS=(START:100,COUNT:2) DSA42:")
+    assert said[1].startswith("Dump of device DSA42: on ")
+    assert said[2:7] == [
+        "",
+        "Logical block number 100 (00000064), 512 (0200) bytes",
+        "",
+        " 61732061 20736920 73696854 00337100 .q3.This is a sa 000000",
+        " 6F742065 6C696620 656C706D 20202020     mple file to 000010",
+    ]
+    assert sum(line.startswith("Logical block number") for line in said) == 2
+
+
+# ---- load, time, interruption
+
+
+def test_a_load_runs_while_commands_go_on_and_checks_its_data(mounted: Console) -> None:
+    mounted.well("LOAD DSA42: /WRITES=300 /READS=40 /SEED=7")
+    assert "running" in mounted.well("SHOW LOAD")[1]
+    assert mounted.refused("LOAD DSA42: /WRITES=1") == ["LOAD-F-RUNNING"]
+    assert mounted.refused("DISMOUNT DSA42:") == ["DISM-W-CANNOTDMT", "DISM-W-USERFILES"]
+    mounted.well(f"DISMOUNT/POLICY=MINICOPY {B}", f"MOUNT/POLICY=MINICOPY DSA42:/SHADOW={B} PAYROLL")
+    assert mounted.well("WAIT/LOAD")[-1].startswith("%LOAD-I-ENDED, DSA42: 300 writes (")
+    assert mounted.lines[-1].endswith(", 0 faults")
+    mounted.well("WAIT DSA42:")
+    assert mounted.content(0)[BLOCK:] == mounted.content(1)[BLOCK:]
+
+
+def test_a_load_without_writes_reads_until_it_is_stopped(mounted: Console) -> None:
+    before = mounted.content(0)
+    mounted.well("LOAD DSA42:", "WAIT 00:00:00.05")
+    assert ": 0 writes (0 blocks) and " in " ".join(mounted.well("STOP/LOAD DSA42:")).replace("DSA42:", ":")
+    assert mounted.content(0) == before
+
+
+def test_a_paced_load_takes_its_virtual_time(mounted: Console) -> None:
+    start_ns = mounted.world.clock.now_ns
+    mounted.well("LOAD DSA42: /WRITES=50 /RATE=100", "WAIT/LOAD")
+    assert 0.4e9 < mounted.world.clock.now_ns - start_ns < 0.6e9
+
+
+def test_wait_lets_virtual_time_pass(console: Console) -> None:
+    start_ns = console.world.clock.now_ns
+    console.well("WAIT 01:00:00")
+    assert console.world.clock.now_ns - start_ns >= 3_600_000_000_000
+
+
+def test_control_c_ends_a_wait(console: Console) -> None:
+    start_ns = console.world.clock.now_ns
+    console.world.clock.call_after(10_000_000_000, console.interpreter.interrupt)
+    assert console.refused("WAIT 23:00:00") == ["WAIT-F-ABORT"]
+    assert console.world.clock.now_ns - start_ns < 11_000_000_000
+
+
+def test_control_c_leaves_a_command_that_cannot_be_canceled_to_the_background(mounted: Console) -> None:
+    mounted.world.clock.call_soon(mounted.interpreter.interrupt)
+    assert mounted.refused(f"DISMOUNT {B}") == ["DCL-W-CONTINUES"]
+    mounted.world.clock.run_until(lambda: False)
+    assert len(mounted.world.nodes["ALPHA1"].shadow.units["DSA42:"].members) == 2
+
+
+def test_operator_messages_are_shown_when_enabled(mounted: Console) -> None:
+    mounted.well(f"DISMOUNT {B}", "REPLY/ENABLE", f"MOUNT DSA42:/SHADOW={B} PAYROLL")
+    said = mounted.well("WAIT DSA42:")
+    mounted.world.clock.run_until(lambda: False)
+    said = mounted.lines
+    assert any("shadow copy has been completed" in line for line in said)
+    assert any(line.startswith("%%%%%%%%%%%  OPCOM  ") for line in said)
+    assert "Message from user SYSTEM on ALPHA1" in said
+
+
+def test_shutdown_leaves_volumes_that_need_no_copy(mounted: Console) -> None:
+    mounted.well("LOAD DSA42: /WRITES=100000", "SET HOST VAX1", "MOUNT DSA42: PAYROLL")
+    assert mounted.well("SHUTDOWN")[-2:] == [
+        "%SHUTDOWN-I-DISMOUNTDEV, dismounting device _DSA42: on node ALPHA1",
+        "%SHUTDOWN-I-DISMOUNTDEV, dismounting device _DSA42: on node VAX1",
+    ]
+    assert mounted.interpreter.ended
+    said = mounted.well(f"MOUNT/NOCOPY DSA42:/SHADOW=({A},{B},{C}) PAYROLL")
+    assert sum("SHDWMEMSUCC" in line for line in said) == 3
+
+
+# ---- displays, help, completion
+
+
+def test_show_memory_counts_the_bitmaps(mounted: Console) -> None:
+    mounted.well(f"DISMOUNT/POLICY=MINICOPY {B}")
+    assert mounted.well("SHOW MEMORY")[-3:] == [
+        "Write Bitmap (WBM) Memory Summary",
+        "  Local bitmap count:     0     Local bitmap memory usage (bytes)        0.00",
+        "  Master bitmap count:    1     Master bitmap memory usage (bytes)      20.00",
+    ]
+
+
+def test_show_bitmap_full_names_the_master(mounted: Console) -> None:
+    mounted.well(f"DISMOUNT/POLICY=MINICOPY {B}", "LOAD DSA42: /WRITES=20", "WAIT/LOAD")
+    (line,) = mounted.well("SHOW DEVICE/BITMAP/FULL DSA42")[2:]
+    words = line.split()
+    assert words[:3] == ["DSA42:", "00010001", "20"]
+    assert words[4] == "Yes"
+    assert words[7:9] == ["10001", "127"]
+    assert words[-1] == "SHAD$PAYROLL"
+
+
+def test_show_device_full_speaks_of_bitmaps(mounted: Console) -> None:
+    text = " ".join(" ".join(mounted.well("SHOW DEVICE/FULL DSA42")).split())
+    assert "device supports bitmaps (no bitmaps active)." in text
+    assert "is online, member of shadow set DSA42:." in text
+    mounted.well(f"DISMOUNT/POLICY=MINICOPY {B}")
+    text = " ".join(" ".join(mounted.well("SHOW DEVICE/FULL DSA42")).split())
+    assert "device supports bitmaps (bitmaps active)." in text
+
+
+def test_show_shadow_tells_the_state(mounted: Console) -> None:
+    said = mounted.well("SHOW SHADOW DSA42:")
+    assert said[0] == "_DSA42:  Volume Label: PAYROLL"
+    assert said[1] == "  Virtual Unit State:   Steady State"
+    assert "  Device $1$DUA10               Master Member" in said
+
+
+def test_show_device_of_a_port(console: Console) -> None:
+    assert console.well("SHOW DEVICE PUA0:")[0].startswith("Device PUA0:, UQSSP port, model 27,")
+
+
+def test_a_disk_mounted_elsewhere_says_so(mounted: Console) -> None:
+    mounted.well("SET HOST VAX1")
+    assert mounted.well(f"SHOW DEVICE {A}")[2].endswith("(remote mount)")
+
+
+def test_read_cost_is_set(mounted: Console) -> None:
+    mounted.well(f"SET DEVICE/READ_COST=77 {A}")
+    assert mounted.world.nodes["ALPHA1"].disk(A).read_cost == 77
+
+
+def test_help_explains_verbs_and_qualifiers(console: Console) -> None:
+    assert "  BACKUP      COPY        DELETE      DISMOUNT    DUMP        EXIT" in console.well("HELP")
+    said = console.well("HELP SHOW DEVICE")
+    assert said[1] == "SHOW DEVICES"
+    assert "  /BITMAP" in said
+    assert console.well("HELP INIT")[-4:-1] == [
+        "  Examples:",
+        "    $ INITIALIZE $1$DUA10: PAYROLL",
+        "    $ INITIALIZE/ERASE/SHADOW=($1$DUA10:,$1$DUA11:) PAYROLL",
+    ]
+    assert console.well("HELP NONSENSE")[1] == "Sorry, no documentation on NONSENSE"
+
+
+def suggested(console: Console, text: str) -> Iterator[str]:
+    return (s.text for s in suggestions(console.interpreter.session, text))
+
+
+def test_completion_knows_verbs_options_qualifiers_and_devices(mounted: Console) -> None:
+    assert list(suggested(mounted, "DI")) == ["DISMOUNT "]
+    assert list(suggested(mounted, "SHOW D")) == ["DEVICES "]
+    assert list(suggested(mounted, "SHOW DEV/BI")) == ["BITMAP"]
+    assert list(suggested(mounted, "DISMOUNT/POLICY=M")) == ["MINICOPY"]
+    assert list(suggested(mounted, f"MOUNT DSA1:/SHADOW=({A},DUA11")) == [B]
+    assert list(suggested(mounted, "DISMOUNT DS")) == ["DSA42:"]
+    assert list(suggested(mounted, "SET HOST V")) == ["VAX1"]
+    mounted.well("SET HOST VAX1")
+    assert list(suggested(mounted, "DISMOUNT/PO")) == []
