@@ -272,7 +272,7 @@ class ShadowDriver:
             left = state.without(failed).settled()
             if not left.sources:
                 return state
-            self.platform.operator(f"%SHADOW-I-VOLPROC, {failed}: has been removed from shadow set.")
+            self.platform.operator(f"%SHADOW-I-VOLPROC, {failed} has been removed from shadow set.")
             state = left
 
     def make_bitmap(
@@ -317,7 +317,7 @@ class ShadowDriver:
             thread.ended_ns = self.platform.clock.now_ns
             if done:
                 yield from self._change_if_mounted(vu.name, partial(_copied, device=target.device))
-                self.platform.operator(f"%SHADOW-I-VOLPROC, {target.device}: shadow copy has been completed.")
+                self.platform.operator(f"%SHADOW-I-VOLPROC, {target.device} shadow copy has been completed.")
             while vu.targets and vu.targets[0] is target:
                 yield SECOND_NS  # a failed target is being put out of the set
             vu.copy = None
@@ -326,7 +326,7 @@ class ShadowDriver:
     def copy_failed(self, vu: VirtualUnit, target: Member, reason: str) -> None:
         """Put a target out of the set whose copy cannot go on."""
         self.platform.operator(
-            f"%SHADOW-I-VOLPROC, {target.device}: {reason}; it is removed from the shadow set."
+            f"%SHADOW-I-VOLPROC, {target.device} {reason}; it is removed from the shadow set."
         )
         expel = self._change_if_mounted(vu.name, lambda state: state.without(target.device))
         self.platform.process(f"{vu.name} expel", expel)
@@ -338,7 +338,7 @@ class ShadowDriver:
         if vu.name not in self._processing:
             self._processing.add(vu.name)
             self.platform.operator(
-                f"%SHADOW-I-VOLPROC, {vu.name}: shadow set has changed state. Volume processing in progress."
+                f"%SHADOW-I-VOLPROC, {vu.name} shadow set has changed state. Volume processing in progress."
             )
             self.platform.process(f"{vu.name} volume processing", self._process_volume(vu))
 
@@ -358,14 +358,14 @@ class ShadowDriver:
                     continue
                 new = new.without(member.device).settled()
                 self.platform.operator(
-                    f"%SHADOW-I-VOLPROC, {member.device}: has been removed from shadow set."
+                    f"%SHADOW-I-VOLPROC, {member.device} has been removed from shadow set."
                 )
             if new is not old:
                 new = yield from self.write_control_blocks(new)
             yield from self.cluster.ask_all(old.nodes, Adopt(new))
         finally:
             self.cluster.unlock(vu.name)
-        self.platform.operator(f"%SHADOW-I-VOLPROC, {vu.name}: has completed volume processing.")
+        self.platform.operator(f"%SHADOW-I-VOLPROC, {vu.name} has completed volume processing.")
         vu.restart_parked()
 
     def _comes_back(self, state: SetState, member: Member) -> Procedure:

@@ -29,7 +29,7 @@ def test_the_demo_on_the_users_images_leaves_them_as_they_are(tmp_path: Path) ->
     run = demo(*map(str, paths))
     assert run.returncode == 0, run.stdout + run.stderr
     assert [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths] == before
-    assert "%MOUNT-I-SHDWMEMCOPY, _$1$DUA1:" in run.stdout
+    assert "%MOUNT-I-SHDWMEMCOPY, _$1$DUA11:" in run.stdout
 
 
 def test_the_demo_with_a_controller_that_cannot_copy_goes_through_the_host(tmp_path: Path) -> None:
@@ -38,9 +38,9 @@ def test_the_demo_with_a_controller_that_cannot_copy_goes_through_the_host(tmp_p
     assert "host reads and writes" in run.stdout
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
         "backup.dsk",
-        "dua0.dsk",
-        "dua1.dsk",
-        "dua2.dsk",
+        "dua10.dsk",
+        "dua11.dsk",
+        "dua12.dsk",
     ]
 
 

@@ -33,7 +33,7 @@ def test_a_member_that_dies_under_load_is_expelled_and_the_application_notices_n
     ]
     stage.assert_members_identical(vu)
     assert any("Volume processing in progress" in line for line in lines)
-    assert any(f"{stage.names[victim]}: has been removed from shadow set" in line for line in lines)
+    assert any(f"{stage.names[victim]} has been removed from shadow set" in line for line in lines)
 
 
 def test_a_disk_taken_away_is_waited_for_and_then_expelled() -> None:

@@ -14,12 +14,15 @@ from collections.abc import Callable
 from emu.core.block import BLOCK_BYTES, CopySourceError, Function, MediumError
 from emu.hw.mscp.outstanding import Outstanding, Reject, medium_status
 from emu.hw.mscp.unit import Unit
-from emu.wire.codes.mscp import EF, END, MD, SB, ST, ST_MASK, UF, invalid_command
+from emu.wire.codes.mscp import EF, END, MD, SB, ST_MASK, UF, invalid_command
 from emu.wire.generated.mscp import DiskCopyDataCommand, DiskCopyDataEnd
 
 CHUNK_BLOCKS = 2048
 
 _COPY = int(Function.COPY)
+_SUCCESS = int(SB.SUC)
+_RETAINED = int(EF.CPRET)
+_SOFTWARE_PROTECTED = int(UF.WPS)
 _FIELDS = {name: place for name, (place, _) in DiskCopyDataCommand.LAYOUT.items()}
 
 
@@ -43,7 +46,7 @@ class DiskCopyData(Outstanding):
         self._source_unit = self._require_source()
         self.left = command.lbcount
         if not self.left:
-            self._finish(SB.SUC)
+            self._finish(_SUCCESS)
             return
         if server.tracer.listening:
             server.controller.trace_blocks(
@@ -59,7 +62,7 @@ class DiskCopyData(Outstanding):
             raise Reject(invalid_command(_FIELDS["dest_lbn"]))
         if command.dest_lbn + command.lbcount > unit.block_count:
             raise Reject(invalid_command(_FIELDS["lbcount"]))
-        if server.unit_flags.get(unit.number, 0) & UF.WPS:
+        if server.unit_flags.get(unit.number, 0) & _SOFTWARE_PROTECTED:
             raise Reject(SB.WPR_SOFTWARE)
         if unit.write_protected:
             raise Reject(SB.WPR_HARDWARE)
@@ -104,7 +107,7 @@ class DiskCopyData(Outstanding):
             if self.left:
                 self.server.clock.call_soon(self._next_chunk)
             else:
-                self._finish(SB.SUC)
+                self._finish(_SUCCESS)
 
     def remaining(self) -> int:
         """Return blocks, not bytes: those of a large disk do not fit into 28 bits."""
@@ -136,12 +139,12 @@ class DiskCopyData(Outstanding):
 
     def _finish(self, status: int) -> None:
         command = self.command
-        retained = command.mod & MD.RETCP and status & ST_MASK == ST.SUC
+        retained = command.mod & MD.RETCP and not status & ST_MASK
         end = DiskCopyDataEnd(
             crf=command.crf,
             unit=command.unit,
             opcd=command.opcd | END,
-            flgs=EF.CPRET if retained else 0,
+            flgs=_RETAINED if retained else 0,
             sts=status,
         )
         self.end(end.pack())
