@@ -3,7 +3,13 @@
 It turns I/O request packets into MSCP commands and end messages into status, finds the units of a
 controller, brings them on line, and keeps every request until it is answered: when the controller is
 reinitialised, units come on line again and what was outstanding is sent again, in the order in which it was
-first sent.  (spec "What host drivers do", recipe and timeouts.)
+sent before.  (spec "What host drivers do", recipe and timeouts.)
+
+Where a request may be:
+
+    outstanding   sent; its end message is due
+    waiting       for a credit, for map registers, or for the controller
+    held          by its unit, while that is RECOVERING
 """
 
 from collections import deque
@@ -13,7 +19,7 @@ from typing import cast
 
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
-from drivers.platform.process import EventFlag, Procedure
+from drivers.platform.process import EventFlag, KernelProcess, Procedure
 from drivers.port.pudriver import PuDriver
 from emu.core.block import BLOCK_BYTES
 from emu.core.bus import Bytes
@@ -41,23 +47,27 @@ RESERVED_CREDITS = 1  # kept back for an immediate command, as Ultrix and 2.11BS
 DEFAULT_TIMEOUT_S = 240  # when the controller names none
 DEFAULT_MAXIMUM_BYTES = 1 << 24
 RETRY_LIMIT = 2
-MAXIMUM_BLOCKS_PER_COPY = 1 << 24  # UNCERTAIN: a limit for DISK COPY DATA is not documented
+# UNCERTAIN: how often VMS sends a request again that the controller does not survive.  VMS sends one at a time
+# after a restart, to know the guilty one; here it is the oldest.
+RESTART_LIMIT = 3
+WATCH_NS = SECOND_NS  # Ultrix looks at SA once a second
 HOST_FLAGS = CF.ATN | CF.MSC | CF.THS  # 00D0, what VMS and BSD send
 
-_OPCODE = {
+_BUFFERED = {  # functions that have a buffer, and their opcodes
     int(IO.READPBLK): int(OP.RD),
     int(IO.WRITEPBLK): int(OP.WR),
     int(IO.WRITECHECK): int(OP.CMP),
-    int(IO.DSE): int(OP.ERS),
 }
-_TRANSFER_ENDS = frozenset(opcode | END for opcode in _OPCODE.values())
+_TRANSFER_ENDS = frozenset(int(opcode | END) for opcode in (OP.RD, OP.WR, OP.CMP, OP.ERS))
 _COPY = int(IO.DISK_COPY_DATA)
 _ERASE = int(IO.DSE)
+_transfer_text = TransferCommand.pack_fields
 _OPCODE_OFFSET = Header.LAYOUT["opcd"][0]
 _SUCCESS, _AVAILABLE, _OFFLINE = int(ST.SUC), int(ST.AVL), int(ST.OFL)
 _RETRYABLE = frozenset((int(ST.DRV), int(ST.CNT)))
 _NORMAL = int(SS.NORMAL)
 _EXCHANGE = -1  # function of a request that is no I/O
+_NEVER_ASKED = (0, 0xFFFF_FFFF)  # the command status before the first answer, as Ultrix has it
 
 _STATUS = {
     ST.SUC: SS.NORMAL,
@@ -89,15 +99,18 @@ class UnitState(Enum):
     RECOVERING = "recovering"  # was on line, and is being brought on line again
 
 
+_ONLINE = UnitState.ONLINE
+_IN_USE = (UnitState.ONLINE, UnitState.RECOVERING)
+
+
 class Exchange(Irp):
     """A command that is no I/O: it knows how to write itself, and its end message wakes a process."""
 
-    __slots__ = ("encode", "end", "finished", "immediate")
+    __slots__ = ("encode", "end", "finished")
 
-    def __init__(self, finished: EventFlag, encode: Callable[[int], bytes], immediate: bool) -> None:
+    def __init__(self, finished: EventFlag, encode: Callable[[int], bytes]) -> None:
         super().__init__(_EXCHANGE)
         self.encode = encode
-        self.immediate = immediate
         self.finished = finished
         self.end = b""
 
@@ -183,83 +196,99 @@ class DuDriver:
         self.maximum_bytes = DEFAULT_MAXIMUM_BYTES
         self.ready = platform.flag()  # set with True when units are known, False when the controller is dead
         self.datagrams: deque[bytes] = deque(maxlen=64)
-        self._connection = port.connect(ConnectionId.DISK, self)
-        self._running = False
+        self._connection = port.connect(int(ConnectionId.DISK), self)
+        self._running = platform.flag()  # from the end of the unit walk until the controller is lost
         self._dead = False
-        self._starts = 0
+        self._losses = 0
         self._reference = 0
         self._outstanding: dict[int, Irp] = {}
+        self._immediate: deque[Irp] = deque()
         self._waiting: deque[Irp] = deque()
-        self._watchdog: Timer | None = None
-        self._watched = (0, 0xFFFF_FFFF)
+        self._suspect: Irp | None = None  # was the oldest outstanding when the controller was lost, so often
+        self._suspicions = 0
+        self._watch: Timer | None = None
+        self._progress_due_ns = 0
+        self._progress_check: KernelProcess | None = None
+        self._progress = _NEVER_ASKED  # of a command: its reference number, and its status when last asked
 
     # -- requests
 
     def start_io(self, unit: DiskUnit, irp: Irp) -> None:
-        if unit.state is not UnitState.ONLINE:
-            if unit.state is UnitState.RECOVERING:
-                unit.held.append(irp)
-            else:
-                irp.status = SS.MEDOFL
-                self.platform.fork(lambda: self._finish(irp))
-            return
-        if self._waiting or not self._running or self._connection.credits <= RESERVED_CREDITS:
+        if unit.state is not _ONLINE:
+            self._put_aside(irp)
+        elif irp.byte_count > self.maximum_bytes and irp.function in _BUFFERED:
+            self._fail_later(irp, SS.IVBUFLEN)
+        elif (
+            self._waiting
+            or self._connection.credits <= RESERVED_CREDITS
+            or not self._running.is_set
+            or not self._issue(irp)
+        ):
             self._waiting.append(irp)
-        else:
-            self._issue(irp)
 
     def _issue(self, irp: Irp) -> bool:
         """Send a request; False when it must wait for map registers."""
         reference = self._reference = self._reference + 1 & 0xFFFF_FFFF or 1
         function = irp.function
-        if function == _EXCHANGE:
-            text = cast(Exchange, irp).encode(reference)
-        elif function == _COPY:
-            text = self._copy_text(irp, reference)
-        else:
-            address = page_table = 0
-            if function != _ERASE:
-                mapping = self.platform.map_buffer(irp.address, irp.byte_count)
-                if mapping is None:
-                    self._waiting.append(irp)
-                    return False
-                irp.buffer_map = mapping
-                address, page_table = mapping.address, mapping.page_table
-            text = TransferCommand(
+        if function in _BUFFERED:
+            platform = self.platform
+            mapped = platform.map_buffer(irp.address, irp.byte_count)
+            if mapped is None:
+                platform.await_map_registers(self.credits_came)
+                return False
+            irp.mapped = mapped
+            text = _transfer_text(
                 crf=reference,
                 unit=irp.unit.number,
-                opcd=_OPCODE[function],
+                opcd=_BUFFERED[function],
                 bcnt=irp.byte_count,
-                buff=address,
-                pte_base=page_table,
+                buff=mapped,
+                pte_base=platform.page_table,
                 lbn=irp.lbn,
-            ).pack()
+            )
+        elif function == _EXCHANGE:
+            text = cast(Exchange, irp).encode(reference)
+        elif function == _ERASE:
+            text = _transfer_text(
+                crf=reference, unit=irp.unit.number, opcd=int(OP.ERS), bcnt=irp.byte_count, lbn=irp.lbn
+            )
+        else:
+            assert function == _COPY, "a disk knows transfers, erasing and DISK COPY DATA"
+            source = cast(DiskUnit, irp.source)
+            if source.state is UnitState.RECOVERING:
+                source.held.append(irp)
+                return True
+            text = _copy_text(irp, source, reference)
         self._outstanding[reference] = irp
         self._connection.send(text)
-        if self._watchdog is None:
-            self._watch()
+        if self._watch is None:
+            self._start_watch()
         return True
 
-    def _copy_text(self, irp: Irp, reference: int) -> bytes:
-        source = cast(DiskUnit, irp.source)
-        return DiskCopyDataCommand(
-            crf=reference,
-            unit=irp.unit.number,
-            opcd=int(OP.DCD),
-            mod=MD.LOCSU,
-            lbcount=irp.byte_count // BLOCK_BYTES,
-            src_unum=source.number,
-            src_uid=source.identifier,
-            dest_lbn=irp.lbn,
-            src_lbn=irp.source_lbn,
-        ).pack()
-
     def credits_came(self) -> None:
-        waiting, connection = self._waiting, self._connection
-        while waiting and self._running and connection.credits > RESERVED_CREDITS:
-            if not self._issue(waiting.popleft()):
-                waiting.rotate(1)  # it went to the end; map registers come back with the next end message
+        """Send what waits, as far as credits and map registers go."""
+        connection, waiting = self._connection, self._waiting
+        while self._immediate and connection.credits:
+            self._issue(self._immediate.popleft())
+        while waiting and connection.credits > RESERVED_CREDITS and self._running.is_set:
+            irp = waiting[0]
+            if irp.function != _EXCHANGE and irp.unit.state is not _ONLINE:
+                self._put_aside(waiting.popleft())
+            elif self._issue(irp):
+                waiting.popleft()
+            else:
                 return
+
+    def _put_aside(self, irp: Irp) -> None:
+        """Keep a request whose unit is on its way back on line; else it fails."""
+        if irp.unit.state is UnitState.RECOVERING:
+            irp.unit.held.append(irp)
+        else:
+            self._fail_later(irp, SS.MEDOFL)
+
+    def _fail_later(self, irp: Irp, status: int) -> None:
+        irp.status = status
+        self.platform.fork(lambda: self._finish(irp))
 
     # -- messages
 
@@ -268,57 +297,52 @@ class DuDriver:
         if opcode in _TRANSFER_ENDS:
             end = TransferEnd.unpack(text)
             irp = self._outstanding.pop(end.crf, None)
-            if irp is None:
-                return
-            irp.transferred = end.bcnt
-            self._ended(irp, end.sts)
+            if irp is not None:
+                irp.transferred = end.bcnt
+                self._ended(irp, end.sts)
         elif opcode & END:
-            self._exchange_ended(text)
+            self._other_ended(text)
         elif opcode == OP.AVA:
             self._unit_announced(text)
 
-    def _exchange_ended(self, text: Bytes) -> None:
+    def _other_ended(self, text: Bytes) -> None:
         end = EndHeader.unpack(text)
         irp = self._outstanding.pop(end.crf, None)
         if irp is None:
             return  # an answer about a command that ended meanwhile
         if irp.function == _EXCHANGE:
             cast(Exchange, irp).end = bytes(text)
-            irp.status = _NORMAL
             irp.complete()
-            self.credits_came()
         else:
             # DISK COPY DATA, or endcode 80 alone: the UDA50's answer to a bad LBN.
             self._ended(irp, end.sts)
 
     def _ended(self, irp: Irp, status: int) -> None:
-        mapping = irp.buffer_map
-        if mapping is not None:
-            mapping.release()
-            irp.buffer_map = None
+        if irp.mapped is not None:
+            self.platform.unmap_buffer(irp.mapped, irp.byte_count)
+            irp.mapped = None
+        unit = irp.unit
         code = status & ST_MASK
         if code == _SUCCESS:
             irp.status = _NORMAL
-            unit = irp.unit
             unit.queue_length -= 1
             unit.operations += 1
             irp.complete()
-            return
-        if code == _AVAILABLE:
+        elif code == _AVAILABLE and unit.state in _IN_USE:
             # The unit dropped from on line by itself: bring it back and go on from here.
-            self._recover(irp.unit)
-            irp.unit.held.append(irp)
-            return
-        irp.unit.errors += 1
-        if code == _OFFLINE:
-            self._enter(irp.unit, UnitState.OFFLINE)
-        if code in _RETRYABLE and irp.retries < RETRY_LIMIT:
+            self._recover(unit)
+            unit.held.append(irp)
+        elif code in _RETRYABLE and irp.retries < RETRY_LIMIT:
+            unit.errors += 1
             irp.retries += 1
             self._waiting.append(irp)
             self.platform.fork(self.credits_came)
-            return
-        irp.status = _system_status(status)
-        self._finish(irp)
+        else:
+            unit.errors += 1
+            if code == _OFFLINE:
+                self._enter(unit, UnitState.OFFLINE)
+            irp.status = _system_status(status)
+            self._finish(irp)
 
     def _finish(self, irp: Irp) -> None:
         irp.unit.queue_length -= 1
@@ -341,116 +365,128 @@ class DuDriver:
     def exchange(self, encode: Callable[[int], bytes], *, immediate: bool) -> Procedure:
         """Send one command and return its end message; b"" when the controller is lost meanwhile.
 
-        encode: makes the text for a command reference number.  immediate: may use the last credit.
+        encode: makes the text for a command reference number.  immediate: may use the last credit, and goes
+        ahead of everything that waits.
         """
-        request = Exchange(self.platform.flag(), encode, immediate)
         if self._dead:
             return b""
-        reserved = 0 if immediate else RESERVED_CREDITS
-        if self._connection.credits > reserved and (self._running or immediate):
-            self._issue(request)
-        else:
+        request = Exchange(self.platform.flag(), encode)
+        credits = self._connection.credits
+        if immediate:
+            if credits:
+                self._issue(request)
+            else:
+                self._immediate.append(request)
+        elif self._waiting or credits <= RESERVED_CREDITS or not self._running.is_set:
             self._waiting.append(request)
+        else:
+            self._issue(request)
         end: bytes = yield request.finished
         return end
 
-    def redriven_exchange(self, encode: Callable[[int], bytes]) -> Procedure:
-        """Send one command, again if the controller forgot it; b"" when the controller is dead."""
-        while True:
-            end = yield from self.exchange(encode, immediate=False)
-            if end or self._dead:
-                return end
-
     def bring_online(self, unit: DiskUnit) -> Procedure:
         """ONLINE; returns SS.*."""
-        end = yield from self.redriven_exchange(
-            lambda reference: OnlineCommand(crf=reference, unit=unit.number, opcd=int(OP.ONL)).pack()
-        )
+
+        def encode(reference: int) -> bytes:
+            return OnlineCommand(crf=reference, unit=unit.number, opcd=int(OP.ONL)).pack()
+
+        for _ in range(1 + RESTART_LIMIT):
+            losses = self._losses
+            end = yield from self.exchange(encode, immediate=False)
+            if losses == self._losses or self._dead:
+                break  # else the controller has forgotten it
+            end = b""
         if not end:
+            self._enter(unit, UnitState.OFFLINE)
             return SS.DEVOFFLINE
         online = OnlineEnd.unpack(end)
-        if online.sts & ST_MASK != _SUCCESS:
-            self._enter(unit, UnitState.OFFLINE if online.sts & ST_MASK == _OFFLINE else UnitState.AVAILABLE)
+        code = online.sts & ST_MASK
+        if code != _SUCCESS:
+            self._enter(unit, UnitState.OFFLINE if code == _OFFLINE else UnitState.AVAILABLE)
             return _system_status(online.sts)
         if unit.block_count and unit.identifier != online.unti:
+            # Another disk answers to the number: let it go, and write nothing to it.
             self._enter(unit, UnitState.OFFLINE)
-            return SS.VOLINV  # another disk answers to the number
+            yield from self._let_go(unit)
+            return SS.VOLINV
         self._know(unit, online.medi, online.unti, online.unfl)
         unit.block_count = online.unsz
         unit.copy_capable = bool(self.controller_flags & CF.LDCD)
-        self._enter(unit, UnitState.ONLINE)
+        self._enter(unit, _ONLINE)
         return SS.NORMAL
 
     def make_available(self, unit: DiskUnit) -> Procedure:
-        end = yield from self.redriven_exchange(
-            lambda reference: Header(crf=reference, unit=unit.number, opcd=int(OP.AVL)).pack()
-        )
-        if not end:
+        """AVAILABLE; returns SS.*."""
+        end = yield from self._let_go(unit)
+        if self._dead:
             return SS.DEVOFFLINE
-        status = EndHeader.unpack(end).sts
+        # A controller that was lost meanwhile has made every unit available.
+        status = EndHeader.unpack(end).sts if end else _SUCCESS
         if status & ST_MASK == _SUCCESS:
             self._enter(unit, UnitState.AVAILABLE)
+            self._fail_held(unit, SS.MEDOFL)
         return _system_status(status)
+
+    def _let_go(self, unit: DiskUnit) -> Procedure:
+        return self.exchange(
+            lambda reference: Header(crf=reference, unit=unit.number, opcd=int(OP.AVL)).pack(),
+            immediate=False,
+        )
 
     def command_status(self, irp: Irp) -> Procedure:
         """Ask how much of a request is left (GET COMMAND STATUS); 0 when it has ended."""
-        reference = next((crn for crn, each in self._outstanding.items() if each is irp), None)
+        reference = self._reference_of(irp)
         if reference is None:
             return 0
-        end = yield from self._ask_status(irp.unit.number, reference)
+        end = yield from self._ask_about(OP.GCS, irp.unit.number, reference)
         return GetCommandStatusEnd.unpack(end).cmst if end else 0
-
-    def _ask_status(self, number: int, reference: int) -> Procedure:
-        return self.exchange(
-            lambda crn: ReferenceCommand(crf=crn, unit=number, opcd=int(OP.GCS), otrf=reference).pack(),
-            immediate=True,
-        )
 
     def abort(self, irp: Irp) -> None:
         """Ask the controller to end a request; it completes with SS.ABORT, or as it would have."""
-        for reference, each in self._outstanding.items():
-            if each is irp:
-                self.platform.process("abort", self._abort(irp.unit.number, reference))
-                return
+        reference = self._reference_of(irp)
+        if reference is not None:
+            self.platform.process("abort", self._ask_about(OP.ABO, irp.unit.number, reference))
 
-    def _abort(self, number: int, reference: int) -> Procedure:
+    def _reference_of(self, irp: Irp) -> int | None:
+        return next((reference for reference, each in self._outstanding.items() if each is irp), None)
+
+    def _ask_about(self, opcode: OP, number: int, reference: int) -> Procedure:
         return self.exchange(
-            lambda crn: ReferenceCommand(crf=crn, unit=number, opcd=int(OP.ABO), otrf=reference).pack(),
+            lambda crn: ReferenceCommand(crf=crn, unit=number, opcd=int(opcode), otrf=reference).pack(),
             immediate=True,
         )
 
     # -- the controller comes and goes
 
     def port_ready(self) -> None:
-        self._starts += 1
         self.platform.process("DU connect", self._connect())
 
     def _connect(self) -> Procedure:
-        """SET CONTROLLER CHARACTERISTICS; then find the units, or bring them back."""
+        """SET CONTROLLER CHARACTERISTICS; then find the units, those that came meanwhile too."""
+        losses = self._losses
         end = yield from self.exchange(
             lambda reference: SetControllerCharacteristicsCommand(
                 crf=reference, opcd=int(OP.SCC), cntf=int(HOST_FLAGS)
             ).pack(),
             immediate=True,
         )
-        if not end:
-            return
+        if losses != self._losses:
+            return  # lost again meanwhile; the next start does it all
         answer = SetControllerCharacteristicsEnd.unpack(end)
+        if answer.sts & ST_MASK != _SUCCESS:
+            self.port.restart()
+            return
         self.controller_flags = answer.cntf
         self.controller_timeout_s = answer.ctmo or DEFAULT_TIMEOUT_S
-        self.maximum_bytes = answer.mbcnt or DEFAULT_MAXIMUM_BYTES
-        first_time, starts = not self.ready.is_set, self._starts
-        if first_time:
-            yield from self._walk_units()
-        if starts != self._starts:
-            return  # lost again meanwhile; the next start does it all
-        self._running = True
-        for unit in self.units.values():
-            if unit.state is UnitState.RECOVERING:
-                self.platform.process(f"recover {unit.name}", self._bring_back(unit))
+        self._stop_watch()  # which knew of no timeout yet
+        self.maximum_bytes = min(answer.mbcnt or DEFAULT_MAXIMUM_BYTES, self.platform.maximum_buffer_bytes)
+        yield from self._walk_units()
+        if losses != self._losses:
+            return
+        self.port.started()
+        self._running.set()
         self.credits_came()
-        if first_time:
-            self.ready.set(True)
+        self.ready.set(True)
 
     def _walk_units(self) -> Procedure:
         number = 0
@@ -469,15 +505,20 @@ class DuDriver:
         if not end:
             return None
         status = GetUnitStatusEnd.unpack(end)
-        if status.sts & ST_MASK == _OFFLINE and not status.medi:
+        offline = status.sts & ST_MASK == _OFFLINE
+        if offline and not status.medi:
             return None
-        if status.unit >= number and status.unit not in self.units:
+        if status.unit < number:
+            return status.unit
+        unit = self.units.get(status.unit)
+        if unit is None:
             unit = DiskUnit(self, status.unit, media_text(status.medi), status.unti)
-            if status.sts & ST_MASK == _OFFLINE:
-                unit.state = UnitState.OFFLINE
+            unit.state = UnitState.OFFLINE if offline else UnitState.AVAILABLE
             self._know(unit, status.medi, status.unti, status.unfl)
             self.units[status.unit] = unit
             self.units = dict(sorted(self.units.items()))
+        elif unit.state not in _IN_USE:
+            self._enter(unit, UnitState.OFFLINE if offline else UnitState.AVAILABLE)
         return status.unit
 
     def _know(self, unit: DiskUnit, media: int, identifier: int, flags: int) -> None:
@@ -487,45 +528,60 @@ class DuDriver:
 
     def port_lost(self, dead: bool) -> None:
         """Keep what was outstanding, to be sent again; or fail it when the controller is dead."""
-        self._running = False
-        self._starts += 1
-        unanswered = list(self._outstanding.values())
-        self._outstanding.clear()
-        for irp in unanswered:
-            if irp.buffer_map is not None:
-                irp.buffer_map.release()
-                irp.buffer_map = None
+        self._losses += 1
+        self._running.clear()
+        self._stop_watch()
         for unit in self.units.values():
-            if unit.state is UnitState.ONLINE:
-                self._enter(unit, UnitState.RECOVERING)
-        # The exchanges of the connection's own start are made anew; the rest keeps its order.
-        again = [irp for irp in unanswered if irp.function != _EXCHANGE]
-        exchanges = [irp for irp in (*unanswered, *self._waiting) if irp.function == _EXCHANGE]
-        queued = [irp for irp in self._waiting if irp.function != _EXCHANGE]
+            self._recover(unit)
+        unanswered = [*self._outstanding.values()]
+        unsent = [*self._immediate, *self._waiting]
+        self._outstanding.clear()
+        self._immediate.clear()
         self._waiting.clear()
-        for irp in (*again, *queued):
-            irp.unit.held.append(irp)
-        for irp in exchanges:
-            irp.complete()  # with no end message
+        self._dead = dead
+        guilty = self._find_guilty(unanswered)
+        for irp in (*unanswered, *unsent):
+            if irp.mapped is not None:
+                self.platform.unmap_buffer(irp.mapped, irp.byte_count)
+                irp.mapped = None
+            if irp.function == _EXCHANGE:
+                irp.complete()  # with no end message
+            elif irp is guilty:
+                self._fail_later(irp, SS.CTRLERR)
+            else:
+                self._put_aside(irp)
         if dead:
-            self._dead = True
             for unit in self.units.values():
                 self._enter(unit, UnitState.OFFLINE)
                 self._fail_held(unit, SS.DEVOFFLINE)
             self.ready.set(False)
 
+    def _find_guilty(self, unanswered: list[Irp]) -> Irp | None:
+        """Name the request that the controller has not survived too often."""
+        oldest = next((irp for irp in unanswered if irp.function != _EXCHANGE), None)
+        if oldest is None:
+            return None
+        self._suspicions = self._suspicions + 1 if oldest is self._suspect else 1
+        self._suspect = oldest
+        return oldest if self._suspicions > RESTART_LIMIT else None
+
     def _recover(self, unit: DiskUnit) -> None:
-        if unit.state is UnitState.ONLINE:
+        if unit.state is _ONLINE:
             self._enter(unit, UnitState.RECOVERING)
             self.platform.process(f"recover {unit.name}", self._bring_back(unit))
 
     def _bring_back(self, unit: DiskUnit) -> Procedure:
-        status = yield from self.bring_online(unit)
-        if unit.state is UnitState.ONLINE:
-            held, unit.held = unit.held, deque()
-            self._waiting.extend(held)
+        """Bring a unit on line again and send what it holds, or fail that."""
+        status = SS.MEDOFL
+        if not self._dead:
+            yield self._running
+        if unit.state is UnitState.RECOVERING:
+            status = yield from self.bring_online(unit)
+        if unit.state is _ONLINE:
+            self._waiting.extend(unit.held)
+            unit.held.clear()
             self.credits_came()
-        elif unit.state is not UnitState.RECOVERING:
+        else:
             self._fail_held(unit, status)
 
     def _fail_held(self, unit: DiskUnit, status: int) -> None:
@@ -534,31 +590,47 @@ class DuDriver:
             irp.status = status
             self._finish(irp)
 
-    # -- the watchdog
+    # -- the watch: once a second on the port, once in the controller's timeout on the oldest command
 
-    def _watch(self) -> None:
-        delay_ns = self.controller_timeout_s * SECOND_NS
-        self._watchdog = self.platform.clock.call_after(delay_ns, self._watchdog_fires)
+    def _start_watch(self) -> None:
+        clock = self.platform.clock
+        self._watch = clock.call_after(WATCH_NS, self._look)
+        self._progress_due_ns = clock.now_ns + self.controller_timeout_s * SECOND_NS
 
-    def _watchdog_fires(self) -> None:
-        self._watchdog = None
+    def _stop_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        self._progress_check = None
+        self._progress = _NEVER_ASKED
+
+    def _look(self) -> None:
+        self.port.watch()
         if not self._outstanding:
+            self._stop_watch()
             return
-        self.port.check_alive()
-        if self._running and self._outstanding:
+        clock = self.platform.clock
+        if clock.now_ns >= self._progress_due_ns:
+            self._progress_due_ns += self.controller_timeout_s * SECOND_NS
+            if not self._running.is_set or (self._progress_check and self._progress_check.running):
+                self.port.restart()  # not even an immediate command was answered
+                return
             reference, irp = next(iter(self._outstanding.items()))
-            self.platform.process("watchdog", self._check_progress(reference, irp))
-            self._watch()
+            self._progress_check = self.platform.process("watch", self._check_progress(reference, irp))
+        self._watch = clock.call_after(WATCH_NS, self._look)
 
     def _check_progress(self, reference: int, irp: Irp) -> Procedure:
         """Restart a controller whose oldest command makes no progress (the rule Ultrix uses)."""
-        number = 0 if irp.function == _EXCHANGE else irp.unit.number
-        end = yield from self._ask_status(number, reference)
+        if irp.function == _EXCHANGE:
+            number = Header.unpack(cast(Exchange, irp).encode(reference)).unit
+        else:
+            number = irp.unit.number
+        end = yield from self._ask_about(OP.GCS, number, reference)
         if not end or reference not in self._outstanding:
             return
         left = GetCommandStatusEnd.unpack(end).cmst
-        before = self._watched[1] if self._watched[0] == reference else 0xFFFF_FFFF
-        self._watched = (reference, left)
+        before = self._progress[1] if self._progress[0] == reference else _NEVER_ASKED[1]
+        self._progress = (reference, left)
         if left >= before:
             self.port.restart()
 
@@ -570,3 +642,17 @@ class DuDriver:
             now_ns, source = self.platform.clock.now_ns, f"{self.platform.name}/{unit.name}"
             tracer.emit(StateChanged(now_ns, source, unit.state.value, state.value))
         unit.state = state
+
+
+def _copy_text(irp: Irp, source: DiskUnit, reference: int) -> bytes:
+    return DiskCopyDataCommand.pack_fields(
+        crf=reference,
+        unit=irp.unit.number,
+        opcd=int(OP.DCD),
+        mod=MD.LOCSU,
+        lbcount=irp.byte_count // BLOCK_BYTES,
+        src_unum=source.number,
+        src_uid=source.identifier,
+        dest_lbn=irp.lbn,
+        src_lbn=irp.source_lbn,
+    )

@@ -5,6 +5,7 @@ their drivers filled the mapped buffer descriptor (UQSSP 1.15) was not found.  H
 at boot, by a table of 512-byte page frames, so that a transfer writes no entry.
 """
 
+from array import array
 from typing import ClassVar
 
 from drivers.platform.host import Platform
@@ -17,25 +18,13 @@ VALID = 0x8000_0000
 MAPPED = 0x8000_0000
 
 
-class TableMapping:
-    """A buffer named through the boot-time page table."""
-
-    __slots__ = ("address", "page_table")
-
-    def __init__(self, address: int, page_table: int) -> None:
-        self.address = address
-        self.page_table = page_table
-
-    def release(self) -> None:
-        return None
-
-
 class AlphaPlatform(Platform):
     """One Alpha processor and its memory."""
 
     kind: ClassVar[str] = "Alpha"
     page_bytes: ClassVar[int] = 8192
     masters_bitmaps: ClassVar[bool] = True
+    maximum_buffer_bytes: ClassVar[int] = 1 << 30  # what the 21 bits of an entry's index can name
 
     def __init__(
         self, name: str, clock: Clock, memory: HostMemory, memory_bytes: int, tracer: Tracer
@@ -43,14 +32,12 @@ class AlphaPlatform(Platform):
         frames = memory_bytes // FRAME_BYTES
         table_bytes = -(-4 * frames // self.page_bytes) * self.page_bytes
         super().__init__(name, clock, memory, table_bytes, memory_bytes - table_bytes, tracer)
-        self.page_table = 0
-        for frame in range(frames):
-            memory.write_longword(self.page_table + 4 * frame, VALID | frame)
+        memory.write(self.page_table, memoryview(array("I", range(VALID, VALID + frames))).cast("B"))
 
-    def map_buffer(self, address: int, length: int) -> TableMapping:
+    def map_buffer(self, address: int, length: int) -> int:
         # The descriptor's bits 29-9 are the first entry's index and 8-0 the offset: with frame n
         # described by entry n, both together are the physical address.
-        return TableMapping(MAPPED | address, self.page_table)
+        return MAPPED | address
 
     def map_area(self, address: int, length: int) -> int:
         return address

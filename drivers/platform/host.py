@@ -1,7 +1,7 @@
 """A node as its drivers see it: memory, pool, fork queue, interrupts, buffer mapping."""
 
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from drivers.platform.irp import Irp
 from drivers.platform.pool import Pool
@@ -11,15 +11,6 @@ from emu.core.clock import Clock
 from emu.core.trace import ConsoleLine, Tracer
 
 INTERRUPT_VECTORS = 128  # a UQSSP step-1 word names a vector below 512, in longwords
-
-
-class BufferMap(Protocol):
-    """A buffer as a controller's buffer descriptor names it (UQSSP 1.15)."""
-
-    address: int
-    page_table: int
-
-    def release(self) -> None: ...
 
 
 class InterruptRequest:
@@ -46,13 +37,15 @@ class InterruptRequest:
 class Platform:
     """What VAX and Alpha have in common.
 
-    memory: host memory as the processor sees it, by physical address.  boot_time: when the clock started,
-    as a VMS time (100 ns since 17-Nov-1858).
+    memory: host memory as the processor sees it, by physical address.  page_table: what goes with every mapped
+    buffer as the second longword of its descriptor (UQSSP 1.15).  boot_time: when the clock started, as a VMS
+    time (100 ns since 17-Nov-1858).  maximum_buffer_bytes: the longest buffer that can be mapped.
     """
 
     kind: ClassVar[str]
     page_bytes: ClassVar[int]
     masters_bitmaps: ClassVar[bool]
+    maximum_buffer_bytes: ClassVar[int]
 
     def __init__(
         self, name: str, clock: Clock, memory: HostMemory, pool_start: int, pool_bytes: int, tracer: Tracer
@@ -62,6 +55,7 @@ class Platform:
         self.memory = memory
         self.pool = Pool(pool_start, pool_bytes)
         self.tracer = tracer
+        self.page_table = 0
         self.fork = clock.call_soon
         self.unexpected_interrupts = 0
         self.boot_time = 0
@@ -93,9 +87,19 @@ class Platform:
     def barrier(self) -> None:
         """Order the stores before it ahead of the stores after it (Alpha's MB)."""
 
-    def map_buffer(self, address: int, length: int) -> BufferMap | None:
-        """Make a buffer reachable for a controller; None when map registers must be waited for."""
+    def map_buffer(self, address: int, length: int) -> int | None:
+        """Make a buffer reachable for a controller; return the first longword of its descriptor.
+
+        None: every map register is lent; `await_map_registers` tells when to ask again.
+        """
         raise AssertionError("a platform maps buffers in its own way")
+
+    def unmap_buffer(self, mapped: int, length: int) -> None:
+        """Take back what `map_buffer` returned for a buffer of this length."""
+
+    def await_map_registers(self, action: Callable[[], None]) -> None:
+        """Call `action`, later and once, when map registers have come back."""
+        raise AssertionError("only a platform with map registers lets anyone wait for them")
 
     def map_area(self, address: int, length: int) -> int:
         """Make rings and packets reachable for good; return the bus address a controller uses."""

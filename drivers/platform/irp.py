@@ -4,12 +4,9 @@ One disk request on its way down: the function, the extent, the buffer's physica
 way up: status and the bytes transferred.  Whoever makes one subclasses it and answers `complete`.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emu.wire.codes.vms import SS
-
-if TYPE_CHECKING:
-    from drivers.platform.host import BufferMap
 
 PENDING = 0
 NORMAL = int(SS.NORMAL)
@@ -20,16 +17,16 @@ class Irp:
 
     function: IO.*.  unit: the disk it was queued to.  address: physical address of a buffer that is
     contiguous and locked.
-    status: PENDING, then SS.*.  buffer_map: what the class driver mapped for the transfer.
+    status: PENDING, then SS.*.  mapped: what the platform mapped the buffer to, while it is.
     source, source_lbn: for IO.DISK_COPY_DATA, the unit that is read.
     """
 
     __slots__ = (
         "address",
-        "buffer_map",
         "byte_count",
         "function",
         "lbn",
+        "mapped",
         "retries",
         "source",
         "source_lbn",
@@ -47,7 +44,7 @@ class Irp:
         self.status = PENDING
         self.transferred = 0
         self.retries = 0
-        self.buffer_map: BufferMap | None = None
+        self.mapped: int | None = None
         self.source: object = None
         self.source_lbn = 0
 

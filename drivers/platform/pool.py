@@ -29,6 +29,7 @@ class Pool:
 
         alignment: a power of two.  Raises InsufficientMemory.
         """
+        assert size_bytes > 0, "a piece of pool has bytes: two empty ones would have one address"
         size_bytes = -(-size_bytes // GRANULE_BYTES) * GRANULE_BYTES
         alignment = max(alignment, GRANULE_BYTES)
         for index, (start, size) in enumerate(self._free):

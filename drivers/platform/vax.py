@@ -6,6 +6,7 @@ pages and gives them back when it ends.
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import ClassVar
 
 from drivers.platform.host import Platform
@@ -17,22 +18,6 @@ VALID = 0x8000_0000
 MAP_REGISTERS = 8192
 
 
-class QbusMapping:
-    """Map registers lent to one buffer; `address` is the buffer's Q-bus address."""
-
-    __slots__ = ("_count", "_first", "_platform", "address", "page_table")
-
-    def __init__(self, platform: "VaxPlatform", first: int, count: int, offset: int) -> None:
-        self._platform = platform
-        self._first = first
-        self._count = count
-        self.address = first << 9 | offset
-        self.page_table = 0
-
-    def release(self) -> None:
-        self._platform.return_map_registers(self._first, self._count)
-
-
 class VaxPlatform(Platform):
     """One MicroVAX processor and its memory.
 
@@ -42,6 +27,7 @@ class VaxPlatform(Platform):
     kind: ClassVar[str] = "VAX"
     page_bytes: ClassVar[int] = 512
     masters_bitmaps: ClassVar[bool] = False
+    maximum_buffer_bytes: ClassVar[int] = 1 << 20  # a quarter of the map: nobody waits for an idle bus
 
     def __init__(
         self,
@@ -55,22 +41,32 @@ class VaxPlatform(Platform):
         super().__init__(name, clock, memory, 8192, memory_bytes - 8192, tracer)
         self._map_registers = map_registers
         self._free = [(0, MAP_REGISTERS)]
+        self._waiters: dict[Callable[[], None], None] = {}  # in the order in which they came
         pages = memory_bytes // self.page_bytes
         self._entries = memoryview(array("I", range(VALID, VALID + pages))).cast("B")
 
-    def map_buffer(self, address: int, length: int) -> QbusMapping | None:
-        frame = address >> 9
-        count = (address + length - 1 >> 9) - frame + 1 if length else 1
+    def map_buffer(self, address: int, length: int) -> int | None:
+        frame, count = address >> 9, _pages(address, length)
         first = self._take_map_registers(count)
         if first is None:
             return None
         self._map_registers[4 * first : 4 * (first + count)] = self._entries[4 * frame : 4 * (frame + count)]
-        return QbusMapping(self, first, count, address & 511)
+        return first << 9 | address & 511
+
+    def unmap_buffer(self, mapped: int, length: int) -> None:
+        self._return_map_registers(mapped >> 9, _pages(mapped, length))
+        if self._waiters:
+            waiters, self._waiters = self._waiters, {}
+            for action in waiters:
+                self.fork(action)
+
+    def await_map_registers(self, action: Callable[[], None]) -> None:
+        self._waiters[action] = None
 
     def map_area(self, address: int, length: int) -> int:
-        mapping = self.map_buffer(address, length)
-        assert mapping is not None, "rings are mapped at boot, when every map register is free"
-        return mapping.address
+        mapped = self.map_buffer(address, length)
+        assert mapped is not None, "rings are mapped at boot, when every map register is free"
+        return mapped
 
     def _take_map_registers(self, count: int) -> int | None:
         for index, (first, free) in enumerate(self._free):
@@ -82,7 +78,7 @@ class VaxPlatform(Platform):
                 return first
         return None
 
-    def return_map_registers(self, first: int, count: int) -> None:
+    def _return_map_registers(self, first: int, count: int) -> None:
         """Invalidate map registers and let others have them."""
         self._map_registers[4 * first : 4 * (first + count)] = bytes(4 * count)
         index = bisect_left(self._free, (first, 0))
@@ -93,3 +89,8 @@ class VaxPlatform(Platform):
             self._free[index - 1] = (first, before + count)
         else:
             self._free.insert(index, (first, count))
+
+
+def _pages(address: int, length: int) -> int:
+    """Count the pages a buffer touches; an empty one takes a page too."""
+    return (address + length - 1 >> 9) - (address >> 9) + 1 if length else 1

@@ -8,6 +8,8 @@ Port states:
 
     DOWN ──start──▶ INITIALISING ──step 4, GO──▶ RUNNING ──SA bit 15──▶ INITIALISING
                          └──three attempts failed──▶ DEAD
+
+An attempt has failed also when the port came up and died before a class driver called it started.
 """
 
 from collections import deque
@@ -25,11 +27,14 @@ from emu.wire.codes.uqssp import (
     COMMAND_RING_SHIFT,
     CREDITS_MASK,
     DESCRIPTOR_BYTES,
+    ENVELOPE_BYTES,
     FLAG,
     HOST1,
     HOST4,
     IP,
     MESSAGE_TYPE_SHIFT,
+    MODEL_MASK,
+    MODEL_SHIFT,
     OWN,
     PACKET_BYTES,
     RESPONSE_RING_SHIFT,
@@ -38,6 +43,7 @@ from emu.wire.codes.uqssp import (
     SA,
     STEP,
     VECTOR_SHIFT,
+    VERSION_MASK,
     MessageType,
 )
 from emu.wire.generated.uqssp import Envelope
@@ -48,6 +54,7 @@ STEP_POLL_NS = MILLISECOND_NS
 START_ATTEMPTS = 3
 
 _FATAL = int(STEP.ER)
+_SEQUENTIAL = int(MessageType.SEQUENTIAL)
 _DATAGRAM = int(MessageType.DATAGRAM)
 _GIVE = OWN | FLAG
 
@@ -59,6 +66,9 @@ class PortState(Enum):
     DEAD = "dead"
 
 
+_RUNNING = PortState.RUNNING
+
+
 class Client(Protocol):
     """A class driver, as its port sees it."""
 
@@ -66,10 +76,15 @@ class Client(Protocol):
 
     def port_lost(self, dead: bool) -> None: ...
 
-    def credits_came(self) -> None: ...
+    def credits_came(self) -> None:
+        """Hear that there are credits to spend; once for all the messages an interrupt brought."""
+        ...
 
     def receive(self, text: Bytes) -> None:
-        """Take a sequential message.  The text is a view of the slot: read it before returning."""
+        """Take a sequential message.
+
+        text: 60 bytes, zero where the message ends before; a view of the slot: read it before returning.
+        """
         ...
 
     def receive_datagram(self, text: Bytes) -> None: ...
@@ -116,6 +131,7 @@ class PuDriver:
         self._registers = registers
         self._vector = platform.connect_interrupt(self._interrupt)
         self._connections: dict[int, Connection] = {}
+        self._attempts = 0
         self._poll_pending = False
         self._unsent: deque[bytes] = deque()
 
@@ -139,12 +155,16 @@ class PuDriver:
         self._command_gives = [_GIVE | packet + to_bus for packet in self._command_packets]
         self._command_next = 0
         self._response_next = 0
-        self._empty_slot = Envelope(length=RESPONSE_TEXT_BYTES, credits_type=0, connection=0).pack()
+        # Zeros behind the envelope: a text that is shorter than its layout reads as if padded with zeros.
+        self._empty_slot = Envelope(length=RESPONSE_TEXT_BYTES).pack() + bytes(RESPONSE_TEXT_BYTES)
+        # What an envelope says, by its longword: the connection, the message type and the credits.
+        self._envelopes: dict[int, tuple[Connection | None, int, int]] = {}
 
     def connect(self, identifier: int, client: Client) -> Connection:
         """Connect a class driver to the server of this identifier."""
         connection = Connection(self, identifier, client)
         self._connections[identifier] = connection
+        self._envelopes.clear()
         return connection
 
     def start(self) -> None:
@@ -153,12 +173,17 @@ class PuDriver:
         self._enter(PortState.INITIALISING)
         self.platform.process(f"{self.name} init", self._initialise())
 
+    def started(self) -> None:
+        """Hear from a class driver that its server answers: the attempts to start are counted anew."""
+        self._attempts = 0
+
     # -- initialisation
 
     def _initialise(self) -> Procedure:
-        for _ in range(START_ATTEMPTS):
+        while self._attempts < START_ATTEMPTS:
+            self._attempts += 1
             if (yield from self._four_steps()):
-                self._enter(PortState.RUNNING)
+                self._enter(_RUNNING)
                 for connection in self._connections.values():
                     connection.credits = 1
                     connection.client.port_ready()
@@ -187,7 +212,7 @@ class PuDriver:
         step4 = yield from self._wait_for(STEP.S4)
         if step4 is None:
             return False
-        self.model, self.microcode_version = step4 >> 4 & 0x7F, step4 & 0xF
+        self.model, self.microcode_version = (step4 & MODEL_MASK) >> MODEL_SHIFT, step4 & VERSION_MASK
         self._build_rings()
         write(SA, int(HOST4.GO | HOST4.LF), 2)
         return True
@@ -239,7 +264,7 @@ class PuDriver:
 
     def _poll(self) -> None:
         self._poll_pending = False
-        if self.state is not PortState.RUNNING:
+        if self.state is not _RUNNING:
             return
         self.platform.barrier()
         self._registers.read_register(IP, 2)
@@ -253,58 +278,95 @@ class PuDriver:
 
     def _interrupt(self) -> None:
         self.interrupts += 1
-        if self.state is not PortState.RUNNING:
-            return
+        if self.state is _RUNNING and not self._serve():
+            self._look_at_sa()
+
+    def _serve(self) -> bool:
+        """Take all there is in the response ring; False when there was nothing."""
         # Both interrupt words are cleared before the ring is read, or a response that comes
         # between would be missed.
         self.platform.memory.write_longword(self._interrupt_words, 0)
         if not self._take_responses():
-            self.check_alive()
+            return False
+        # Again, as Ultrix does: a response that came while the slot before it was on its way back
+        # to the controller has made no interrupt.
+        while self._take_responses():
+            pass
+        for connection in self._connections.values():
+            if connection.credits:
+                connection.client.credits_came()
+        if self._unsent and not self._poll_pending:
+            self._poll_pending = True
+            self.platform.fork(self._poll)
+        return True
 
     def _take_responses(self) -> int:
-        memory, taken = self.platform.memory, 0
-        connections = self._connections
-        while self.state is PortState.RUNNING:
-            index = self._response_next
+        """Take messages up to the first descriptor that is still the controller's; return how many."""
+        platform, envelopes, packets = self.platform, self._envelopes, self._response_packets
+        memory, barrier = platform.memory, platform.barrier
+        index, taken = self._response_next, 0
+        barrier()
+        while self.state is _RUNNING:
             descriptor = self._response_ring + index * DESCRIPTOR_BYTES
             if memory.read_longword(descriptor) & OWN:
                 break
-            self._response_next = index + 1 & self._mask
-            packet_address = self._response_packets[index]
-            packet = memory.read(packet_address, PACKET_BYTES)
-            envelope = Envelope.unpack(packet)
-            kind = envelope.credits_type
-            connection = connections.get(envelope.connection)
-            if connection is not None:
-                if kind & CREDITS_MASK:
-                    connection.credits += kind & CREDITS_MASK
-                if kind >> MESSAGE_TYPE_SHIFT == _DATAGRAM:
-                    connection.client.receive_datagram(packet[4:])
-                else:
-                    connection.client.receive(packet[4:])
-                if kind & CREDITS_MASK:
-                    connection.client.credits_came()
-            elif kind >> MESSAGE_TYPE_SHIFT == _DATAGRAM:
-                for each in connections.values():
-                    each.client.receive_datagram(packet[4:])
-            memory.write(packet_address, self._empty_slot)
-            self.platform.barrier()
+            barrier()
+            packet = packets[index]
+            word = memory.read_longword(packet)
+            envelope = envelopes.get(word) or self._read_envelope(packet, word)
+            connection, kind, granted = envelope
+            text = memory.read(packet + ENVELOPE_BYTES, RESPONSE_TEXT_BYTES)
+            if connection is not None and kind == _SEQUENTIAL:
+                connection.credits += granted
+                connection.client.receive(text)
+            else:
+                self._take_other(connection, kind, granted, text)
+            memory.write(packet, self._empty_slot)
+            barrier()
             memory.write_longword(descriptor, self._response_gives[index])
+            self._response_next = index = index + 1 & self._mask
             taken += 1
         return taken
 
+    def _read_envelope(self, packet: int, word: int) -> tuple[Connection | None, int, int]:
+        """Decode an envelope of a kind not met before; there are few kinds, and they come all the time."""
+        envelope = Envelope.unpack(self.platform.memory.read(packet, ENVELOPE_BYTES))
+        kind = envelope.credits_type >> MESSAGE_TYPE_SHIFT
+        connection = self._connections.get(envelope.connection)
+        decoded = (connection, kind, envelope.credits_type & CREDITS_MASK)
+        self._envelopes[word] = decoded
+        return decoded
+
+    def _take_other(self, connection: Connection | None, kind: int, granted: int, text: Bytes) -> None:
+        """Take a message that is not sequential, or for nobody: a datagram for nobody is for everybody."""
+        if connection is not None:
+            connection.credits += granted
+        if kind == _DATAGRAM:
+            for each in (connection,) if connection is not None else self._connections.values():
+                each.client.receive_datagram(text)
+
     # -- failure
 
-    def check_alive(self) -> None:
-        """Look at SA, as a driver does when it has heard nothing for too long."""
-        if self.state is PortState.RUNNING:
-            value = self._registers.read_register(SA, 2)
-            if value & _FATAL:
-                self.restart(value)
+    def _look_at_sa(self) -> bool:
+        """Restart a port that shows a fatal error; True when it is well."""
+        value = self._registers.read_register(SA, 2)
+        if value & _FATAL:
+            self.restart(value)
+            return False
+        return True
+
+    def watch(self) -> None:
+        """Look after a port from which an answer is due, once a second as Ultrix does.
+
+        A fatal error restarts it; a command or a response whose signal was lost is seen now.
+        """
+        if self.state is _RUNNING and self._look_at_sa():
+            self._registers.read_register(IP, 2)
+            self._serve()
 
     def restart(self, failure: int = 0) -> None:
         """Reinitialise the port.  What was outstanding gets no answer: the clients send it again."""
-        if self.state is not PortState.RUNNING:
+        if self.state is not _RUNNING:
             return
         self.last_failure = failure
         self.failures += 1

@@ -1,8 +1,8 @@
 """Print the fast codecs: `python -m emu.wire.codegen [--write|--check]`.
 
 Reads the construct declarations of `emu.wire.layouts` and prints one module each, a class with slots
-around one precompiled `struct.Struct`.  The output is committed; `--check` says whether it is current,
-by exit status.
+around one precompiled `struct.Struct`.  `pack_fields` makes a packet's bytes without making the object
+first.  The output is committed; `--check` says whether it is current, by exit status.
 """
 
 import sys
@@ -62,6 +62,14 @@ class {name}(Packet):
 {values}
         )
 
+    @staticmethod
+    def pack_fields(
+{parameters}
+    ) -> bytes:
+        return _{name}.pack(
+{names}
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < {size}:
             raise ShortPacket("{name}", {size}, len(buffer) - offset)
@@ -88,6 +96,7 @@ def class_source(name: str, layout: Any) -> str:
     declared = fields_of(layout)
     named = [field for field in declared if field.name]
     assert named, f"{name} has no field"
+    parameters = _lines(8, [f"{field.name}: {_typed_default(field)}," for field in named])
     return CLASS.format(
         name=name,
         title=title_of(layout) or name,
@@ -95,10 +104,11 @@ def class_source(name: str, layout: Any) -> str:
         format="<" + "".join(field.code for field in declared),
         slots=", ".join(f'"{field.name}"' for field in named) + ("," if len(named) == 1 else ""),
         layout=_lines(8, [f'"{field.name}": ({field.offset}, {field.size}),' for field in named]),
-        parameters=_lines(8, [f"{field.name}: {_typed_default(field)}," for field in named]),
+        parameters=parameters,
         assignments=_lines(8, [f"self.{field.name} = {field.name}" for field in named]),
         targets=_lines(16, [f"packet.{field.name}," for field in named]),
         values=_lines(12, [f"self.{field.name}," for field in named]),
+        names=_lines(12, [f"{field.name}," for field in named]),
     )
 
 

@@ -180,6 +180,7 @@ def test_generated_codec_equals_construct(name, data):
     }
     packet = packet_type(**values)
     assert packet.pack() == layout.build(values)
+    assert packet_type.pack_fields(**values) == packet.pack()
     assert packet_type.unpack(packet.pack()) == packet
     assert packet_type.unpack(packet.pack()).fields() == values
 

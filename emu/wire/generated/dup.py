@@ -51,6 +51,18 @@ class Header(Packet):
             self.mod,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+    ) -> bytes:
+        return _Header.pack(
+            crf,
+            opcd,
+            mod,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 12:
             raise ShortPacket("Header", 12, len(buffer) - offset)
@@ -106,6 +118,18 @@ class EndHeader(Packet):
             self.crf,
             self.opcd,
             self.sts,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        sts: int = 0,
+    ) -> bytes:
+        return _EndHeader.pack(
+            crf,
+            opcd,
+            sts,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -183,6 +207,26 @@ class GetDustStatusEnd(Packet):
             self.flags,
             self.progress,
             self.timeout,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        sts: int = 0,
+        ext: bytes = bytes(3),
+        flags: int = 0,
+        progress: int = 0,
+        timeout: int = 0,
+    ) -> bytes:
+        return _GetDustStatusEnd.pack(
+            crf,
+            opcd,
+            sts,
+            ext,
+            flags,
+            progress,
+            timeout,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -269,6 +313,28 @@ class GetDustStatusLongEnd(Packet):
             self.progress,
             self.timeout,
             self.abort_timeout,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        sts: int = 0,
+        ext: bytes = bytes(3),
+        flags: int = 0,
+        progress: int = 0,
+        timeout: int = 0,
+        abort_timeout: int = 0,
+    ) -> bytes:
+        return _GetDustStatusLongEnd.pack(
+            crf,
+            opcd,
+            sts,
+            ext,
+            flags,
+            progress,
+            timeout,
+            abort_timeout,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -358,6 +424,28 @@ class ExecuteSuppliedProgramCommand(Packet):
             self.overlay_pte_base,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        bcnt: int = 0,
+        buff: int = 0,
+        pte_base: int = 0,
+        overlay_buff: int = 0,
+        overlay_pte_base: int = 0,
+    ) -> bytes:
+        return _ExecuteSuppliedProgramCommand.pack(
+            crf,
+            opcd,
+            mod,
+            bcnt,
+            buff,
+            pte_base,
+            overlay_buff,
+            overlay_pte_base,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 40:
             raise ShortPacket("ExecuteSuppliedProgramCommand", 40, len(buffer) - offset)
@@ -423,6 +511,20 @@ class ExecuteLocalProgramCommand(Packet):
             self.opcd,
             self.mod,
             self.name,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        name: bytes = bytes(6),
+    ) -> bytes:
+        return _ExecuteLocalProgramCommand.pack(
+            crf,
+            opcd,
+            mod,
+            name,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -496,6 +598,24 @@ class ExecuteLocalProgramEnd(Packet):
             self.version,
             self.timeout,
             self.flags,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        sts: int = 0,
+        version: int = 0,
+        timeout: int = 0,
+        flags: int = 0,
+    ) -> bytes:
+        return _ExecuteLocalProgramEnd.pack(
+            crf,
+            opcd,
+            sts,
+            version,
+            timeout,
+            flags,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -578,6 +698,26 @@ class ExecuteLocalProgramLongEnd(Packet):
             self.abort_timeout,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        sts: int = 0,
+        version: int = 0,
+        timeout: int = 0,
+        flags: int = 0,
+        abort_timeout: int = 0,
+    ) -> bytes:
+        return _ExecuteLocalProgramLongEnd.pack(
+            crf,
+            opcd,
+            sts,
+            version,
+            timeout,
+            flags,
+            abort_timeout,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 17:
             raise ShortPacket("ExecuteLocalProgramLongEnd", 17, len(buffer) - offset)
@@ -654,6 +794,24 @@ class DataCommand(Packet):
             self.pte_base,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        bcnt: int = 0,
+        buff: int = 0,
+        pte_base: int = 0,
+    ) -> bytes:
+        return _DataCommand.pack(
+            crf,
+            opcd,
+            mod,
+            bcnt,
+            buff,
+            pte_base,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 28:
             raise ShortPacket("DataCommand", 28, len(buffer) - offset)
@@ -717,6 +875,20 @@ class DataEnd(Packet):
             self.opcd,
             self.sts,
             self.bcnt,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        sts: int = 0,
+        bcnt: int = 0,
+    ) -> bytes:
+        return _DataEnd.pack(
+            crf,
+            opcd,
+            sts,
+            bcnt,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -785,6 +957,22 @@ class SendDataImmediateCommand(Packet):
             self.mod,
             self.bcnt,
             self.data,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        bcnt: int = 0,
+        data: bytes = bytes(22),
+    ) -> bytes:
+        return _SendDataImmediateCommand.pack(
+            crf,
+            opcd,
+            mod,
+            bcnt,
+            data,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -861,6 +1049,24 @@ class ProgramHeader(Packet):
             self.timeout,
         )
 
+    @staticmethod
+    def pack_fields(
+        initial_size: int = 0,
+        overlay_size: int = 0,
+        name: bytes = bytes(6),
+        version: int = 0,
+        flags: int = 0,
+        timeout: int = 0,
+    ) -> bytes:
+        return _ProgramHeader.pack(
+            initial_size,
+            overlay_size,
+            name,
+            version,
+            flags,
+            timeout,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 18:
             raise ShortPacket("ProgramHeader", 18, len(buffer) - offset)
@@ -909,6 +1115,14 @@ class Dialogue(Packet):
     def pack(self) -> bytes:
         return _Dialogue.pack(
             self.word,
+        )
+
+    @staticmethod
+    def pack_fields(
+        word: int = 0,
+    ) -> bytes:
+        return _Dialogue.pack(
+            word,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:

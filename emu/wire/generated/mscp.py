@@ -56,6 +56,20 @@ class Header(Packet):
             self.mod,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+    ) -> bytes:
+        return _Header.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 12:
             raise ShortPacket("Header", 12, len(buffer) - offset)
@@ -129,6 +143,24 @@ class EndHeader(Packet):
             self.sts,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+    ) -> bytes:
+        return _EndHeader.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 12:
             raise ShortPacket("EndHeader", 12, len(buffer) - offset)
@@ -197,6 +229,22 @@ class ReferenceCommand(Packet):
             self.opcd,
             self.mod,
             self.otrf,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        otrf: int = 0,
+    ) -> bytes:
+        return _ReferenceCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            otrf,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -276,6 +324,26 @@ class AbortEnd(Packet):
             self.flgs,
             self.sts,
             self.otrf,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        otrf: int = 0,
+    ) -> bytes:
+        return _AbortEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            otrf,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -362,6 +430,28 @@ class GetCommandStatusEnd(Packet):
             self.sts,
             self.otrf,
             self.cmst,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        otrf: int = 0,
+        cmst: int = 0,
+    ) -> bytes:
+        return _GetCommandStatusEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            otrf,
+            cmst,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -509,6 +599,52 @@ class GetUnitStatusEnd(Packet):
             self.rcts,
             self.rbns,
             self.rctc,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        mlun: int = 0,
+        unfl: int = 0,
+        unti: int = 0,
+        medi: int = 0,
+        shun: int = 0,
+        shst: int = 0,
+        trck: int = 0,
+        grp: int = 0,
+        cyl: int = 0,
+        usvr: int = 0,
+        uhvr: int = 0,
+        rcts: int = 0,
+        rbns: int = 0,
+        rctc: int = 0,
+    ) -> bytes:
+        return _GetUnitStatusEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            mlun,
+            unfl,
+            unti,
+            medi,
+            shun,
+            shst,
+            trck,
+            grp,
+            cyl,
+            usvr,
+            uhvr,
+            rcts,
+            rbns,
+            rctc,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -675,6 +811,54 @@ class GetUnitStatusLoadEnd(Packet):
             self.load,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        mlun: int = 0,
+        unfl: int = 0,
+        unti: int = 0,
+        medi: int = 0,
+        shun: int = 0,
+        shst: int = 0,
+        trck: int = 0,
+        grp: int = 0,
+        cyl: int = 0,
+        usvr: int = 0,
+        uhvr: int = 0,
+        rcts: int = 0,
+        rbns: int = 0,
+        rctc: int = 0,
+        load: int = 0,
+    ) -> bytes:
+        return _GetUnitStatusLoadEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            mlun,
+            unfl,
+            unti,
+            medi,
+            shun,
+            shst,
+            trck,
+            grp,
+            cyl,
+            usvr,
+            uhvr,
+            rcts,
+            rbns,
+            rctc,
+            load,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 52:
             raise ShortPacket("GetUnitStatusLoadEnd", 52, len(buffer) - offset)
@@ -775,6 +959,28 @@ class GetUnitNameEnd(Packet):
             self.name,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        namelen: int = 0,
+        name: bytes = bytes(28),
+    ) -> bytes:
+        return _GetUnitNameEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            namelen,
+            name,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 44:
             raise ShortPacket("GetUnitNameEnd", 44, len(buffer) - offset)
@@ -865,6 +1071,30 @@ class SetControllerCharacteristicsCommand(Packet):
             self.htmo,
             self.time,
             self.parm,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        vrsn: int = 0,
+        cntf: int = 0,
+        htmo: int = 0,
+        time: int = 0,
+        parm: int = 0,
+    ) -> bytes:
+        return _SetControllerCharacteristicsCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            vrsn,
+            cntf,
+            htmo,
+            time,
+            parm,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -980,6 +1210,38 @@ class SetControllerCharacteristicsEnd(Packet):
             self.mbcnt,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        vrsn: int = 0,
+        cntf: int = 0,
+        ctmo: int = 0,
+        csvr: int = 0,
+        chvr: int = 0,
+        cnti: int = 0,
+        mbcnt: int = 0,
+    ) -> bytes:
+        return _SetControllerCharacteristicsEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            vrsn,
+            cntf,
+            ctmo,
+            csvr,
+            chvr,
+            cnti,
+            mbcnt,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 32:
             raise ShortPacket("SetControllerCharacteristicsEnd", 32, len(buffer) - offset)
@@ -1080,6 +1342,32 @@ class OnlineCommand(Packet):
             self.parm,
             self.shun,
             self.copy,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        unfl: int = 0,
+        xlba: int = 0,
+        xlbc: int = 0,
+        parm: int = 0,
+        shun: int = 0,
+        copy: int = 0,
+    ) -> bytes:
+        return _OnlineCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            unfl,
+            xlba,
+            xlbc,
+            parm,
+            shun,
+            copy,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -1201,6 +1489,40 @@ class OnlineEnd(Packet):
             self.vser,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        mlun: int = 0,
+        unfl: int = 0,
+        unti: int = 0,
+        medi: int = 0,
+        shun: int = 0,
+        shst: int = 0,
+        unsz: int = 0,
+        vser: int = 0,
+    ) -> bytes:
+        return _OnlineEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            mlun,
+            unfl,
+            unti,
+            medi,
+            shun,
+            shst,
+            unsz,
+            vser,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 44:
             raise ShortPacket("OnlineEnd", 44, len(buffer) - offset)
@@ -1292,6 +1614,28 @@ class TransferCommand(Packet):
             self.buff,
             self.pte_base,
             self.lbn,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        bcnt: int = 0,
+        buff: int = 0,
+        pte_base: int = 0,
+        lbn: int = 0,
+    ) -> bytes:
+        return _TransferCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            bcnt,
+            buff,
+            pte_base,
+            lbn,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -1391,6 +1735,32 @@ class TransferEnd(Packet):
             self.fbbk,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        bcnt: int = 0,
+        buff: int = 0,
+        pte_base: int = 0,
+        fbbk: int = 0,
+    ) -> bytes:
+        return _TransferEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            bcnt,
+            buff,
+            pte_base,
+            fbbk,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 32:
             raise ShortPacket("TransferEnd", 32, len(buffer) - offset)
@@ -1488,6 +1858,32 @@ class HistoryWriteCommand(Packet):
             self.lbn,
             self.hrn,
             self.ent_id,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        bcnt: int = 0,
+        buff: int = 0,
+        pte_base: int = 0,
+        lbn: int = 0,
+        hrn: int = 0,
+        ent_id: int = 0,
+    ) -> bytes:
+        return _HistoryWriteCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            bcnt,
+            buff,
+            pte_base,
+            lbn,
+            hrn,
+            ent_id,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -1594,6 +1990,34 @@ class HistoryWriteEnd(Packet):
             self.ent_loc,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        bcnt: int = 0,
+        buff: int = 0,
+        pte_base: int = 0,
+        fbbk: int = 0,
+        ent_loc: int = 0,
+    ) -> bytes:
+        return _HistoryWriteEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            bcnt,
+            buff,
+            pte_base,
+            fbbk,
+            ent_loc,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 36:
             raise ShortPacket("HistoryWriteEnd", 36, len(buffer) - offset)
@@ -1672,6 +2096,24 @@ class ReplaceCommand(Packet):
             self.mod,
             self.rbn,
             self.lbn,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        rbn: int = 0,
+        lbn: int = 0,
+    ) -> bytes:
+        return _ReplaceCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            rbn,
+            lbn,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -1759,6 +2201,28 @@ class FormatCommand(Packet):
             self.func,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        bcnt: int = 0,
+        buff: int = 0,
+        pte_base: int = 0,
+        func: int = 0,
+    ) -> bytes:
+        return _FormatCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            bcnt,
+            buff,
+            pte_base,
+            func,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 32:
             raise ShortPacket("FormatCommand", 32, len(buffer) - offset)
@@ -1839,6 +2303,26 @@ class DisplayCommand(Packet):
             self.ditem,
             self.dmode,
             self.dtext,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        ditem: int = 0,
+        dmode: int = 0,
+        dtext: bytes = bytes(16),
+    ) -> bytes:
+        return _DisplayCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            ditem,
+            dmode,
+            dtext,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -1952,6 +2436,38 @@ class DiskCopyDataCommand(Packet):
             self.sys_adr,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        lbcount: int = 0,
+        src_unum: int = 0,
+        src_uid: int = 0,
+        dest_lbn: int = 0,
+        hrn: int = 0,
+        ent_id: int = 0,
+        src_lbn: int = 0,
+        port_adr: int = 0,
+        sys_adr: int = 0,
+    ) -> bytes:
+        return _DiskCopyDataCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            lbcount,
+            src_unum,
+            src_uid,
+            dest_lbn,
+            hrn,
+            ent_id,
+            src_lbn,
+            port_adr,
+            sys_adr,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 60:
             raise ShortPacket("DiskCopyDataCommand", 60, len(buffer) - offset)
@@ -2044,6 +2560,28 @@ class DiskCopyDataEnd(Packet):
             self.ent_loc,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        sbc_sts: bytes = bytes(16),
+        ent_loc: int = 0,
+    ) -> bytes:
+        return _DiskCopyDataEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            sbc_sts,
+            ent_loc,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 34:
             raise ShortPacket("DiskCopyDataEnd", 34, len(buffer) - offset)
@@ -2129,6 +2667,28 @@ class WriteHistoryCommand(Packet):
             self.pte_base,
             self.oper,
             self.offs,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        buff: int = 0,
+        pte_base: int = 0,
+        oper: int = 0,
+        offs: int = 0,
+    ) -> bytes:
+        return _WriteHistoryCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            buff,
+            pte_base,
+            oper,
+            offs,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -2233,6 +2793,34 @@ class WriteHistoryEnd(Packet):
             self.offs,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        opcd: int = 0,
+        flgs: int = 0,
+        sts: int = 0,
+        unit_al: int = 0,
+        serv_al: int = 0,
+        serv_unal: int = 0,
+        count: int = 0,
+        offs: int = 0,
+    ) -> bytes:
+        return _WriteHistoryEnd.pack(
+            crf,
+            unit,
+            seqn,
+            opcd,
+            flgs,
+            sts,
+            unit_al,
+            serv_al,
+            serv_unal,
+            count,
+            offs,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 32:
             raise ShortPacket("WriteHistoryEnd", 32, len(buffer) - offset)
@@ -2311,6 +2899,24 @@ class WriteHistoryEntry(Packet):
             self.lbn,
             self.hrn,
             self.entflgs,
+        )
+
+    @staticmethod
+    def pack_fields(
+        elo: int = 0,
+        unit: int = 0,
+        length: int = 0,
+        lbn: int = 0,
+        hrn: int = 0,
+        entflgs: int = 0,
+    ) -> bytes:
+        return _WriteHistoryEntry.pack(
+            elo,
+            unit,
+            length,
+            lbn,
+            hrn,
+            entflgs,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -2396,6 +3002,28 @@ class AvailableAttention(Packet):
             self.unfl,
             self.unti,
             self.medi,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        mlun: int = 0,
+        unfl: int = 0,
+        unti: int = 0,
+        medi: int = 0,
+    ) -> bytes:
+        return _AvailableAttention.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            mlun,
+            unfl,
+            unti,
+            medi,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -2495,6 +3123,32 @@ class ControllerLog(Packet):
             self.code,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        fmt: int = 0,
+        flgs: int = 0,
+        evnt: int = 0,
+        cnti: int = 0,
+        csvr: int = 0,
+        chvr: int = 0,
+        code: int = 0,
+    ) -> bytes:
+        return _ControllerLog.pack(
+            crf,
+            unit,
+            seqn,
+            fmt,
+            flgs,
+            evnt,
+            cnti,
+            csvr,
+            chvr,
+            code,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 24:
             raise ShortPacket("ControllerLog", 24, len(buffer) - offset)
@@ -2592,6 +3246,32 @@ class HostMemoryLog(Packet):
             self.csvr,
             self.chvr,
             self.badr,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        fmt: int = 0,
+        flgs: int = 0,
+        evnt: int = 0,
+        cnti: int = 0,
+        csvr: int = 0,
+        chvr: int = 0,
+        badr: int = 0,
+    ) -> bytes:
+        return _HostMemoryLog.pack(
+            crf,
+            unit,
+            seqn,
+            fmt,
+            flgs,
+            evnt,
+            cnti,
+            csvr,
+            chvr,
+            badr,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -2706,6 +3386,38 @@ class UnitLog(Packet):
             self.unti,
             self.usvr,
             self.uhvr,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        fmt: int = 0,
+        flgs: int = 0,
+        evnt: int = 0,
+        cnti: int = 0,
+        csvr: int = 0,
+        chvr: int = 0,
+        mlun: int = 0,
+        unti: int = 0,
+        usvr: int = 0,
+        uhvr: int = 0,
+    ) -> bytes:
+        return _UnitLog.pack(
+            crf,
+            unit,
+            seqn,
+            fmt,
+            flgs,
+            evnt,
+            cnti,
+            csvr,
+            chvr,
+            mlun,
+            unti,
+            usvr,
+            uhvr,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -2845,6 +3557,46 @@ class DiskTransferLog(Packet):
             self.hdcd,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        fmt: int = 0,
+        flgs: int = 0,
+        evnt: int = 0,
+        cnti: int = 0,
+        csvr: int = 0,
+        chvr: int = 0,
+        mlun: int = 0,
+        unti: int = 0,
+        usvr: int = 0,
+        uhvr: int = 0,
+        lvl: int = 0,
+        rtry: int = 0,
+        vser: int = 0,
+        hdcd: int = 0,
+    ) -> bytes:
+        return _DiskTransferLog.pack(
+            crf,
+            unit,
+            seqn,
+            fmt,
+            flgs,
+            evnt,
+            cnti,
+            csvr,
+            chvr,
+            mlun,
+            unti,
+            usvr,
+            uhvr,
+            lvl,
+            rtry,
+            vser,
+            hdcd,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 44:
             raise ShortPacket("DiskTransferLog", 44, len(buffer) - offset)
@@ -2981,6 +3733,44 @@ class SdiLog(Packet):
             self.sdi,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        fmt: int = 0,
+        flgs: int = 0,
+        evnt: int = 0,
+        cnti: int = 0,
+        csvr: int = 0,
+        chvr: int = 0,
+        mlun: int = 0,
+        unti: int = 0,
+        usvr: int = 0,
+        uhvr: int = 0,
+        vser: int = 0,
+        hdcd: int = 0,
+        sdi: bytes = bytes(12),
+    ) -> bytes:
+        return _SdiLog.pack(
+            crf,
+            unit,
+            seqn,
+            fmt,
+            flgs,
+            evnt,
+            cnti,
+            csvr,
+            chvr,
+            mlun,
+            unti,
+            usvr,
+            uhvr,
+            vser,
+            hdcd,
+            sdi,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 56:
             raise ShortPacket("SdiLog", 56, len(buffer) - offset)
@@ -3114,6 +3904,44 @@ class SmallDiskLog(Packet):
             self.scyl,
             self.vser,
             self.sde,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        fmt: int = 0,
+        flgs: int = 0,
+        evnt: int = 0,
+        cnti: int = 0,
+        csvr: int = 0,
+        chvr: int = 0,
+        mlun: int = 0,
+        unti: int = 0,
+        usvr: int = 0,
+        uhvr: int = 0,
+        scyl: int = 0,
+        vser: int = 0,
+        sde: bytes = bytes(6),
+    ) -> bytes:
+        return _SmallDiskLog.pack(
+            crf,
+            unit,
+            seqn,
+            fmt,
+            flgs,
+            evnt,
+            cnti,
+            csvr,
+            chvr,
+            mlun,
+            unti,
+            usvr,
+            uhvr,
+            scyl,
+            vser,
+            sde,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -3266,6 +4094,50 @@ class ReplacementLog(Packet):
             self.cause,
         )
 
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        seqn: int = 0,
+        fmt: int = 0,
+        flgs: int = 0,
+        evnt: int = 0,
+        cnti: int = 0,
+        csvr: int = 0,
+        chvr: int = 0,
+        mlun: int = 0,
+        unti: int = 0,
+        usvr: int = 0,
+        uhvr: int = 0,
+        rpfl: int = 0,
+        vser: int = 0,
+        bad_lbn: int = 0,
+        old_rbn: int = 0,
+        new_rbn: int = 0,
+        cause: int = 0,
+    ) -> bytes:
+        return _ReplacementLog.pack(
+            crf,
+            unit,
+            seqn,
+            fmt,
+            flgs,
+            evnt,
+            cnti,
+            csvr,
+            chvr,
+            mlun,
+            unti,
+            usvr,
+            uhvr,
+            rpfl,
+            vser,
+            bad_lbn,
+            old_rbn,
+            new_rbn,
+            cause,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 54:
             raise ShortPacket("ReplacementLog", 54, len(buffer) - offset)
@@ -3347,6 +4219,22 @@ class ReplacementControl(Packet):
             self.lbn,
             self.new_rbn,
             self.bad_rbn,
+        )
+
+    @staticmethod
+    def pack_fields(
+        vser: int = 0,
+        flags: int = 0,
+        lbn: int = 0,
+        new_rbn: int = 0,
+        bad_rbn: int = 0,
+    ) -> bytes:
+        return _ReplacementControl.pack(
+            vser,
+            flags,
+            lbn,
+            new_rbn,
+            bad_rbn,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:

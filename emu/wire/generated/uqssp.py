@@ -51,6 +51,18 @@ class CommunicationsArea(Packet):
             self.response_interrupt,
         )
 
+    @staticmethod
+    def pack_fields(
+        purge_channel: int = 0,
+        command_interrupt: int = 0,
+        response_interrupt: int = 0,
+    ) -> bytes:
+        return _CommunicationsArea.pack(
+            purge_channel,
+            command_interrupt,
+            response_interrupt,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 8:
             raise ShortPacket("CommunicationsArea", 8, len(buffer) - offset)
@@ -103,6 +115,16 @@ class Scratchpad(Packet):
             self.address,
         )
 
+    @staticmethod
+    def pack_fields(
+        size: int = 0,
+        address: int = 0,
+    ) -> bytes:
+        return _Scratchpad.pack(
+            size,
+            address,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 8:
             raise ShortPacket("Scratchpad", 8, len(buffer) - offset)
@@ -147,6 +169,14 @@ class Descriptor(Packet):
     def pack(self) -> bytes:
         return _Descriptor.pack(
             self.value,
+        )
+
+    @staticmethod
+    def pack_fields(
+        value: int = 0,
+    ) -> bytes:
+        return _Descriptor.pack(
+            value,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -204,6 +234,18 @@ class Envelope(Packet):
             self.connection,
         )
 
+    @staticmethod
+    def pack_fields(
+        length: int = 0,
+        credits_type: int = 0,
+        connection: int = 0,
+    ) -> bytes:
+        return _Envelope.pack(
+            length,
+            credits_type,
+            connection,
+        )
+
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 4:
             raise ShortPacket("Envelope", 4, len(buffer) - offset)
@@ -254,6 +296,16 @@ class BufferDescriptor(Packet):
         return _BufferDescriptor.pack(
             self.buff,
             self.pte_base,
+        )
+
+    @staticmethod
+    def pack_fields(
+        buff: int = 0,
+        pte_base: int = 0,
+    ) -> bytes:
+        return _BufferDescriptor.pack(
+            buff,
+            pte_base,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
