@@ -8,8 +8,12 @@ from collections.abc import Callable
 from functools import partial
 
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function
-from emu.core.clock import Clock
+from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS, Clock
 from emu.media.copying import copy_through_buffer
+
+# A drive of the early nineties: some 5 MB/s.
+SEEK_NS = 12 * MILLISECOND_NS
+BLOCK_NS = 100 * MICROSECOND_NS
 
 AccessTime = Callable[[BlockRequest], int]
 

@@ -24,10 +24,9 @@ from emu.console.dcl import logical_lines
 from emu.console.interpreter import Interpreter
 from emu.console.times import vms_time
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError
-from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS
 from emu.hw.firmware import Firmware, FirmwareError
 from emu.media.file import FileDevice, ImageError
-from emu.media.slow import SlowDevice, fixed_times
+from emu.media.slow import BLOCK_NS, SEEK_NS, SlowDevice, fixed_times
 from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
 from emu.shells.image_files import open_image
@@ -45,9 +44,6 @@ DEFAULT_NODES = "alpha:ALPHA1"
 PLAY_DISKS = ("one", "two", "three")
 PLAY_DRIVE = "RA80"
 
-# A drive of the early nineties, for --mechanics: some 5 MB/s.
-SEEK_NS = 12 * MILLISECOND_NS
-BLOCK_NS = 100 * MICROSECOND_NS
 
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130

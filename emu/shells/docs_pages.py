@@ -33,14 +33,19 @@ from emu.shells.firmware_files import known_firmware, load_firmware
 from emu.shells.host_files import DiskFiles
 from emu.sim.world import World, drive_for
 from emu.trace.ladder import Ladder
-from emu.wire.codes.mscp import OP
+from emu.wire.codes.mscp import END, OP
 from emu.wire.codes.uqssp import ENVELOPE_BYTES
 from emu.wire.codes.vms import IO
-from emu.wire.decode import OPCODE_OFFSET
+from emu.wire.decode import OPCODE_OFFSET, decode_packet
+from emu.wire.generated.uqssp import Envelope
 
 BLOCK_COUNT = 20_000
 FIRST_UNIT = 10
-SEEKS_NS = (8 * MILLISECOND_NS, 9 * MILLISECOND_NS, 10 * MILLISECOND_NS)  # three drives that can be told apart
+SEEKS_NS = (
+    8 * MILLISECOND_NS,
+    9 * MILLISECOND_NS,
+    10 * MILLISECOND_NS,
+)  # three drives that can be told apart
 BLOCK_NS = 100 * MICROSECOND_NS
 BOOT = datetime(2000, 5, 5, 13, 30)
 SET = "DSA1:"
@@ -158,6 +163,38 @@ def collision_ladder() -> str:
     return ladder.text()
 
 
+def write_packets() -> str:
+    """The first WRITE of the first ladder and its end message, decoded."""
+    scene = with_a_member_away()
+    return _decoded(scene, OP.WR, lambda: scene.finish(scene.write(1000)))
+
+
+def copy_packets() -> str:
+    """The DISK COPY DATA of the second ladder and its end message, decoded."""
+    scene = with_a_member_away()
+    scene.finish(scene.write(1000))
+    return _decoded(scene, OP.DCD, lambda: scene.do(RETURN, f"WAIT {SET}"))
+
+
+def _decoded(scene: Scene, opcode: OP, action: Callable[[], None]) -> str:
+    """Decode the first command with this opcode and the first end message, as `hbvs decode` does."""
+    packets: dict[int, bytes] = {}
+
+    def hear(event: Event) -> None:
+        if isinstance(event, MessageMoved):
+            packets.setdefault(event.data[_OPCODE], event.data)
+
+    scene.world.tracer.subscribe(hear)
+    action()
+    scene.world.tracer.unsubscribe(hear)
+    lines = []
+    for code in (int(opcode), opcode | END):
+        packet = packets[code]
+        packet = packet[: ENVELOPE_BYTES + Envelope.unpack(packet).length]
+        lines += [f"$ hbvs decode {packet.hex()}", *map(str, decode_packet(packet, with_envelope=True)), ""]
+    return "\n".join(lines[:-1]) + "\n"
+
+
 def session() -> str:
     """A console session: commands, and what they said."""
     scene = Scene()
@@ -221,6 +258,10 @@ LADDERS: Mapping[str, Callable[[], str]] = {
 # ---- pages
 
 
+def _fenced(text: str) -> str:
+    return f"```text\n{text}```\n"
+
+
 def printed_files(root: Path) -> dict[Path, str]:
     """Return what the files with printed parts should hold: pages of docs/, ladders.
 
@@ -228,7 +269,9 @@ def printed_files(root: Path) -> dict[Path, str]:
         KeyError: a page names a part that nobody prints.
     """
     ladders = {name: draw() for name, draw in LADDERS.items()}
-    parts = {name: f"```text\n{text}```\n" for name, text in ladders.items()}
+    parts = {name: _fenced(text) for name, text in ladders.items()}
+    parts["write_packets"] = _fenced(write_packets())
+    parts["copy_packets"] = _fenced(copy_packets())
     parts["registers"] = registers_table()
     parts["commands"] = commands_table()
     parts["firmware"] = firmware_table(root)
@@ -248,7 +291,9 @@ def stale_files(root: Path) -> list[Path]:
 
 
 def main() -> int:
-    parser = ArgumentParser(prog="python -m emu.shells.docs_pages", description="Print the printed parts of docs/.")
+    parser = ArgumentParser(
+        prog="python -m emu.shells.docs_pages", description="Print the printed parts of docs/."
+    )
     parser.add_argument("--check", action="store_true", help="only say what is not current")
     options = parser.parse_args()
     root = Path.cwd()

@@ -83,6 +83,7 @@ REGISTERS = RegisterFile(
     Reg(SA, 2, "SA", "status of init steps and fatal errors; init data from the host", "read_sa", "write_sa"),
 )
 
+_MAPPING = int(STEP.MP)
 _SEQUENTIAL = int(MessageType.SEQUENTIAL)
 _DATAGRAM = int(MessageType.DATAGRAM)
 _MAINTENANCE = int(ConnectionId.MAINTENANCE)
@@ -510,7 +511,7 @@ class UqsspPort:
         mask = self._bus_mask
         if not address & MAPPED:
             return unmapped_buffer(self._memory, address & mask, byte_count)
-        if not self.firmware.step1_bits & STEP.MP:
+        if not self.firmware.step1_bits & _MAPPING:
             self.fail(FATAL.MAPPING_ABSENT)
             return None
         try:
