@@ -78,7 +78,9 @@ def joined(segments: list[int], block_count: int) -> list[tuple[int, int]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--directory", type=Path, help="where the images go (default: a temporary directory)")
     parser.add_argument("--megabytes", type=int, default=1024)
     arguments = parser.parse_args()
@@ -117,7 +119,9 @@ def run(directory: Path, size_bytes: int) -> None:
     leave(Policy.NOMINICOPY)
     full_s = come_back(Policy.NOMINICOPY)
     print(f"full copy            {full_s * 1e3:9.1f} ms")
-    print(f"{'dirty':>6} {'order':>10} {'MB':>7} {'runs':>6} {'minicopy ms':>12} {'of full':>8} {'bare ms':>9} {'of bare':>8}")
+    headings = ("dirty", "order", "MB", "runs", "minicopy ms", "of full", "bare ms", "of bare")
+    widths = (6, 10, 7, 6, 12, 8, 9, 8)
+    print(" ".join(f"{heading:>{width}}" for heading, width in zip(headings, widths, strict=True)))
     bits = -(-vu.block_count // SEGMENT_BLOCKS)
     for share in SHARES:
         for order, cluster in (("random", 1), ("clustered", 32)):
@@ -133,7 +137,9 @@ def run(directory: Path, size_bytes: int) -> None:
                 come_back(Policy.MINICOPY)
                 times.append(time.perf_counter() - started)
                 copied = node.shadow.copies[-1].blocks_copied
-                assert copied <= SEGMENT_BLOCKS * len(segments) + SEGMENT_BLOCKS, "only what is dirty is copied"
+                assert copied <= SEGMENT_BLOCKS * len(segments) + SEGMENT_BLOCKS, (
+                    "only what is dirty is copied"
+                )
             bare_s = bare_loop(paths[0], scratch, runs)
             mini_s = min(times)
             megabytes = sum(blocks for _, blocks in runs) * BLOCK_BYTES / 1e6

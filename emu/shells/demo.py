@@ -216,11 +216,9 @@ class _Demo:
             differing = _differing_blocks(path, first)
             check(f"{name} against {self._names[0]}", _equality(differing), good=not differing)
         differing = _unexpected_blocks(first, base, application.written)
-        check("the set against what the application wrote", _equality(differing), good=not differing)
+        check("the set, as it was written", _equality(differing), good=not differing)
         differing = _unexpected_blocks(self._backup, base, left)
-        check(
-            f"the backup against the moment {self._names[1]} left", _equality(differing), good=not differing
-        )
+        check("the backup, as it was written", _equality(differing), good=not differing)
         check(
             "reads of the application",
             f"{application.reads} right" if not application.faults else application.faults[0],
@@ -229,7 +227,7 @@ class _Demo:
         figures = self._figures
         limit = BLOCKS_PER_BIT * (figures.bits_at_return + figures.blocks_written_during)
         check(
-            "blocks copied, at most 127 a bit",
+            "at most 127 blocks a bit",
             f"{minicopy.blocks_copied}",
             good=minicopy.blocks_copied <= min(limit, minicopy.blocks_total),
         )
@@ -256,11 +254,11 @@ class _Demo:
         table.add_row(
             "bits set when MOUNT was typed", f"{figures.bits_at_return} of {figures.bits_total}", ""
         )
-        table.add_row("bits set until the member joined", f"{began - figures.bits_at_return}", "")
-        table.add_row("blocks written while it was away", f"{figures.blocks_written_away}", "")
+        table.add_row("bits set until it joined", f"{began - figures.bits_at_return}", "")
+        table.add_row("blocks written while away", f"{figures.blocks_written_away}", "")
         during = f"{figures.writes_during} writes, {figures.blocks_written_during} blocks"
-        table.add_row("written while it was copied", during, "no load")
-        table.add_row("writes that waited for a range", f"{minicopy.collisions}", "")
+        table.add_row("written during the copy", during, "no load")
+        table.add_row("writes that waited for it", f"{minicopy.collisions}", "")
         table.add_section()
         for what, result in checks:
             table.add_row(what, result, "")

@@ -66,7 +66,9 @@ class Stage:
             if index < len(rules):
                 medium = FaultyDevice(medium, rules[index])
             if latency_us is not None:
-                medium = SlowDevice(medium, self.world.clock, self._latency(index, *latency_us), parallel=True)
+                medium = SlowDevice(
+                    medium, self.world.clock, self._latency(index, *latency_us), parallel=True
+                )
             drive = drive_for(self.controller.firmware, medium)
             self.controller.attach_unit(FIRST_UNIT + index, medium, drive)
         self.alpha = self.world.add_alpha("ALPHA1", self.controller)
@@ -83,9 +85,7 @@ class Stage:
 
     def initialize(self, names: Sequence[str] | None = None, *, shadow: bool = True) -> None:
         names = names or self.names
-        self.world.run(
-            self.alpha, self.alpha.utilities.initialize(names, LABEL, erase=False, shadow=shadow)
-        )
+        self.world.run(self.alpha, self.alpha.utilities.initialize(names, LABEL, erase=False, shadow=shadow))
 
     def mount(
         self,

@@ -6,7 +6,7 @@ from drivers.platform.host import WaitingIrp
 from drivers.shadow.mount import Policy
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function
 from emu.core.clock import SECOND_NS
-from emu.core.trace import ConsoleLine, Event
+from emu.core.trace import ConsoleLine
 from emu.media.faulty import BadBlocks, DeadFrom
 from emu.wire.codes.vms import IO
 from tests.simulation.stage import NORMAL, SET, Stage, contents

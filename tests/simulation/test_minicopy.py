@@ -53,8 +53,7 @@ def test_a_member_is_backed_up_and_returns_while_the_application_goes_on(firmwar
     assert application.faults == []
     assert backup_of
     assert all(
-        backup[lbn * 512 : lbn * 512 + 8] == number.to_bytes(8, "little")
-        for lbn, number in backup_of.items()
+        backup[lbn * 512 : lbn * 512 + 8] == number.to_bytes(8, "little") for lbn, number in backup_of.items()
     )
     stage.assert_members_identical(vu)
     stage.assert_holds(LEAVING, application.written)
@@ -76,7 +75,11 @@ def test_a_minicopy_writes_only_set_ranges_and_the_control_block_on_the_target()
     stage.wait_for_copies(vu)
     touched = {(e.function, e.lbn, e.byte_count // 512) for e in moved if e.unit == 11}
     # bits 2, 39, 40 (one run) and 157, whose last block is the disk's last
-    assert {e for e in touched if e[0] == "COPY"} == {("COPY", 254, 127), ("COPY", 4953, 254), ("COPY", 19939, 61)}
+    assert {e for e in touched if e[0] == "COPY"} == {
+        ("COPY", 254, 127),
+        ("COPY", 4953, 254),
+        ("COPY", 19939, 61),
+    }
     assert {e for e in touched if e[0] == "WRITE"} == {("WRITE", 2, 1)}
     assert {e for e in touched if e[0] == "READ"} == {("READ", 1, 2)}
 

@@ -34,7 +34,6 @@ def test_the_vax_waits_until_the_master_has_set_the_bits() -> None:
     assert stage.vax is not None
     stage.dismount(LEAVING, Policy.MINICOPY)
     (bitmap,) = stage.alpha.shadow.bitmaps.values()
-    stage.vax.shadow.units[SET].queue_io
     irp = stage.write(stage.vax.shadow.units[SET], 1_000, BLOCK, stage.vax)
     disk = stage.disk("$1$DUA10:")
     while not bitmap.is_set(1_000):

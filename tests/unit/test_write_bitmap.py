@@ -1,5 +1,7 @@
 """The write bitmap: one bit, 127 blocks; sizes are the manual's."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,7 +48,7 @@ def test_the_bits_are_bytes_of_host_memory_low_bit_first() -> None:
 
 
 def test_a_fresh_bitmap_is_clear_whatever_memory_held() -> None:
-    bitmap, platform, ram = make(20_000)
+    bitmap, platform, _ = make(20_000)
     bitmap.set_range(0, 20_000)
     address = bitmap.address
     bitmap.release()
@@ -72,12 +74,12 @@ def test_a_bitmap_is_the_set_of_segments_written(
 ) -> None:
     bitmap, _, _ = make(5_000)
     model: set[int] = set()
-    for lbn, count in extents:
-        count = min(count, 5_000 - lbn)
+    for lbn, wanted in extents:
+        count = min(wanted, 5_000 - lbn)
         bitmap.set_range(lbn, count)
         model |= {block // 127 for block in range(lbn, lbn + count)}
-    for first, count in cleared:
-        count = min(count, bitmap.bit_count - first)
+    for first, wanted in cleared:
+        count = min(wanted, bitmap.bit_count - first)
         bitmap.clear(first, count)
         model -= set(range(first, first + count))
     assert bitmap.set_count == len(model)
@@ -86,4 +88,4 @@ def test_a_bitmap_is_the_set_of_segments_written(
         runs.append(run)
         bit = sum(run)
     assert [bit for first, count in runs for bit in range(first, first + count)] == sorted(model)
-    assert all(sum(one) < two[0] for one, two in zip(runs, runs[1:], strict=False)), "neighbours are joined"
+    assert all(sum(one) < two[0] for one, two in pairwise(runs)), "neighbours are joined"
