@@ -17,7 +17,7 @@ from drivers.platform.irp import Irp
 from drivers.platform.process import EventFlag
 from drivers.shadow.range_lock import RangeLock
 from drivers.shadow.state import MemberState, SetState
-from drivers.shadow.write_bitmap import WriteBitmap
+from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.core.block import BLOCK_BYTES
 from emu.core.trace import StateChanged
 from emu.wire.codes.vms import IO, SS
@@ -226,9 +226,10 @@ class VirtualUnit:
         # The bits are set before the data goes out: a crash between the two costs a needless copy
         # of a range, the other order would leave a difference that no bit tells of.
         if self._bitmaps and irp.byte_count:
-            block_count = (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
+            first = irp.lbn // BLOCKS_PER_BIT
+            last = (irp.lbn + (irp.byte_count - 1) // BLOCK_BYTES) // BLOCKS_PER_BIT
             for bitmap in self._bitmaps:
-                bitmap.set_range(irp.lbn, block_count)
+                bitmap.set_bits(first, last)
         if self._permits or self._remote_copier:
             self.driver.ask_permits(self, irp, self._permits, self._remote_copier)
         else:

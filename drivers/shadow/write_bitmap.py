@@ -25,6 +25,7 @@ class WriteBitmap:
         self.bit_count = -(-block_count // BLOCKS_PER_BIT)
         self.size_bytes = -(-self.bit_count // 32) * 4
         self._platform = platform
+        self._tracer = platform.tracer
         self._block_count = block_count
         self.address = platform.pool.allocate(self.size_bytes)
         memory = platform.window(self.address, self.size_bytes)
@@ -33,19 +34,21 @@ class WriteBitmap:
 
     def set_range(self, lbn: int, block_count: int) -> None:
         """Set the bit or bits of a write of `block_count` (at least 1) blocks at `lbn`."""
-        first = lbn // BLOCKS_PER_BIT
-        last = (lbn + block_count - 1) // BLOCKS_PER_BIT
+        self.set_bits(lbn // BLOCKS_PER_BIT, (lbn + block_count - 1) // BLOCKS_PER_BIT)
+
+    def set_bits(self, first: int, last: int) -> None:
+        """Set bits `first` to `last`, both included."""
         if first == last:
             self._bits[first] = 1
         else:
             self._bits[first : last + 1] = 1
-        if self._platform.tracer.listening:
+        if self._tracer.listening:
             self._trace(first, last - first + 1, True)
 
     def clear(self, first: int, count: int) -> None:
         """Clear `count` bits from bit `first`: their blocks are equal again."""
         self._bits[first : first + count] = 0
-        if self._platform.tracer.listening:
+        if self._tracer.listening:
             self._trace(first, count, False)
 
     def is_set(self, lbn: int) -> bool:
