@@ -14,8 +14,9 @@ from random import Random
 
 from drivers.cluster.node import Node
 from drivers.platform.host import WaitingIrp
-from drivers.shadow.mount import MountRequest, Policy
+from drivers.shadow.mount import MountRequest
 from drivers.shadow.shdriver import VirtualUnit
+from drivers.shadow.utility import Policy
 from emu.media.file import FileDevice
 from emu.shells.firmware_files import load_firmware
 from emu.sim.world import World, drive_for

@@ -9,7 +9,7 @@ from drivers.platform.host import Platform
 from drivers.platform.process import Procedure
 from drivers.port.pudriver import PuDriver
 from drivers.shadow.membership import ShadowDriver
-from drivers.shadow.mount import ShadowUtilities
+from drivers.shadow.utilities import ShadowUtilities
 from emu.core.bus import RegisterSpace
 
 

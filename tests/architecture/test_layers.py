@@ -71,7 +71,7 @@ def test_layouts_stand_only_in_wire() -> None:
 
 
 REPLAY = """
-from drivers.shadow.mount import Policy
+from drivers.shadow.utility import Policy
 from emu.trace.digest import TraceDigest
 from tests.simulation.stage import Stage
 stage = Stage(seed=7, latency_us=(20, 4000), vax=True, block_count=6000)

@@ -6,8 +6,9 @@ from random import Random
 from drivers.cluster.node import Node
 from drivers.message import Failure, Message
 from drivers.platform.host import WaitingIrp
-from drivers.shadow.mount import MountRequest, Policy
+from drivers.shadow.mount import MountRequest
 from drivers.shadow.shdriver import VirtualUnit
+from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError
 from emu.core.chance import Chance
 from emu.core.clock import SECOND_NS

@@ -3,7 +3,7 @@
 import pytest
 
 from drivers.platform.host import WaitingIrp
-from drivers.shadow.mount import Policy
+from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function
 from emu.core.clock import SECOND_NS
 from emu.core.trace import ConsoleLine

@@ -2,8 +2,8 @@
 
 import pytest
 
-from drivers.shadow.mount import Policy
 from drivers.shadow.state import MemberState
+from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function
 from emu.media.memory import MemoryDevice
 from emu.wire.codes.ods2 import ods2_checksum

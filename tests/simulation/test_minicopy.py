@@ -2,8 +2,8 @@
 
 import pytest
 
-from drivers.shadow.mount import Policy
 from drivers.shadow.state import MemberState
+from drivers.shadow.utility import Policy
 from drivers.shadow.volume import write_blocks
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function
 from emu.core.trace import BlocksMoved, Event

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.shadow.mount import Policy
+from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES
 from tests.simulation.stage import NORMAL, SET, Stage
 

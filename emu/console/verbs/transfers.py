@@ -9,7 +9,7 @@ from drivers.classes.dudriver import DiskUnit, UnitState
 from drivers.message import Failure, Message
 from drivers.platform.irp import NORMAL
 from drivers.platform.process import Procedure
-from drivers.shadow.mount import status_message
+from drivers.shadow.messages import status_message
 from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.volume import SCB_LBN, read_blocks, write_blocks
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from drivers.cluster.node import Node
 from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
-from drivers.shadow.mount import MountRequest, Policy
+from drivers.shadow.mount import MountRequest
+from drivers.shadow.utility import Policy
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.session import Job, virtual_unit_name
 

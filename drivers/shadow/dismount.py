@@ -1,0 +1,115 @@
+"""DISMOUNT and DELETE/BITMAP: a member leaves, with a write bitmap if the policy says so (spec 3.5, 4.1, 4.7)."""
+
+from dataclasses import replace
+
+from drivers.message import Failure, Message, Say
+from drivers.platform.pool import InsufficientMemory
+from drivers.platform.process import Procedure
+from drivers.shadow.messages import dism_message, not_mounted
+from drivers.shadow.state import BitmapRecord, MemberState, SetState
+from drivers.shadow.utility import Policy, Utility
+from drivers.shadow.volume import bitmap_name
+
+
+class Dismount(Utility):
+    """The image DISMOUNT."""
+
+    def dismount_member(self, device: str, policy: Policy, say: Say) -> Procedure:
+        """Take a member out of its set, on all nodes; raises Failure."""
+        self._refuse_bitmap_policy(policy, "DISM")
+        vu = next((vu for vu in self._shadow.units.values() if vu.state.member(device)), None)
+        if vu is None:
+            raise Failure(dism_message("W", "CANNOTDMT", f"_{device} cannot be dismounted"), not_mounted())
+        unit = self._shadow.find_unit(device)
+        bitmap: BitmapRecord | None = None
+
+        def remove(state: SetState) -> SetState:
+            nonlocal bitmap
+            member = state.member(device)
+            if member is None:
+                raise Failure(
+                    dism_message("W", "CANNOTDMT", f"_{device} cannot be dismounted"), not_mounted()
+                )
+            if state.sources == (member,):
+                raise Failure(
+                    dism_message("W", "CANNOTDMT", f"{device} cannot be dismounted"),
+                    dism_message("F", "SRCMEM", "only source member of shadow set cannot be dismounted"),
+                )
+            left = state.without(device)
+            if not policy.wants_bitmap:
+                return left
+            problem = ""
+            if member.state is not MemberState.SOURCE:
+                problem = "the member is the target of a copy"
+            else:
+                try:
+                    # The departing disk keeps the control block it has now; by that it will be known again.
+                    name = bitmap_name(state)
+                    bitmap = self._shadow.make_bitmap(
+                        state, device, member.identifier, name, state.generation
+                    )
+                    return replace(left, bitmaps=(*left.bitmaps, bitmap))
+                except InsufficientMemory:
+                    problem = "insufficient dynamic memory"
+            if policy is Policy.MINICOPY:
+                raise Failure(
+                    dism_message("W", "CANNOTDMT", f"{device} cannot be dismounted"),
+                    dism_message("F", "WBMFAIL", f"write bitmap could not be started: {problem}"),
+                )
+            say(dism_message("W", "WBMNOTSTARTED", f"write bitmap not started: {problem}"))
+            return left
+
+        yield from self._shadow.change(vu.name, remove)
+        yield from unit.available()
+
+    def dismount_unit(self, name: str, say: Say, policy: Policy = Policy.DEFAULT) -> Procedure:
+        """Dismount a virtual unit on this node; raises Failure.
+
+        policy: MINICOPY, on the last node that has it, refuses to leave a set of which no member could
+        be left out at the next mount (spec 3.5).
+        """
+        self._refuse_bitmap_policy(policy, "DISM")
+        vu = self._shadow.units.get(name)
+        if vu is None:
+            raise Failure(dism_message("W", "CANNOTDMT", f"_{name} cannot be dismounted"), not_mounted())
+        here = self._shadow.node
+        if policy is Policy.MINICOPY and vu.state.nodes == (here,) and len(vu.sources) < 2:
+            raise Failure(
+                dism_message("W", "CANNOTDMT", f"_{name} cannot be dismounted"),
+                dism_message("F", "WBMFAIL", "a set with one full member is not fit for a later minicopy"),
+            )
+
+        def leave(state: SetState) -> SetState:
+            nodes = tuple(node for node in state.nodes if node != here)
+            if state.copier == here:
+                # Another node goes on with the copy; with none, the target stays one and is copied again.
+                return replace(_without_used_bitmaps(state), nodes=nodes, copier=nodes[0] if nodes else "")
+            return replace(state, nodes=nodes)
+
+        members = [member.unit for member in vu.members]
+        yield from self._shadow.change(name, leave)
+        for unit in members:
+            yield from unit.available()
+
+    def dismount_disk(self, device: str) -> Procedure:
+        """Dismount a disk mounted by itself; raises Failure."""
+        mounted = self.private.pop(device, None)
+        if mounted is None:
+            raise Failure(dism_message("W", "CANNOTDMT", f"_{device} cannot be dismounted"), not_mounted())
+        yield from mounted.unit.available()
+
+    def delete_bitmap(self, identifier: int) -> Procedure:
+        """Delete a bitmap, wherever its master is; raises Failure."""
+        for vu in self._shadow.units.values():
+            record = next((b for b in vu.state.bitmaps if b.identifier == identifier), None)
+            if record is None:
+                continue
+            if record.in_use:
+                raise Failure(Message("DELETE", "F", "BITMAPINUSE", f"{identifier:08X} directs a minicopy"))
+            yield from self._shadow.change(vu.name, lambda state: state.without_bitmap(identifier))
+            return
+        raise Failure(Message("DELETE", "E", "NOSUCHBITMAP", f"{identifier:08X} no such bitmap"))
+
+
+def _without_used_bitmaps(state: SetState) -> SetState:
+    return replace(state, bitmaps=tuple(b for b in state.bitmaps if not b.in_use))

@@ -1,0 +1,79 @@
+"""INITIALIZE: fresh volumes, alone or as the future members of one shadow set (spec 4.13)."""
+
+from collections.abc import Sequence
+
+from drivers.classes.dudriver import DiskUnit
+from drivers.message import Failure, Message
+from drivers.platform.host import WaitingIrp
+from drivers.platform.process import Procedure
+from drivers.shadow.messages import incompatible, status_message
+from drivers.shadow.state import MAXIMUM_MEMBERS, MemberRecord, MemberState, SetState
+from drivers.shadow.utility import Utility
+from drivers.shadow.volume import home_block, storage_control_block, write_blocks
+from emu.core.block import BLOCK_BYTES
+from emu.wire.codes.ods2 import HOME_BLOCK_LBN
+from emu.wire.codes.vms import IO, SS
+
+ERASE_PIECE_BLOCKS = 1 << 15
+LABEL_LIMIT = 12
+
+
+class Initialize(Utility):
+    """The image INITIALIZE."""
+
+    def initialize(self, devices: Sequence[str], label: str, *, erase: bool, shadow: bool) -> Procedure:
+        """Make fresh volumes; with `shadow` they can be mounted together without a copy.  Raises Failure."""
+        if not label or len(label) > LABEL_LIMIT or not label.isascii():
+            raise Failure(Message("INIT", "F", "BADVOLLBL", "a volume label has 1 to 12 characters"))
+        units: list[DiskUnit] = []
+        for device in devices:
+            unit = self._shadow.find_unit(device)
+            if self._is_member(unit.name) or unit.name in self.private:
+                raise Failure(Message("INIT", "F", "DEVMOUNT", f"_{unit.name} is mounted"))
+            status = yield from unit.online()
+            if status == SS.NORMAL and unit.write_protected:
+                status = SS.WRITLCK
+            if status != SS.NORMAL:
+                raise Failure(
+                    Message("INIT", "F", "ERASEFAIL", f"_{unit.name} not initialized"), status_message(status)
+                )
+            units.append(unit)
+        size = units[0].block_count
+        for unit in units:
+            if unit.block_count != size:
+                raise incompatible(unit, size)
+        now = self._platform.system_time()
+        state = SetState(
+            name="",
+            unit_id=0,
+            label=label,
+            block_count=size,
+            mount_time=now,
+            generation=max(now, 1) if shadow else 0,
+            members=tuple(
+                MemberRecord(u.name, u.identifier, MemberState.SOURCE) for u in units[:MAXIMUM_MEMBERS]
+            )
+            if shadow
+            else (),
+            nodes=(),
+        )
+        for unit in units:
+            if erase:
+                yield from self._erase(unit)
+            blocks = home_block(label, now, serial=0) + storage_control_block(state, mounted=False)
+            status = yield from write_blocks(self._platform, unit, HOME_BLOCK_LBN, blocks)
+            if status != SS.NORMAL:
+                raise Failure(
+                    Message("INIT", "F", "WRITEERR", f"error writing _{unit.name}"), status_message(status)
+                )
+            yield from unit.available()
+
+    def _erase(self, unit: DiskUnit) -> Procedure:
+        for lbn in range(0, unit.block_count, ERASE_PIECE_BLOCKS):
+            length = min(ERASE_PIECE_BLOCKS, unit.block_count - lbn) * BLOCK_BYTES
+            irp = WaitingIrp(self._platform, IO.DSE, lbn, length)
+            unit.queue_io(irp)
+            if (yield irp.finished) != SS.NORMAL:
+                raise Failure(
+                    Message("INIT", "F", "ERASEFAIL", f"_{unit.name} not erased"), status_message(irp.status)
+                )

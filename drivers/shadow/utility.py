@@ -1,0 +1,57 @@
+"""What the images MOUNT, DISMOUNT and INITIALIZE share: the shadow driver of a node, and who has which disk."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from drivers.classes.dudriver import DiskUnit
+from drivers.message import Failure, Message
+from drivers.shadow.membership import ShadowDriver
+from drivers.shadow.messages import status_message
+from emu.wire.codes.vms import SS
+
+
+class Policy(Enum):
+    """What /POLICY asked for."""
+
+    DEFAULT = "none given"
+    NOMINICOPY = "NOMINICOPY"
+    OPTIONAL = "MINICOPY=OPTIONAL"
+    MINICOPY = "MINICOPY"
+
+    @property
+    def wants_bitmap(self) -> bool:
+        return self in (Policy.OPTIONAL, Policy.MINICOPY)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateMount:
+    """A disk mounted by itself."""
+
+    unit: DiskUnit
+    label: str
+    write_locked: bool
+
+
+class Utility:
+    """An image that works on the disks of one node.
+
+    private: disks mounted by themselves, by device name.
+    """
+
+    def __init__(self, shadow: ShadowDriver) -> None:
+        self._shadow = shadow
+        self._platform = shadow.platform
+        self._cluster = shadow.cluster
+        self.private: dict[str, PrivateMount] = {}
+
+    def _is_member(self, device: str) -> bool:
+        return any(vu.state.member(device) for vu in self._shadow.units.values())
+
+    def _refuse_bitmap_policy(self, policy: Policy, facility: str) -> None:
+        if policy.wants_bitmap and not self._platform.masters_bitmaps:
+            raise Failure(
+                Message(
+                    facility, "F", "REQ_WBM_FAIL", f"a {self._platform.kind} cannot create a write bitmap"
+                ),
+                status_message(SS.UNSUPPORTED),
+            )
