@@ -44,9 +44,10 @@ class Stall:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Take a new state and let I/O go on."""
+    """Take a new state, made by node `by`, and let I/O go on."""
 
     state: SetState
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,11 @@ class ShadowDriver:
             if vu is None:
                 vu = self.units[state.name] = VirtualUnit(self, state)
             else:
+                departed = [m.unit for m in vu.members if state.member(m.device) is None]
                 vu.adopt(state)
+                if message.by != self.node:  # the node that took a member out gives it up by itself
+                    for unit in departed:
+                        self.platform.process(f"{unit.name} available", unit.available())
             if vu.copy is not None and vu.copy.target not in vu.targets:
                 vu.copy.cancelled = True
             self._discard_bitmaps(state.name, tuple(b.identifier for b in state.bitmaps))
@@ -239,7 +244,7 @@ class ShadowDriver:
         if (new.members, bool(new.nodes)) != (old.members, bool(old.nodes)):
             new = yield from self.write_control_blocks(new)
         nodes = (*old.nodes, *(node for node in new.nodes if node not in old.nodes))
-        yield from self.cluster.ask_all(nodes, Adopt(new))
+        yield from self.cluster.ask_all(nodes, Adopt(new, self.node))
         if failure is not None:
             raise failure
         return new
@@ -362,7 +367,7 @@ class ShadowDriver:
                 )
             if new is not old:
                 new = yield from self.write_control_blocks(new)
-            yield from self.cluster.ask_all(old.nodes, Adopt(new))
+            yield from self.cluster.ask_all(old.nodes, Adopt(new, self.node))
         finally:
             self.cluster.unlock(vu.name)
         self.platform.operator(f"%SHADOW-I-VOLPROC, {vu.name} has completed volume processing.")

@@ -165,7 +165,9 @@ class Mount(Utility):
         )
         bitmaps = self._bitmaps_at_mount(request, winner, state, say)
         written = yield from self._shadow.write_control_blocks(state)
-        yield from self._cluster.ask_all(written.nodes, Adopt(replace(written, bitmaps=bitmaps)))
+        yield from self._cluster.ask_all(
+            written.nodes, Adopt(replace(written, bitmaps=bitmaps), self._shadow.node)
+        )
         say(mount_message("I", "MOUNTED", f"{request.label} mounted on _{request.unit}"))
         for record in written.members:
             if record.state is MemberState.SOURCE:

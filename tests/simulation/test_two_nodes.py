@@ -29,6 +29,15 @@ def test_writes_of_the_vax_set_bits_of_the_alphas_master_bitmap() -> None:
     assert stage.vax.shadow.set_bits_messages == 1
 
 
+def test_a_member_that_left_is_available_to_both_nodes() -> None:
+    stage = both()
+    assert stage.vax is not None
+    stage.dismount(LEAVING)
+    stage.world.clock.run_for(1_000_000)
+    assert [node.disk(LEAVING).state.value for node in (stage.alpha, stage.vax)] == ["available"] * 2
+    assert all(11 not in server.online for server in stage.controller.servers)
+
+
 def test_the_vax_waits_until_the_master_has_set_the_bits() -> None:
     stage = both()
     assert stage.vax is not None
