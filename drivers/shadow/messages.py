@@ -51,4 +51,11 @@ _SYSTEM_TEXTS = {
     SS.INCSHAMEM: "physical member's disk is incompatible with the shadow set",
     SS.UNSUPPORTED: "unsupported operation or function",
     SS.ABORT: "abort",
+    SS.ILLBLKNUM: "illegal logical block number",
+    SS.ILLIOFUNC: "illegal I/O function code",
+    SS.IVBUFLEN: "invalid buffer length",
+    SS.DATACHECK: "write check error",
+    SS.FORCEDERROR: "forced error flagged in last sector read",
+    SS.TIMEOUT: "device timeout",
+    SS.INSFMEM: "insufficient dynamic memory",
 }

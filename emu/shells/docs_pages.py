@@ -129,6 +129,19 @@ def with_a_member_away() -> Scene:
 # ---- the parts
 
 
+def init_ladder() -> str:
+    """A MicroVAX brings up an RQDX3 with one drive, from the write to IP to the end of the unit walk."""
+    world = World()
+    controller = world.add_controller(load_firmware("rqdx3"))
+    drive = controller.firmware.drives["RD31"]
+    controller.attach_unit(0, MemoryDevice(drive.block_count), drive)
+    vax = world.add_vax("VAX1", controller)
+    ladder = Ladder(vax.name, controller.name)
+    world.tracer.subscribe(ladder.hear)
+    world.boot()
+    return ladder.text()
+
+
 def write_ladder() -> str:
     """One write to a set, one of whose three members is away."""
     scene = with_a_member_away()
@@ -248,6 +261,7 @@ def firmware_table(root: Path) -> str:
 
 
 LADDERS: Mapping[str, Callable[[], str]] = {
+    "init": init_ladder,
     "write": write_ladder,
     "minicopy": minicopy_ladder,
     "collision": collision_ladder,

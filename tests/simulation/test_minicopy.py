@@ -142,6 +142,33 @@ def test_a_write_to_the_range_being_copied_waits_and_is_not_undone(firmware: str
     stage.assert_members_identical(vu)
 
 
+def test_a_target_gets_a_write_only_after_the_full_members_have_it() -> None:
+    on_source, on_target = hold_data(), hold_data()
+    on_source.holding = on_target.holding = False
+    stage = Stage(rules=[[on_source], [], [on_target]])
+    vu = stage.ready()
+    stage.dismount("$1$DUA12:", Policy.MINICOPY)
+    stage.write_now(vu, 1_000, BLOCK)
+    on_target.holding = True  # the copy stands at its first range
+    stage.mount(["$1$DUA12:"], Policy.MINICOPY)
+    stage.world.settle(lambda: bool(on_target.held))
+    on_source.holding = True
+    irp = stage.write(vu, 9_000, BLOCK)
+    stage.world.clock.run_for(1_000_000)
+    assert [request.lbn for request in on_source.held] == [9_000]
+    assert [request.lbn for request in on_target.held] == [889]
+    on_source.holding = False
+    on_source.release()
+    stage.world.clock.run_for(1_000_000)
+    assert [request.lbn for request in on_target.held] == [889, 9_000]
+    assert not irp.finished.is_set
+    on_target.holding = False
+    on_target.release()
+    stage.wait_for_copies(vu)
+    assert irp.status == NORMAL
+    stage.assert_members_identical(vu)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_a_hot_spot_under_the_copy_leaves_equal_members(seed: int) -> None:
     stage = Stage(seed=seed, latency_us=(10, 20_000), block_count=3_000)
