@@ -368,7 +368,7 @@ def _run_script(machine: Machine, options: Namespace, lines: Iterable[str]) -> i
     try:
         for line in logical_lines(lines):
             if options.verify:
-                output.say(f"$ {line}")
+                output.say(f"$ {line.lstrip('$ ')}")
             interpreter.execute(line)
             failed = failed or not interpreter.succeeded
             if interrupted or output.closed or interpreter.ended or (failed and not options.keep_going):
