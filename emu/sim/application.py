@@ -17,6 +17,7 @@ from emu.core.trace import Event, StateChanged
 from emu.wire.codes.vms import IO, SS
 from emu.wire.packet import QUADWORD
 
+FAULT_LIMIT = 100  # an application gives up here: on a dead set every request fails at once, for ever
 FIRST_FREE_LBN = 3  # boot block, home block and storage control block are not the application's
 
 
@@ -175,6 +176,8 @@ class Application:
         else:
             self.reads += 1
             self._check_read(request, blocks)
+        if len(self.faults) >= FAULT_LIMIT:
+            self._running = False
         if self._running:
             self.node.platform.fork(self._fill)
 
