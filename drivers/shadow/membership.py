@@ -23,11 +23,12 @@ from drivers.shadow.state import BitmapRecord, MemberState, SetState
 from drivers.shadow.volume import SCB_LBN, storage_control_block, write_blocks
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.core.block import BLOCK_BYTES
-from emu.core.clock import SECOND_NS
+from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.wire.codes.vms import SS
 
 SHADOW_MBR_TMO_S = 120  # SYSGEN default
 MVTIMEOUT_S = 3600
+EXPULSION_POLL_NS = 10 * MILLISECOND_NS
 STRIKE_LIMIT = 3
 STRIKE_MEMORY_NS = 60 * SECOND_NS
 BITMAP_INCARNATION = 1  # UNCERTAIN: the meaning of a bitmap identifier's high word is not published
@@ -324,7 +325,7 @@ class ShadowDriver:
                 yield from self._change_if_mounted(vu.name, partial(_copied, device=target.device))
                 self.platform.operator(f"%SHADOW-I-VOLPROC, {target.device} shadow copy has been completed.")
             while vu.targets and vu.targets[0] is target:
-                yield SECOND_NS  # a failed target is being put out of the set
+                yield EXPULSION_POLL_NS  # a failed target is being put out of the set
             vu.copy = None
         vu.copy = None
 
