@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from emu.console.dcl import Keyword, Parameter, Verb, available
+from emu.console.dcl import DclError, Keyword, Parameter, Verb, available, parse
 
 WIDTH = 78
 
@@ -42,10 +42,10 @@ def help_lines(verbs: Sequence[Verb], topics: Sequence[str], kind: str) -> Itera
         yield "HELP verb explains one; qualifiers and verbs may be abbreviated."
         yield ""
         return
-    yield from _verb(verb, path, kind)
+    yield from _verb(verb, path, kind, [e for e in verb.examples if _is_command(e, verbs, kind)])
 
 
-def _verb(verb: Verb, path: list[str], kind: str) -> Iterator[str]:
+def _verb(verb: Verb, path: list[str], kind: str, examples: Sequence[str]) -> Iterator[str]:
     yield " ".join(path)
     yield ""
     yield from _paragraph(verb.help)
@@ -62,11 +62,20 @@ def _verb(verb: Verb, path: list[str], kind: str) -> Iterator[str]:
     yield ""
     for qualifier in available(verb.qualifiers, kind):
         yield from _keyword(qualifier)
-    if verb.examples:
+    if examples:
         yield "  Examples:"
-        for example in verb.examples:
+        for example in examples:
             yield f"    $ {example}"
         yield ""
+
+
+def _is_command(example: str, verbs: Sequence[Verb], kind: str) -> bool:
+    """Whether a node of this kind takes the example: a VAX has no commands for bitmaps."""
+    try:
+        parse(example, verbs, kind)
+    except DclError:
+        return False
+    return True
 
 
 def _keyword(keyword: Keyword) -> Iterator[str]:

@@ -37,15 +37,15 @@ class Packet:
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
         """Read a packet at a byte offset; raise ShortPacket when it does not fit."""
-        raise NotImplementedError
+        raise AssertionError("the generated subclass knows its bytes")
 
     def pack(self) -> bytes:
         """Return the packet's bytes, padding zero."""
-        raise NotImplementedError
+        raise AssertionError("the generated subclass knows its bytes")
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         """Write the packet's bytes at a byte offset; raise ShortPacket when they do not fit."""
-        raise NotImplementedError
+        raise AssertionError("the generated subclass knows its bytes")
 
     def fields(self) -> dict[str, int | bytes]:
         """Return the fields by name, in order."""

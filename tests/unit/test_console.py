@@ -564,6 +564,14 @@ def test_help_explains_verbs_and_qualifiers(console: Console) -> None:
     assert console.well("HELP NONSENSE")[1] == "Sorry, no documentation on NONSENSE"
 
 
+def test_help_on_a_vax_shows_no_example_that_a_vax_refuses(console: Console) -> None:
+    assert "    $ DISMOUNT/POLICY=MINICOPY $1$DUA11:" in console.well("HELP DISMOUNT")
+    console.well("SET HOST VAX1")
+    said = console.well("HELP DISMOUNT")
+    assert "    $ DISMOUNT/CLUSTER DSA1:" in said
+    assert not any("MINICOPY" in line for line in said)
+
+
 def suggested(console: Console, text: str) -> Iterator[str]:
     return (s.text for s in suggestions(console.interpreter.session, text))
 
