@@ -4,13 +4,15 @@ It knows the bytes of rings and envelopes and nothing else; it is not the projec
 driver's mistake and a controller's mistake cannot hide each other.  Addresses are physical and bus at once.
 """
 
+from typing import Protocol
+
 from emu.core.block import BlockRequest
+from emu.core.bus import HostMemory, RegisterSpace
 from emu.core.clock import Scheduler
 from emu.core.trace import Tracer
 from emu.hw.firmware import Firmware
 from emu.hw.memory.ram import Ram
 from emu.hw.mscp.controller import Controller
-from emu.hw.uqssp.port import UqsspPort
 from emu.media.memory import MemoryDevice
 from emu.shells.firmware_files import load_firmware
 
@@ -37,17 +39,21 @@ class Line:
         self.withdrawn += 1
 
 
-class DumbHost:
-    """One host with one port of a controller; rings of 2^`log2` descriptors both."""
+class Time(Protocol):
+    """Whatever makes a controller go on."""
+
+    def run_for(self, duration_ns: int) -> None: ...
+
+
+class RingHost:
+    """One host at one port, whoever made that; rings of 2^`log2` descriptors both."""
 
     def __init__(
-        self, controller: Controller, log2: int = 3, *, vector: int = VECTOR, flag: bool = True
+        self, clock: Time, ram: HostMemory, port: RegisterSpace, log2: int = 3, *, vector: int = VECTOR
     ) -> None:
-        self.controller = controller
-        self.clock = controller.clock
-        self.ram = Ram(MEMORY_BYTES)
-        self.line = Line()
-        self.port: UqsspPort = controller.attach_port(self.ram, self.line)
+        self.clock = clock
+        self.ram = ram
+        self.port = port
         self.log2 = log2
         self.count = 1 << log2
         self.vector = vector
@@ -124,6 +130,10 @@ class DumbHost:
         self.credits += packet[2] & 0x0F
         return packet
 
+    def answer(self) -> bytes | None:
+        """Take the answer to a command, which is there at once; a slower controller overrides this."""
+        return self.take()
+
     def responses(self) -> list[bytes]:
         taken = []
         while (packet := self.take()) is not None:
@@ -144,9 +154,9 @@ class DumbHost:
         return self.crf
 
     def ask(self, opcode: int, unit: int = 0, modifiers: int = 0, parameters: bytes = b"") -> bytes:
-        """Send a command and return the text of the one message that answers at once."""
+        """Send a command and return the text of the one message that answers."""
         self.send(opcode, unit, modifiers, parameters)
-        packet = self.take()
+        packet = self.answer()
         assert packet is not None, f"no answer to opcode {opcode:#x}, SA {self.sa():#x}"
         return packet[4:]
 
@@ -174,6 +184,16 @@ class DumbHost:
 
     def write(self, lbn: int, count: int, address: int = DATA, **more: int) -> bytes:
         return self.transfer(0x22, lbn, count, address, **more)
+
+
+class DumbHost(RingHost):
+    """A host with memory of its own at one port of one of our controllers."""
+
+    def __init__(self, controller: Controller, log2: int = 3, *, vector: int = VECTOR) -> None:
+        self.controller = controller
+        self.line = Line()
+        ram = Ram(MEMORY_BYTES)
+        super().__init__(controller.clock, ram, controller.attach_port(ram, self.line), log2, vector=vector)
 
 
 def words(*values: int) -> bytes:

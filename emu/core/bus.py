@@ -4,10 +4,11 @@ Addresses are bus addresses, lengths are bytes, words have 16 bits and longwords
 little-endian.  A bus cycle is a plain call: the real bus master stalls until the word arrives.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 Bytes = bytes | bytearray | memoryview
+Run = tuple[int, int]  # bus address, length in bytes
 
 
 class BusError(Exception):
@@ -31,7 +32,7 @@ class MapError(BusError):
 
 
 class HostMemory(Protocol):
-    """Memory as a bus master sees it.  Every method raises BusError."""
+    """Memory as a bus master sees it.  Every method that touches it raises BusError."""
 
     def read_longword(self, address: int) -> int:
         """Read 32 bits; the address needs word alignment only, as UQSSP rings do."""
@@ -48,15 +49,41 @@ class HostMemory(Protocol):
     def write(self, address: int, data: Bytes) -> None: ...
 
     def window(self, address: int, length: int) -> Sequence[memoryview]:
-        """Hand out the bytes themselves, writable, in as few contiguous pieces as they have."""
+        """Hand out the bytes themselves, writable, in as few contiguous pieces as they have.
+
+        Of a distant memory: room for bytes that `store` will send there.
+        """
         ...
 
-    def filled(self, address: int, length: int) -> None:
-        """Say that the bytes of a window have been written.
+    def announce(self, test: int, address: int) -> bool:
+        """Write 1 into a word if bit 31 of the longword at `test` is set, as one bus cycle; False if it was not.
 
-        RAM has nothing to do; a memory at the far end of a link sends them now, so that data
-        arrives before whatever is written next.
+        Of a distant memory: True, and an interrupt requested next belongs to the same condition.
         """
+        ...
+
+    @property
+    def distant(self) -> "DistantMemory | None":
+        """What moves data when memory is not at hand; None when `window` shows memory itself."""
+        ...
+
+
+class DistantMemory(Protocol):
+    """Memory at the far end of a link: data comes and goes in messages, and nobody waits.
+
+    runs: address and length each.  `done` may be called inline; after a reset it is not called any more.
+    """
+
+    def fetch(
+        self, runs: Sequence[Run], done: Callable[[Sequence[memoryview], BusError | None], None]
+    ) -> None:
+        """Get the bytes of the runs; with an error, those before its address."""
+        ...
+
+    def store(
+        self, runs: Sequence[Run], views: Sequence[memoryview], done: Callable[[BusError | None], None]
+    ) -> None:
+        """Send the bytes, before whatever is written next.  The views, one for each run, are given away."""
         ...
 
 

@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from emu.wire.fields import Field, fields_of, layouts_of, title_of
-from emu.wire.layouts import dup, mscp, ods2, uqssp
+from emu.wire.layouts import buslink, dup, mscp, ods2, uqssp
 
-MODULES: tuple[ModuleType, ...] = (uqssp, mscp, dup, ods2)
+MODULES: tuple[ModuleType, ...] = (uqssp, mscp, dup, ods2, buslink)
 GENERATED = Path(__file__).parent / "generated"
 
 HEADER = '''\

@@ -7,18 +7,20 @@ from types import ModuleType
 from typing import Any
 
 from emu.wire.codes import Bits, Code
+from emu.wire.codes import buslink as buslink_codes
 from emu.wire.codes import dup as dup_codes
 from emu.wire.codes import mscp as mscp_codes
 from emu.wire.codes import ods2 as ods2_codes
 from emu.wire.codes import uqssp as uqssp_codes
 from emu.wire.fields import Field, fields_of, layouts_of, title_of
-from emu.wire.layouts import dup, mscp, ods2, uqssp
+from emu.wire.layouts import buslink, dup, mscp, ods2, uqssp
 
 CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("UQSSP", uqssp, uqssp_codes),
     ("MSCP", mscp, mscp_codes),
     ("DUP", dup, dup_codes),
     ("Files-11 ODS-2", ods2, ods2_codes),
+    ("Bus link", buslink, buslink_codes),
 )
 
 PREFACE = """\

@@ -16,6 +16,7 @@ def check_host_memory(make: Make, end: int) -> None:
     """Check everything; `end` is a multiple of 512 and at least 2048."""
     _check_words(make())
     _check_windows(make())
+    _check_announcing(make())
     _check_nothing_there(make(), end)
     _check_side_by_side(make(), make())
 
@@ -42,10 +43,18 @@ def _check_windows(memory: HostMemory) -> None:
         for view in views:
             view[:] = data[start : start + len(view)]
             start += len(view)
-        memory.filled(address, length)
         assert bytes(memory.read(address, length)) == data
         memory.write(address, bytes(length))
         assert b"".join(memory.window(address, length)) == bytes(length)
+
+
+def _check_announcing(memory: HostMemory) -> None:
+    """A word becomes 1 only while bit 31 of the longword looked at is set."""
+    for longword, announced in ((0x7FFFFFFF, False), (0x80000000, True)):
+        memory.write_longword(510, longword)  # word-aligned, over the end of a page
+        memory.write_word(6, 0xFFFF)
+        assert memory.announce(510, 6) is announced
+        assert bytes(memory.read(6, 2)) == (b"\1\0" if announced else b"\xff\xff")
 
 
 def _check_nothing_there(memory: HostMemory, end: int) -> None:
@@ -54,6 +63,7 @@ def _check_nothing_there(memory: HostMemory, end: int) -> None:
         lambda: memory.read_longword(end),
         lambda: memory.write_longword(end, 0),
         lambda: memory.write_word(end, 0),
+        lambda: memory.announce(end, 0),
         lambda: memory.read(end, 1),
         lambda: memory.window(end, 512),
         lambda: memory.window(end + 3, 1),

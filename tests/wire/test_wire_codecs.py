@@ -9,8 +9,9 @@ from emu.wire import codegen
 from emu.wire.codes.mscp import invalid_command
 from emu.wire.codes.ods2 import ods2_checksum
 from emu.wire.fields import fields_of
-from emu.wire.generated import dup, mscp, ods2, uqssp
+from emu.wire.generated import buslink, dup, mscp, ods2, uqssp
 from emu.wire.generated.mscp import TransferCommand
+from emu.wire.layouts import buslink as buslink_layouts
 from emu.wire.layouts import dup as dup_layouts
 from emu.wire.layouts import mscp as mscp_layouts
 from emu.wire.layouts import ods2 as ods2_layouts
@@ -24,6 +25,7 @@ PAIRS = {
         ("mscp", mscp, mscp_layouts),
         ("dup", dup, dup_layouts),
         ("ods2", ods2, ods2_layouts),
+        ("buslink", buslink, buslink_layouts),
     )
     for packet in packets.PACKETS
 }
@@ -31,6 +33,7 @@ each_packet = pytest.mark.parametrize("name", PAIRS)
 
 # Typed from the book, in bytes.
 SIZES = {
+    buslink: {"LinkHeader": 24, "Hello": 64, "Extent": 8, "Watch": 12, "FrameHeader": 2, "FrameCheck": 2},
     uqssp: {"Envelope": 4, "Descriptor": 4, "BufferDescriptor": 12, "CommunicationsArea": 8, "Scratchpad": 8},
     mscp: {
         "Header": 12,

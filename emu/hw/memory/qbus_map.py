@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Sequence
 
 from emu.core.bus import Bytes, NonexistentMemory
-from emu.hw.memory.ram import Ram
+from emu.hw.memory.ram import SIGN, Ram
 
 MAP_REGISTERS = 8192
 PAGE_BYTES = 512
@@ -21,6 +21,8 @@ _ADDRESS = 0x003F_FFFF
 
 class QbusMap:
     """Q-bus memory, as HostMemory over 22-bit addresses."""
+
+    distant = None
 
     def __init__(self, ram: Ram) -> None:
         self._ram = ram
@@ -95,5 +97,8 @@ class QbusMap:
             address += size
         return [self._ram.read(*piece) for piece in pieces]
 
-    def filled(self, address: int, length: int) -> None:
-        return None
+    def announce(self, test: int, address: int) -> bool:
+        if not self.read_longword(test) & SIGN:
+            return False
+        self.write_word(address, 1)
+        return True

@@ -8,11 +8,16 @@ from emu.core.bus import Bytes, NonexistentMemory
 assert sys.byteorder == "little", "memory words are read as the host's own: a little-endian host is needed"
 
 
+SIGN = 0x8000_0000  # bit 31
+
+
 class Ram:
     """Bytes of memory, as HostMemory.
 
     size_bytes: a multiple of 4.
     """
+
+    distant = None
 
     def __init__(self, size_bytes: int) -> None:
         assert size_bytes % 4 == 0, "memory comes in longwords"
@@ -60,5 +65,8 @@ class Ram:
     def window(self, address: int, length: int) -> Sequence[memoryview]:
         return (self.read(address, length),)
 
-    def filled(self, address: int, length: int) -> None:
-        return None
+    def announce(self, test: int, address: int) -> bool:
+        if not self.read_longword(test) & SIGN:
+            return False
+        self.write_word(address, 1)
+        return True

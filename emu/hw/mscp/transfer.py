@@ -108,16 +108,23 @@ class Transfer(Outstanding):
 
     # ---- the single request
 
-    def _reach_buffer(self) -> HostBuffer | None:
-        """Reach the host's memory; None when that has killed the port, and this command with it."""
+    def _open_buffer(self, fetch: bool) -> None:
+        """Reach the host's memory; `_opened` goes on from there, unless that has killed the port, and this with it."""
         command = self.command
-        buffer = self.server.port.buffer(command.buff, command.pte_base, command.bcnt)
-        if buffer is None:
+        port = self.server.port
+        if not port.open_buffer(command.buff, command.pte_base, command.bcnt, fetch, self._take_buffer):
             self.ended = True
-            return None
+
+    def _take_buffer(self, buffer: HostBuffer) -> None:
+        if self.ended:
+            return
         self._buffer = buffer
         self._outcome = _SUC if buffer.error is None else bus_status(buffer.error)
-        return buffer
+        self._opened(buffer)
+
+    def _opened(self, buffer: HostBuffer) -> None:
+        """Go on with the host's memory."""
+        raise AssertionError("a transfer that opens a buffer goes on with it")
 
     def _move(self, function: int, views: Sequence[memoryview], byte_count: int) -> None:
         """Hand the medium the whole extent at once."""
@@ -268,30 +275,38 @@ class Read(Transfer):
     reads_table = True
 
     def start(self) -> None:
-        command = self.command
         flags = self._require_extent()
-        self._compare = flags & _COMPARE_READS or command.mod & MD.CMP
-        buffer = self._reach_buffer()
-        if buffer is None:
-            return
-        if command.lbn >= self.unit.block_count:
+        self._compare = flags & _COMPARE_READS or self.command.mod & MD.CMP
+        self._open_buffer(fetch=False)
+
+    def _opened(self, buffer: HostBuffer) -> None:
+        if self.command.lbn >= self.unit.block_count:
             for view in buffer.views:
                 view[:] = bytes(len(view))
-            buffer.filled()
-            self.finish(self._outcome, buffer.byte_count)
-            return
-        self._move(_READ, buffer.views, buffer.byte_count)
+            self._compare = 0
+            self.byte_count = buffer.byte_count
+            self._moved()
+        else:
+            self._move(_READ, buffer.views, buffer.byte_count)
 
     def _moved(self) -> None:
-        self._buffer.filled()
-        if self._compare:
+        self._buffer.store(self.byte_count, self._stored)
+
+    def _stop(self, status: int, byte_count: int) -> None:
+        self._outcome = status
+        self._compare = 0
+        self.byte_count = byte_count
+        self._buffer.store(byte_count, self._stored)
+
+    def _stored(self, error: BusError | None) -> None:
+        if self.ended:
+            return
+        if error is not None:
+            self.finish(bus_status(error), self._buffer.bytes_before(error.address))
+        elif self._compare:
             self._begin_walk(self._inspect(self.byte_count, self._buffer.views))
         else:
             self.finish(self._outcome, self.byte_count)
-
-    def _stop(self, status: int, byte_count: int) -> None:
-        self._buffer.filled()
-        self.finish(status, byte_count)
 
 
 class Write(Transfer):
@@ -305,9 +320,9 @@ class Write(Transfer):
         flags = self._require_extent()
         self._require_writable(flags)
         self._compare = flags & _COMPARE_WRITES or self.command.mod & MD.CMP
-        buffer = self._reach_buffer()
-        if buffer is None:
-            return
+        self._open_buffer(fetch=True)
+
+    def _opened(self, buffer: HostBuffer) -> None:
         views, byte_count = buffer.views, buffer.byte_count
         if buffer.error is not None:
             # A block whose data the host could not deliver to the end is not written at all.
@@ -331,9 +346,10 @@ class CompareHostData(Transfer):
 
     def start(self) -> None:
         self._require_extent()
-        buffer = self._reach_buffer()
-        if buffer is not None:
-            self._begin_walk(self._inspect(buffer.byte_count, buffer.views))
+        self._open_buffer(fetch=True)
+
+    def _opened(self, buffer: HostBuffer) -> None:
+        self._begin_walk(self._inspect(buffer.byte_count, buffer.views))
 
 
 class Access(Transfer):

@@ -33,7 +33,7 @@ from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS, SECOND_NS, Clock, Tim
 from emu.core.registers import Reg, RegisterFile
 from emu.core.trace import InterruptRequested, MessageMoved, RegisterAccess, StateChanged, Tracer
 from emu.hw.firmware import Behaviour, Firmware, PortKind
-from emu.hw.uqssp.buffers import HostBuffer, mapped_buffer, unmapped_buffer
+from emu.hw.uqssp.buffers import DistantBuffer, HostBuffer, mapped_buffer, unmapped_buffer
 from emu.hw.uqssp.rings import PortFault, Ring
 from emu.wire.codes.mscp import FM, LF, SB
 from emu.wire.codes.uqssp import (
@@ -211,7 +211,8 @@ class UqsspPort:
         self._purge_wanted = False
         self._commands: Ring
         self._responses: Ring
-        self._initialise()
+        self._heard: Callable[[], None] = _nobody
+        self.initialise()
 
     def connect(self, identifier: int, server: Server) -> Connection:
         """Give commands with this connection identifier to `server`; it answers over the connection."""
@@ -227,6 +228,14 @@ class UqsspPort:
     def write_register(self, offset: int, value: int, width: int) -> None:
         self._registers.write_register(offset, value, width)
 
+    def on_state(self, heard: Callable[[], None]) -> None:
+        """Have somebody hear of every change of state or of SA."""
+        self._heard = heard
+
+    @property
+    def running(self) -> bool:
+        return self.state is State.RUN
+
     def read_ip(self) -> int:
         if self._tracer.listening:
             self._trace_register("read", "IP", 0)
@@ -238,7 +247,7 @@ class UqsspPort:
     def write_ip(self, value: int) -> None:
         if self._tracer.listening:
             self._trace_register("write", "IP", value)
-        self._initialise()
+        self.initialise()
 
     def read_sa(self) -> int:
         if self._tracer.listening:
@@ -254,7 +263,7 @@ class UqsspPort:
 
     # ---- init sequence
 
-    def _initialise(self) -> None:
+    def initialise(self) -> None:
         """Forget everything but the last failure, and start the self test."""
         self._interrupt.withdraw()
         self._forget()
@@ -305,6 +314,7 @@ class UqsspPort:
 
     def _echo(self, word: int) -> None:
         self.sa = word
+        self._heard()
 
     def _take_step2(self, word: int) -> None:
         self._ring_base = word & RING_BASE_LOW_MASK
@@ -506,21 +516,52 @@ class UqsspPort:
         if self._waiting:
             self._retry = self._clock.call_after(RESPONSE_RETRY_NS, self._retry_waiting)
 
-    def buffer(self, address: int, pte_base: int, byte_count: int) -> HostBuffer | None:
-        """Reach the host's buffer that a descriptor names; None when the attempt has killed the port."""
-        mask = self._bus_mask
-        if not address & MAPPED:
-            return unmapped_buffer(self._memory, address & mask, byte_count)
-        if not self.firmware.step1_bits & _MAPPING:
+    def open_buffer(
+        self, address: int, pte_base: int, byte_count: int, fetch: bool, opened: Callable[[HostBuffer], None]
+    ) -> bool:
+        """Reach the host's buffer that a descriptor names, and call `opened` with it, at once or later.
+
+        fetch: the device wants what is in it.  False when the attempt has killed the port.
+        """
+        mask, memory = self._bus_mask, self._memory
+        mapped = address & MAPPED
+        if not mapped:
+            address &= mask
+        elif not self.firmware.step1_bits & _MAPPING:
             self.fail(FATAL.MAPPING_ABSENT)
-            return None
+            return False
+        pte_base &= mask
+        distant = memory.distant
+        if distant is not None:
+            DistantBuffer(memory, distant, fetch, opened, self.fail).open(address, pte_base, byte_count)
+            return True
+        if not mapped:
+            opened(unmapped_buffer(memory, address, byte_count))
+            return True
         try:
-            return mapped_buffer(self._memory, address, pte_base & mask, byte_count)
+            buffer = mapped_buffer(memory, address, pte_base, byte_count)
         except PortFault as fault:
             self.fail(fault.code)
-            return None
+            return False
+        opened(buffer)
+        return True
 
     # ---- what can be observed
+
+    @property
+    def memory(self) -> HostMemory:
+        """The host's memory as this port sees it."""
+        return self._memory
+
+    @property
+    def bus_mask(self) -> int:
+        """The bits of an address that its bus has."""
+        return self._bus_mask
+
+    @property
+    def rings(self) -> tuple[Ring, Ring] | None:
+        """Responses and commands; None while the host has given none."""
+        return (self._responses, self._commands) if self.state in (State.S4, State.RUN) else None
 
     def _request_interrupt(self) -> None:
         if not self.vector:
@@ -533,6 +574,7 @@ class UqsspPort:
         before, self.state = self.state, state
         if self._tracer.listening and before is not state:
             self._tracer.emit(StateChanged(self._clock.now_ns, self.name, before.name, state.name))
+        self._heard()
 
     def _stray(self, kind: str, offset: int, width: int) -> None:
         if self._tracer.listening:
@@ -543,3 +585,7 @@ class UqsspPort:
 
     def _trace_message(self, direction: str, packet: Bytes) -> None:
         self._tracer.emit(MessageMoved(self._clock.now_ns, self.name, direction, bytes(packet)))
+
+
+def _nobody() -> None:
+    return None

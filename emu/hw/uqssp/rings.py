@@ -26,15 +26,22 @@ class Ring:
     interrupt_word: bus address of the word that tells the host of this ring's transition.
     """
 
-    __slots__ = ("_interrupt_word", "_memory", "_place", "_previous", "_successors")
+    __slots__ = ("_interrupt_word", "_memory", "_place", "_previous", "_successors", "base", "length")
 
     def __init__(self, memory: HostMemory, base: int, length: int, interrupt_word: int) -> None:
+        self.base = base
+        self.length = length
         self._memory = memory
         self._interrupt_word = interrupt_word
         places = [base + DESCRIPTOR_BYTES * index for index in range(length)]
         self._successors = dict(zip(places, places[1:] + places[:1], strict=True))
         self._place = places[0]
         self._previous = places[-1]
+
+    @property
+    def next(self) -> int:
+        """The index of the descriptor that is read next."""
+        return (self._place - self.base) // DESCRIPTOR_BYTES
 
     def peek(self) -> int:
         """Read the next descriptor; without OWN in it there is nothing to take.
@@ -65,14 +72,10 @@ class Ring:
         self._place = self._successors[place]
         if not descriptor & FLAG:
             return False
-        if previous != place:  # a ring of one makes its transition every time
-            try:
-                if not memory.read_longword(previous) & OWN:
-                    return False
-            except BusError:
-                raise PortFault(FATAL.RING_READ) from None
         try:
-            memory.write_word(self._interrupt_word, 1)
-        except BusError:
-            raise PortFault(FATAL.RING_WRITE) from None
+            if previous != place:
+                return memory.announce(previous, self._interrupt_word)
+            memory.write_word(self._interrupt_word, 1)  # a ring of one makes its transition every time
+        except BusError as error:
+            raise PortFault(FATAL.RING_READ if error.address == previous else FATAL.RING_WRITE) from None
         return True
