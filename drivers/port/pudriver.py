@@ -215,17 +215,18 @@ class PuDriver:
         self.model, self.microcode_version = (step4 & MODEL_MASK) >> MODEL_SHIFT, step4 & VERSION_MASK
         self._build_rings()
         write(SA, int(HOST4.GO | HOST4.LF), 2)
-        return True
+        # A poll before the port is up is lost: GO has taken effect when the step bits are gone.
+        return (yield from self._wait_for(STEP.S4, gone=True)) is not None
 
-    def _wait_for(self, step: STEP) -> Procedure:
-        """Poll SA until it shows `step`; None when the port reports an error or takes too long."""
+    def _wait_for(self, step: STEP, gone: bool = False) -> Procedure:
+        """Poll SA until it shows `step`, or no more; None when the port reports an error or takes too long."""
         wanted = int(step)
         for _ in range(STEP_PATIENCE_NS // STEP_POLL_NS):
             value = self._registers.read_register(SA, 2)
             if value & _FATAL:
                 self.last_failure = value
                 return None
-            if value & wanted:
+            if bool(value & wanted) is not gone:
                 return value
             yield STEP_POLL_NS
         return None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from drivers.platform.host import WaitingIrp
 from drivers.platform.irp import Irp
+from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import EventFlag, Procedure
 from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
@@ -152,7 +153,12 @@ class CopyThread:
 
     def _move_by_host(self, piece: _Range) -> Procedure:
         platform, target = self.vu.platform, self.target.unit
-        address = platform.pool.allocate(HOST_PIECE_BLOCKS * BLOCK_BYTES)
+        try:
+            address = platform.pool.allocate(HOST_PIECE_BLOCKS * BLOCK_BYTES)
+        except InsufficientMemory:
+            self._fail("insufficient dynamic memory")
+            self._range_ended(piece)
+            return
         try:
             end = piece.lbn + piece.byte_count // BLOCK_BYTES
             for lbn in range(piece.lbn, end, HOST_PIECE_BLOCKS):
