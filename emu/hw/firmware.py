@@ -43,9 +43,8 @@ class Behaviour(IntFlag):
 
     STRICT_MODIFIERS = 0x01  # an illegal modifier ends as invalid command 0A01; no known controller does
     INTERRUPT_ON_FATAL = 0x02  # a fatal error interrupts if there is a vector, as the RQDX3 does
-    VECTOR_IN_SA = 0x04  # a running port shows its vector in SA, or 1 without one, as the RQDX3 does
-    BARE_END_CODE_ON_BAD_LBN = 0x08  # endcode 80 alone for an LBN out of range, as the UDA50 does
-    FATAL_WITHOUT_VL = 0x10  # a step-1 word without VL is fatal 8C80, as for the UDA50; else it is ignored
+    BARE_END_CODE_ON_BAD_LBN = 0x04  # endcode 80 alone for an LBN out of range, as the UDA50 does
+    FATAL_WITHOUT_VL = 0x08  # a step-1 word without VL is fatal 8C80, as for the UDA50; else it is ignored
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ def test_rqdx3_is_what_its_firmware_and_the_book_say() -> None:
     assert rqdx3.controller_timeout_s == 120
     assert rqdx3.credits == 15
     assert rqdx3.unit_limit == 4
-    assert rqdx3.behaviour == Behaviour.INTERRUPT_ON_FATAL | Behaviour.VECTOR_IN_SA
+    assert rqdx3.behaviour == Behaviour.INTERRUPT_ON_FATAL
     assert sorted(rqdx3.commands) == [1, 2, 3, 4, 8, 9, 10, 11, 16, 17, 18, 19, 32, 33, 34, 47]
     assert set(rqdx3.drives) == {
         "RX18", "RX33", "RX50", "RD31", "RD32", "RD33", "RD51", "RD52", "RD53", "RD54",
@@ -355,7 +355,7 @@ FIRMWARES = st.builds(
     credits=BYTE,
     unit_limit=st.integers(1, 0x8000),
     maximum_byte_count=LONGWORD,
-    behaviour=st.integers(0, 0x1F).map(Behaviour),
+    behaviour=st.integers(0, 0x0F).map(Behaviour),
     commands=st.dictionaries(st.integers(0, 0x7F), WORD, max_size=8),
     drives=st.lists(DRIVE_TYPES, max_size=3).map(lambda drives: {drive.name: drive for drive in drives}),
 )

@@ -68,13 +68,7 @@ class Controller:
         Raises:
             ValueError: the number is taken or out of range, or the medium is too small for the drive.
         """
-        present = self.units.get(number)
-        if present is not None and present.medium is not None:
-            raise ValueError(f"{self.name}: unit {number} is there already")
-        if not 0 <= number < SLUN_UNIT:
-            raise ValueError(f"{self.name}: unit number {number} is out of range 0 to {SLUN_UNIT - 1}")
-        if present is None and len(self.units) >= self.firmware.unit_limit:
-            raise ValueError(f"{self.name}: {self.firmware.unit_limit} units are all that can be plugged in")
+        self._require_place(number)
         if medium.block_count < drive.block_count:
             raise ValueError(
                 f"{self.name}: an {drive.name} has {drive.block_count} blocks, "
@@ -86,6 +80,24 @@ class Controller:
         self.units[number] = unit
         self._announce(unit)
         return unit
+
+    def attach_drive(self, number: int, drive: DriveType) -> None:
+        """Plug in a drive that has no medium; `load_unit` puts one in.
+
+        Raises:
+            ValueError: the number is taken or out of range.
+        """
+        self._require_place(number)
+        self.units[number] = Unit(number, drive, None, self.serial << _NUMBER_BITS | number, False)
+
+    def _require_place(self, number: int) -> None:
+        present = self.units.get(number)
+        if present is not None and present.medium is not None:
+            raise ValueError(f"{self.name}: unit {number} is there already")
+        if not 0 <= number < SLUN_UNIT:
+            raise ValueError(f"{self.name}: unit number {number} is out of range 0 to {SLUN_UNIT - 1}")
+        if present is None and len(self.units) >= self.firmware.unit_limit:
+            raise ValueError(f"{self.name}: {self.firmware.unit_limit} units are all that can be plugged in")
 
     def detach_unit(self, number: int) -> BlockDevice:
         """Take the medium away, whoever uses it: outstanding commands end, the unit is offline.

@@ -363,9 +363,8 @@ class UqsspPort:
         """Run when GO comes; some hosts write the burst first and GO in a second word."""
         if not word & HOST4.GO:
             return
+        # DEVIATION: an RQDX3 is said to leave its vector in SA, or 1; the KA655's console waits for 0 before it goes on.
         self.sa = 0
-        if self.firmware.behaviour & Behaviour.VECTOR_IN_SA:
-            self.sa = self.vector or 1
         self._enter(State.RUN)
         self._idle_since_ns = self._clock.now_ns
         self.set_host_timeout(DEFAULT_HOST_TIMEOUT_S)
