@@ -7,7 +7,7 @@ from drivers.cluster.link import Cluster
 from drivers.message import Failure, Message
 from drivers.platform.host import Platform
 from drivers.platform.process import Procedure
-from drivers.port.pudriver import PuDriver
+from drivers.port.pudriver import PortState, PuDriver
 from drivers.shadow.membership import ShadowDriver
 from drivers.shadow.utilities import ShadowUtilities
 from emu.core.bus import RegisterSpace
@@ -40,9 +40,10 @@ class Node:
         return port
 
     def boot(self) -> Procedure:
-        """Start every port and wait until its units are known."""
+        """Start every port that is down, and wait until the units of all are known."""
         for controller in self.controllers:
-            controller.port.start()
+            if controller.port.state is PortState.DOWN:
+                controller.port.start()
         for controller in self.controllers:
             yield controller.ready
 

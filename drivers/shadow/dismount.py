@@ -1,5 +1,6 @@
 """DISMOUNT and DELETE/BITMAP: a member leaves, with a write bitmap if the policy says so (spec 3.5, 4.1, 4.7)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from drivers.message import Failure, Message, Say
@@ -16,51 +17,71 @@ class Dismount(Utility):
 
     def dismount_member(self, device: str, policy: Policy, say: Say) -> Procedure:
         """Take a member out of its set, on all nodes; raises Failure."""
+        return self.dismount_members([device], policy, say)
+
+    def dismount_members(self, devices: Sequence[str], policy: Policy, say: Say) -> Procedure:
+        """Take members of one set out of it, on all nodes and at one instant; raises Failure.
+
+        All of them leave, or none.
+        """
         self._refuse_bitmap_policy(policy, "DISM")
-        vu = next((vu for vu in self._shadow.units.values() if vu.state.member(device)), None)
+        first = devices[0]
+        vu = next((vu for vu in self._shadow.units.values() if vu.state.member(first)), None)
         if vu is None:
-            raise Failure(dism_message("W", "CANNOTDMT", f"_{device} cannot be dismounted"), not_mounted())
-        unit = self._shadow.find_unit(device)
-        bitmap: BitmapRecord | None = None
+            raise Failure(dism_message("W", "CANNOTDMT", f"_{first} cannot be dismounted"), not_mounted())
+        units = [self._shadow.find_unit(device) for device in devices]
 
         def remove(state: SetState) -> SetState:
-            nonlocal bitmap
-            member = state.member(device)
-            if member is None:
-                raise Failure(
-                    dism_message("W", "CANNOTDMT", f"_{device} cannot be dismounted"), not_mounted()
-                )
-            if state.sources == (member,):
-                raise Failure(
-                    dism_message("W", "CANNOTDMT", f"{device} cannot be dismounted"),
-                    dism_message("F", "SRCMEM", "only source member of shadow set cannot be dismounted"),
-                )
-            left = state.without(device)
-            if not policy.wants_bitmap:
-                return left
-            problem = ""
-            if member.state is not MemberState.SOURCE:
-                problem = "the member is the target of a copy"
-            else:
-                try:
-                    # The departing disk keeps the control block it has now; by that it will be known again.
-                    name = bitmap_name(state)
-                    bitmap = self._shadow.make_bitmap(
-                        state, device, member.identifier, name, state.generation
-                    )
-                    return replace(left, bitmaps=(*left.bitmaps, bitmap))
-                except InsufficientMemory:
-                    problem = "insufficient dynamic memory"
-            if policy is Policy.MINICOPY:
-                raise Failure(
-                    dism_message("W", "CANNOTDMT", f"{device} cannot be dismounted"),
-                    dism_message("F", "WBMFAIL", f"write bitmap could not be started: {problem}"),
-                )
-            say(dism_message("W", "WBMNOTSTARTED", f"write bitmap not started: {problem}"))
-            return left
+            left = state
+            bitmaps: list[BitmapRecord] = []
+            try:
+                for device in devices:
+                    bitmap = self._dismissal(state, left, device, policy, say)
+                    bitmaps += [bitmap] if bitmap is not None else []
+                    left = left.without(device)
+            except Failure:
+                for bitmap in bitmaps:
+                    self._shadow.drop_bitmap(bitmap)
+                raise
+            return replace(left, bitmaps=(*left.bitmaps, *bitmaps))
 
         yield from self._shadow.change(vu.name, remove)
-        yield from unit.available()
+        for unit in units:
+            yield from unit.available()
+
+    def _dismissal(
+        self, state: SetState, left: SetState, device: str, policy: Policy, say: Say
+    ) -> BitmapRecord | None:
+        """Let a member of `left` go, with a bitmap if the policy says so; raises Failure.
+
+        state: the set before the first member left.
+        """
+        member = left.member(device)
+        if member is None:
+            raise Failure(dism_message("W", "CANNOTDMT", f"_{device} cannot be dismounted"), not_mounted())
+        if left.sources == (member,):
+            raise Failure(
+                dism_message("W", "CANNOTDMT", f"{device} cannot be dismounted"),
+                dism_message("F", "SRCMEM", "only source member of shadow set cannot be dismounted"),
+            )
+        if not policy.wants_bitmap:
+            return None
+        if member.state is not MemberState.SOURCE:
+            problem = "the member is the target of a copy"
+        else:
+            try:
+                # The departing disk keeps the control block it has now; by that it will be known again.
+                name = bitmap_name(state)
+                return self._shadow.make_bitmap(state, device, member.identifier, name, state.generation)
+            except InsufficientMemory:
+                problem = "insufficient dynamic memory"
+        if policy is Policy.MINICOPY:
+            raise Failure(
+                dism_message("W", "CANNOTDMT", f"{device} cannot be dismounted"),
+                dism_message("F", "WBMFAIL", f"write bitmap could not be started: {problem}"),
+            )
+        say(dism_message("W", "WBMNOTSTARTED", f"write bitmap not started: {problem}"))
+        return None
 
     def dismount_unit(self, name: str, say: Say, policy: Policy = Policy.DEFAULT) -> Procedure:
         """Dismount a virtual unit on this node; raises Failure.

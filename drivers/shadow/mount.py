@@ -45,6 +45,12 @@ class _Candidate:
     def device(self) -> str:
         return self.unit.name
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the disk's own storage control block counts it among the full members."""
+        scb = self.identity.scb
+        return scb is not None and self.unit.identifier in full_members(scb)
+
 
 class Mount(Utility):
     """The image MOUNT."""
@@ -129,7 +135,8 @@ class Mount(Utility):
                 raise Failure(
                     mount_message("F", "WRONGVU", f"_{candidate.device} is a member of another virtual unit")
                 )
-        winner = max(candidates, key=lambda c: c.identity.generation)  # the first named, among equals
+        # The copy target of an unfinished copy bears the generation of its sources.  The first named, among equals.
+        winner = max(candidates, key=lambda c: (c.identity.generation, c.is_full))
         if winner.identity.scb is None or not winner.identity.label:
             raise Failure(
                 mount_message(

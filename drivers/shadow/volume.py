@@ -28,6 +28,7 @@ from emu.wire.codes.vms import IO, SS
 from emu.wire.generated.ods2 import HomeBlock, StorageControlBlock
 
 SCB_LBN = 2
+IDENTITY_BLOCKS = SCB_LBN - HOME_BLOCK_LBN + 1
 LABEL_BYTES = 12
 _NAME = slice(StorageControlBlock.LAYOUT["volockname"][0], StorageControlBlock.LAYOUT["genernum"][0])
 
@@ -86,9 +87,12 @@ def write_blocks(platform: Platform, unit: BlockUnit, lbn: int, data: bytes) -> 
 
 def identify(platform: Platform, unit: DiskUnit) -> Procedure:
     """Read home block and storage control block; returns (SS.*, VolumeIdentity)."""
-    status, data = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, SCB_LBN - HOME_BLOCK_LBN + 1)
-    if status != SS.NORMAL:
-        return status, VolumeIdentity("", None)
+    status, data = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, IDENTITY_BLOCKS)
+    return status, identity_in(data) if status == SS.NORMAL else VolumeIdentity("", None)
+
+
+def identity_in(data: bytes) -> VolumeIdentity:
+    """Take what a disk says about itself from its blocks HOME_BLOCK_LBN to SCB_LBN."""
     home = HomeBlock.unpack(data)
     label = ""
     if (
@@ -100,7 +104,7 @@ def identify(platform: Platform, unit: DiskUnit) -> Procedure:
     block = data[-BLOCK_BYTES:]
     scb = StorageControlBlock.unpack(block)
     valid = scb.struclev == STRUCLEV.ODS2 and scb.checksum == ods2_checksum(block, CHECKSUM2_WORDS)
-    return SS.NORMAL, VolumeIdentity(label, scb if valid else None)
+    return VolumeIdentity(label, scb if valid else None)
 
 
 def home_block(label: str, created: int, serial: int) -> bytes:

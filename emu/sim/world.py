@@ -3,7 +3,7 @@
 Nothing here knows files or wall time: media come ready made, the time of day is a number.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from drivers.cluster.link import Cluster
@@ -13,6 +13,7 @@ from drivers.platform.alpha import AlphaPlatform
 from drivers.platform.host import Platform
 from drivers.platform.process import Procedure
 from drivers.platform.vax import VaxPlatform
+from drivers.shadow.state import MAXIMUM_MEMBERS
 from emu.core.block import BlockDevice
 from emu.core.clock import Scheduler
 from emu.core.trace import Tracer
@@ -20,21 +21,31 @@ from emu.hw.firmware import DriveType, Firmware, PortKind
 from emu.hw.memory.qbus_map import QbusMap
 from emu.hw.memory.ram import Ram
 from emu.hw.mscp.controller import Controller
+from emu.sim.mirror import MirrorMedia, MirrorSet
 
 ALPHA_MEMORY_BYTES = 64 << 20
 VAX_MEMORY_BYTES = 16 << 20
 USER_SIZED = "RAUSER"
+MIRROR_NODE = "HBVS1"  # the Alpha that keeps the mirror sets
+MIRROR_SERIAL = 0xFFFF  # of its controller
+MIRROR_LIMIT = 12  # sets, as far as its memory goes
+MIRROR_MEMORY_BYTES = 32 << 20
 
 
 @dataclass
 class World:
-    """Everything there is.  `controllers` and `nodes` keep the order in which they were made."""
+    """Everything there is.  `controllers`, `nodes` and `mirrors` keep the order in which they were made.
+
+    The controller inside the mirror sets, with the disks behind the disks, is not among `controllers`.
+    """
 
     clock: Scheduler = field(default_factory=Scheduler)
     tracer: Tracer = field(default_factory=Tracer)
     boot_time: int = 0
     controllers: list[Controller] = field(default_factory=list)
     nodes: dict[str, Node] = field(default_factory=dict)
+    mirrors: dict[str, MirrorSet] = field(default_factory=dict)
+    _mirror_controller: Controller | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.cluster = Cluster(self.clock)
@@ -68,13 +79,58 @@ class World:
             node.configure_port(controller.attach_port(qbus, line, kind=PortKind.QBUS))
         return node
 
+    def add_mirror(
+        self, name: str, media: Sequence[MirrorMedia], firmware: Firmware, *, block_count: int = 0
+    ) -> MirrorSet:
+        """Make a mirror set of one to three disks; `MirrorSet.open` or `create` brings it up.
+
+        firmware: of the controller that the sets' Alpha gets with the first set; it needs a drive of any
+        size.  block_count: what the guest sees, 0 for the size of the smallest image.
+
+        Raises:
+            ValueError: the name is taken, there are too many sets or images, or an image is too small or
+                another's copy.
+        """
+        serials = [each.serial for each in media]
+        serials += [disk.serial for mirror in self.mirrors.values() for disk in mirror.disks]
+        if name in self.mirrors:
+            raise ValueError(f"{name} is there already")
+        if len(self.mirrors) >= MIRROR_LIMIT:
+            raise ValueError(f"{MIRROR_LIMIT} mirror sets are all that {MIRROR_NODE} has memory for")
+        if not 0 < len(media) <= MAXIMUM_MEMBERS:
+            raise ValueError(f"{name} needs 1 to {MAXIMUM_MEMBERS} images, not {len(media)}")
+        if len(set(serials)) != len(serials):
+            raise ValueError(f"{name}: two images have one serial number, one is a copy of the other")
+        block_count = block_count or min(each.image.block_count for each in media)
+        for each in media:
+            if each.image.block_count < block_count:
+                raise ValueError(
+                    f"{each.path} has {each.image.block_count} blocks, fewer than the {block_count} of {name}"
+                )
+        if self._mirror_controller is None:
+            # Its serial number tells it from the others; its units have their own.
+            self._mirror_controller = Controller(
+                self.clock, self.tracer, MIRROR_NODE + "-CTL", firmware, MIRROR_SERIAL
+            )
+            self.add_alpha(MIRROR_NODE, self._mirror_controller, memory_bytes=MIRROR_MEMORY_BYTES)
+        mirror = self.mirrors[name] = MirrorSet(
+            name,
+            self.nodes[MIRROR_NODE],
+            self._mirror_controller,
+            media,
+            virtual_unit=len(self.mirrors) + 1,
+            first_disk=sum(len(other.disks) for other in self.mirrors.values()),
+            block_count=block_count,
+        )
+        return mirror
+
     def _add_node(self, name: str, platform: Platform) -> Node:
         platform.boot_time = self.boot_time
         node = self.nodes[name] = Node(name, platform, self.cluster)
         return node
 
     def boot(self) -> None:
-        """Boot every node and wait until its disks are known."""
+        """Boot every node that is not up, and wait until its disks are known."""
         for node in self.nodes.values():
             self.run(node, node.boot())
 
