@@ -5,9 +5,15 @@ Sizes are bytes.  A file being made appears under its name only when it is kept.
 
 from typing import Protocol
 
+from emu.core.block import BlockDevice
+
 
 class HostFileError(Exception):
     """The host refused; the text says why."""
+
+
+class HostFileExists(HostFileError):
+    """A file that was to be made is there already."""
 
 
 class InputFile(Protocol):
@@ -52,4 +58,30 @@ class HostFiles(Protocol):
 
     def create(self, name: str, *, overlay: bool) -> OutputFile:
         """Make a file.  With `overlay` it may replace one when it is kept; raises HostFileError."""
+        ...
+
+
+class TextFile(Protocol):
+    """A text file that grows line by line."""
+
+    def write_line(self, line: str) -> None:
+        """Append a line; raises HostFileError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class HardwareFiles(HostFiles, Protocol):
+    """The host's files for a console that plugs in disks; sizes are blocks of 512 bytes."""
+
+    def open_image(self, path: str, *, read_only: bool, new_blocks: int | None) -> BlockDevice:
+        """Open an image, or make one of `new_blocks` where no file is; raises HostFileError."""
+        ...
+
+    def read_text(self, name: str) -> str:
+        """Read a text file; raises HostFileError."""
+        ...
+
+    def append(self, name: str) -> TextFile:
+        """Open a text file to add lines to, made if there is none; raises HostFileError."""
         ...

@@ -1,12 +1,14 @@
 """What a console remembers between commands, and what a command has in hand while it runs."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from drivers.classes.dudriver import DiskUnit
 from drivers.cluster.node import Node
 from drivers.message import Failure, Message
 from drivers.platform.process import EventFlag, Procedure
 from drivers.shadow.shdriver import VirtualUnit
+from emu.console.conversation import Say
 from emu.console.dcl import Verb
 from emu.console.host_files import HostFiles
 from emu.console.load import Load
@@ -14,26 +16,43 @@ from emu.console.times import absolute_time
 from emu.core.trace import ConsoleLine, Event
 from emu.sim.world import World
 
-Say = Callable[[str], None]
+
+@dataclass
+class CommandsInHand:
+    """What the consoles of one world work on together.
+
+    loads: by virtual unit.  claimed: disks that a command works on by itself, and its facility.  jobs: the commands
+    that have not ended, also those whose operator waits no longer.
+    """
+
+    loads: dict[str, Load] = field(default_factory=dict)
+    claimed: dict[str, str] = field(default_factory=dict)
+    jobs: "list[Job]" = field(default_factory=list)
 
 
 class Session:
     """One operator at one console.
 
-    hosts: the nodes logged in to by SET HOST, the present one last.  loads: by virtual unit.  claimed: disks that a
-    command works on by itself.
+    hosts: the nodes logged in to by SET HOST, the present one last.
     """
 
     def __init__(
-        self, world: World, node: Node, host_files: HostFiles, say: Say, verbs: Sequence[Verb]
+        self,
+        world: World,
+        node: Node,
+        host_files: HostFiles,
+        say: Say,
+        verbs: Sequence[Verb],
+        commands: CommandsInHand,
     ) -> None:
         self.world = world
         self.hosts = [node]
         self.host_files = host_files
         self.say = say
         self.verbs = verbs
-        self.loads: dict[str, Load] = {}
-        self.claimed: dict[str, str] = {}
+        self.jobs = commands.jobs
+        self.loads = commands.loads
+        self.claimed = commands.claimed
         self.ended = False
         self._is_operator = False
 
@@ -43,6 +62,11 @@ class Session:
 
     def tell(self, message: Message) -> None:
         self.say(str(message))
+
+    def leave(self) -> None:
+        """Say nothing more: nobody is there."""
+        self.enable_operator(False)
+        self.say = _to_nobody
 
     def now(self) -> str:
         """The time of day, as VMS writes it."""
@@ -95,7 +119,7 @@ class Session:
         return False
 
     def refuse_claimed(self, device: str) -> None:
-        """Raise Failure if a command of this console has the disk for itself."""
+        """Raise Failure if a command has the disk for itself."""
         if device in self.claimed:
             raise Failure(
                 Message(
@@ -110,14 +134,18 @@ class Session:
 class Job:
     """One command being carried out on one node.
 
-    question: what the operator is to be asked, and the flag that takes the answer.
+    name: the verb and its options.  question: what the operator is to be asked, and the flag that takes the answer.
+    asked: called when there is a question.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, name: str, asked: Callable[[], None]) -> None:
         self.session = session
+        self.name = name
         self.node = session.node
         self.interruptions = 0
         self.question: tuple[str, EventFlag] | None = None
+        self._asked = asked
+        self._attended = True
 
     def say(self, line: str = "") -> None:
         self.session.say(line)
@@ -127,15 +155,34 @@ class Job:
 
     def ask(self, prompt: str) -> Procedure:
         """Ask the operator; returns the answer, None for Ctrl-Z or when nobody is there."""
+        if not self._attended:
+            return None
         flag = self.node.platform.flag()
         self.question = (prompt, flag)
+        self._asked()
         answer = yield flag
         return answer
+
+    def answer(self, line: str | None) -> None:
+        """Hand the operator's answer to the command that asked."""
+        assert self.question is not None, "an answer answers a question"
+        (_, flag), self.question = self.question, None
+        flag.set(line)
+
+    def leave(self) -> None:
+        """Nobody waits for the command any more, or answers it."""
+        self._attended = False
+        if self.question is not None:
+            self.answer(None)
 
     def stop_if_interrupted(self, facility: str, text: str = "operation canceled by operator") -> None:
         """Raise Failure after Ctrl-C."""
         if self.interruptions:
             raise Failure(Message(facility, "F", "ABORT", text))
+
+
+def _to_nobody(line: str) -> None:
+    """Where the words of a session go when its operator has gone."""
 
 
 def virtual_unit_name(name: str) -> str | None:

@@ -11,7 +11,7 @@ import signal
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,17 +20,22 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from emu import __version__
+from emu.console.conversation import Say
 from emu.console.dcl import logical_lines
 from emu.console.interpreter import Interpreter
+from emu.console.session import CommandsInHand
 from emu.console.times import vms_time
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError
+from emu.core.clock import SECOND_NS
 from emu.hw.firmware import Firmware, FirmwareError
 from emu.media.file import FileDevice, ImageError
 from emu.media.slow import BLOCK_NS, SEEK_NS, SlowDevice, fixed_times
+from emu.shells.console_server import attach_console, serve_console
 from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
 from emu.shells.image_files import open_image
-from emu.shells.realtime import RealtimeLoop
+from emu.shells.loop import Loop
+from emu.shells.streams import StreamError, connect
 from emu.sim.world import World, drive_for
 
 if TYPE_CHECKING:
@@ -44,6 +49,10 @@ DEFAULT_NODES = "alpha:ALPHA1"
 PLAY_DISKS = ("one", "two", "three")
 PLAY_DRIVE = "RA80"
 
+
+IDLE_SECONDS = 0.05  # the longest sleep while the prompt waits: a completion may have made work
+
+PATIENCE_NS = 60 * SECOND_NS  # with commands that others had begun, when the console ends
 
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130
@@ -77,6 +86,7 @@ class Machine:
     world: World
     media: list[BlockDevice] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)  # what is plugged in, for the banner
+    commands: CommandsInHand = field(default_factory=CommandsInHand)
 
     def close(self) -> None:
         """Make everything durable and close; raises MediumError when an image could not be flushed."""
@@ -150,12 +160,33 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="go on after a command that failed; without a terminal the first ends the script",
     )
+    parser.add_argument(
+        "--listen",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a console for whoever comes there, too: telnet://:2323, tcp://HOST:PORT, unix:///PATH, pty:, "
+        "serial:///dev/ttyS0?baud=9600; without a terminal it serves until it is interrupted",
+    )
+    parser.add_argument(
+        "--connect",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a console on a line that another program listens on, a terminal line of a simulator for one",
+    )
+    parser.add_argument(
+        "--password-file",
+        metavar="FILE",
+        help="its first line is the password of these consoles; needed where other machines can come",
+    )
 
 
 def run(options: Namespace) -> int:
     """Run `hbvs console`; returns the exit status."""
     with ExitStack() as stack:
         try:
+            password = _password(options.password_file)
             machine = _build(options, stack)
         except (SetupError, FirmwareError, ImageError) as error:
             print(f"%HBVS-F-SETUP, {error}", file=sys.stderr)
@@ -163,7 +194,14 @@ def run(options: Namespace) -> int:
         status = EXIT_FAILURE
         try:
             machine.world.boot()
-            status = _converse(machine, options)
+            loop = Loop(machine.world.clock)
+            try:
+                _open_doors(machine, loop, options, password)
+                status = _converse(machine, options, loop)
+            finally:
+                loop.close()
+        except StreamError as error:
+            print(f"%HBVS-F-LISTEN, {error}", file=sys.stderr)
         finally:
             try:
                 machine.close()
@@ -171,6 +209,19 @@ def run(options: Namespace) -> int:
                 print(f"%HBVS-F-FLUSH, an image could not be written: {error}", file=sys.stderr)
                 status = EXIT_FAILURE
         return status
+
+
+def _password(path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        lines = Path(path).expanduser().read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SetupError(f"--password-file {path} cannot be read: {reason}") from error
+    if not lines or not lines[0]:
+        raise SetupError(f"--password-file {path}: its first line is no password")
+    return lines[0]
 
 
 # ---- the machine
@@ -320,9 +371,36 @@ def _plug_in(machine: Machine, request: ImageRequest, mechanics: bool) -> None:
 # ---- the conversation
 
 
-def _converse(machine: Machine, options: Namespace) -> int:
+def _open_doors(machine: Machine, loop: Loop, options: Namespace, password: str | None) -> None:
+    """Let operators come; raises StreamError."""
+
+    def make(say: Say) -> Interpreter:
+        interpreter = Interpreter(machine.world, DiskFiles(), say, commands=machine.commands)
+        interpreter.session.enable_operator(True)
+        return interpreter
+
+    for url in options.listen:
+        address = serve_console(loop, url, make, _greeting(machine), password)
+        print(f"%HBVS-I-LISTEN, operators are awaited at {address}", flush=True)
+    for url in options.connect:
+        attach_console(loop, connect(url), make, _greeting(machine), password)
+
+
+def _greeting(machine: Machine) -> list[str]:
+    lines = [f"hbvs {__version__}, a model of OpenVMS V7.3 volume shadowing"]
+    for node in machine.world.nodes.values():
+        ports = ", ".join(
+            f"{driver.port.name}: {controller.firmware.name}"
+            for driver, controller in zip(node.controllers, machine.world.controllers, strict=True)
+        )
+        lines.append(f"  node {node.name} ({node.kind}), {ports}")
+    return [*lines, *machine.lines, "HELP explains the verbs, EXIT ends.", ""]
+
+
+def _converse(machine: Machine, options: Namespace, loop: Loop) -> int:
+    attended = sys.stdin.isatty() and sys.stdout.isatty()
     if options.command is not None:
-        return _run_script(machine, options, _COMMAND.findall(options.command))
+        return _run_script(machine, options, loop, _COMMAND.findall(options.command))
     if options.script is not None:
         try:
             lines = Path(options.script).expanduser().read_text().splitlines()
@@ -330,10 +408,18 @@ def _converse(machine: Machine, options: Namespace) -> int:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             print(f"%HBVS-F-OPENIN, {options.script} cannot be read: {reason}", file=sys.stderr)
             return EXIT_FAILURE
-        return _run_script(machine, options, lines)
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        return Terminal(machine).run()
-    return _run_script(machine, options, sys.stdin)
+        return _run_script(machine, options, loop, lines)
+    if attended:
+        return Terminal(machine, loop).run()
+    return _run_script(machine, options, loop, () if loop.serves else sys.stdin)
+
+
+def _shut_down(machine: Machine, loop: Loop, interpreter: Interpreter) -> None:
+    """Hang up on all operators, dismount everything, and wait for what they had begun."""
+    loop.close()
+    interpreter.execute("SHUTDOWN")
+    clock = machine.world.clock
+    clock.run_until(lambda: not machine.commands.jobs, clock.now_ns + PATIENCE_NS)
 
 
 class _Output:
@@ -352,9 +438,10 @@ class _Output:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _run_script(machine: Machine, options: Namespace, lines: Iterable[str]) -> int:
+def _run_script(machine: Machine, options: Namespace, loop: Loop, lines: Iterable[str]) -> int:
+    """Carry out commands one after another; then, if operators may come, serve them."""
     output = _Output()
-    interpreter = Interpreter(machine.world, DiskFiles(), output.say)
+    interpreter = Interpreter(machine.world, DiskFiles(), output.say, commands=machine.commands)
     failed = interrupted = False
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
@@ -373,23 +460,28 @@ def _run_script(machine: Machine, options: Namespace, lines: Iterable[str]) -> i
             failed = failed or not interpreter.succeeded
             if interrupted or output.closed or interpreter.ended or (failed and not options.keep_going):
                 break
+        else:
+            loop.run(lambda: not loop.serves)
     except KeyboardInterrupt:
         pass
     finally:
         signal.signal(signal.SIGINT, before)
-        interpreter.execute("SHUTDOWN")
+        _shut_down(machine, loop, interpreter)
     return EXIT_INTERRUPTED if interrupted else EXIT_FAILURE if failed else 0
 
 
 class Terminal:
     """A person at a terminal."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, loop: Loop) -> None:
         from prompt_toolkit import PromptSession  # noqa: PLC0415  it takes longer to load than all of ours
         from prompt_toolkit.history import InMemoryHistory  # noqa: PLC0415
 
         self._machine = machine
-        self._interpreter = Interpreter(machine.world, DiskFiles(), print, self._ask)
+        self._loop = loop
+        self._interpreter = Interpreter(
+            machine.world, DiskFiles(), print, self._ask, commands=machine.commands
+        )
         self._commands: PromptSession[str] = PromptSession(history=InMemoryHistory())
         self._answers: PromptSession[str] = PromptSession(history=InMemoryHistory())
         self._completer = _dcl_completer(self._interpreter)
@@ -409,35 +501,35 @@ class Terminal:
 
     def _talk(self) -> None:
         interpreter = self._interpreter
-        self._greet()
+        print("\n".join(_greeting(self._machine)))
         interpreter.session.enable_operator(True)
         while not interpreter.ended:
             try:
-                line = self._read(self._commands, self._prompt(), self._completer)
+                line = self._read(self._commands, interpreter.prompt, self._completer)
             except KeyboardInterrupt:
                 continue
             except EOFError:
                 break
-            interpreter.execute(line)
+            self._carry_out(line)
         interpreter.session.enable_operator(False)
-        interpreter.execute("SHUTDOWN")
+        _shut_down(self._machine, self._loop, interpreter)
 
-    def _greet(self) -> None:
-        print(f"hbvs {__version__}, a model of OpenVMS V7.3 volume shadowing")
-        for node in self._machine.world.nodes.values():
-            ports = ", ".join(
-                f"{driver.port.name}: {controller.firmware.name}"
-                for driver, controller in zip(node.controllers, self._machine.world.controllers, strict=True)
-            )
-            print(f"  node {node.name} ({node.kind}), {ports}")
-        for line in self._machine.lines:
-            print(line)
-        print("HELP explains the verbs, EXIT ends.")
-        print()
-
-    def _prompt(self) -> str:
-        several = len(self._machine.world.nodes) > 1
-        return f"{self._interpreter.session.node.name}$ " if several else "$ "
+    def _carry_out(self, line: str) -> None:
+        """Carry out a line: as fast as the world can go, or in wall time when others may be at it too."""
+        interpreter = self._interpreter
+        if not self._loop.serves:
+            interpreter.execute(line)
+            return
+        interpreter.start(line)
+        while interpreter.busy:
+            question = interpreter.question
+            if question is not None:
+                interpreter.answer(self._ask(question))
+            else:
+                self._loop.run(
+                    lambda: not interpreter.busy or interpreter.question is not None,
+                    signalled=lambda _: interpreter.interrupt(),
+                )
 
     def _ask(self, prompt: str) -> str | None:
         """Ask in the middle of a command; Ctrl-C and Ctrl-Z are no answer."""
@@ -464,9 +556,17 @@ class Terminal:
                 background.cancel()
 
     async def _go_on(self) -> NoReturn:
-        loop = RealtimeLoop(self._machine.world.clock)
-        while True:
-            await asyncio.sleep(loop.turn())
+        """Let the world go on, and serve others, while the prompt waits."""
+        running, something_came = asyncio.get_running_loop(), asyncio.Event()
+        running.add_reader(self._loop.fileno(), something_came.set)
+        try:
+            while True:
+                something_came.clear()
+                seconds = min(self._loop.turn(), IDLE_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(something_came.wait(), seconds)
+        finally:
+            running.remove_reader(self._loop.fileno())
 
 
 def _control_z() -> "KeyBindings":

@@ -19,6 +19,9 @@ from pathlib import Path
 
 from drivers.platform.host import WaitingIrp
 from drivers.shadow.shdriver import VirtualUnit
+from emu.console.hardware import Cabinet, Grammar, HardwareConsole
+from emu.console.hardware.help import reference
+from emu.console.hardware.operations import OPERATIONS
 from emu.console.interpreter import Interpreter
 from emu.console.times import vms_time
 from emu.core.block import BLOCK_BYTES
@@ -31,6 +34,7 @@ from emu.media.memory import MemoryDevice
 from emu.media.slow import SlowDevice, fixed_times
 from emu.shells.firmware_files import known_firmware, load_firmware
 from emu.shells.host_files import DiskFiles
+from emu.sim.mirror import MirrorMedia
 from emu.sim.world import World, drive_for
 from emu.trace.ladder import Ladder
 from emu.wire.codes.mscp import END, OP
@@ -71,6 +75,32 @@ SESSION = (
     "WAIT/LOAD",
     f"DISMOUNT {SET}",
 )
+
+HARDWARE_SESSION = (
+    "ATTACH -n DUA0 work.dsk,RX33",
+    "SHOW CONFIGURATION",
+    "EXAMINE PUA CSTA,SA,CRED",
+    "SHOW RINGS",
+    "SET DEBUG PUA=STATES",
+    "RESET PUA",
+    "WAIT 2MS",
+    "SET NODEBUG",
+    "SET DUA0 LOCKED",
+    "SHOW DUA0",
+    "DEPOSIT -h 200 BEEF",
+    "EXAMINE -h 200-203",
+    "SAVE lab.ini",
+)
+MIRRORSET_SESSION = (
+    "SHOW UNITS",
+    "REDUCE DISK10100",
+    "SHOW M1",
+    "BACKUP DISK10100 TO monday.dsk",
+    "SET M1 REPLACE=DISK10100",
+    "WAIT 1",
+    "SHOW DISK10100",
+)
+RA80_BLOCKS = 237_212
 
 _OPCODE = ENVELOPE_BYTES + OPCODE_OFFSET
 _PART = re.compile(r"(<!-- printed: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -218,6 +248,46 @@ def session() -> str:
     return "\n".join(scene.said) + "\n"
 
 
+def hardware_session() -> str:
+    """A session at `hbvs>`: an RQDX3 with one diskette, and a MicroVAX that has booted from nothing."""
+    world = World()
+    controller = world.add_controller(load_firmware("rqdx3"))
+    said: list[str] = []
+    cabinet = Cabinet(world, DiskFiles())
+    console = HardwareConsole(world, cabinet.files, said.append, cabinet=cabinet)
+    with tempfile.TemporaryDirectory(prefix="hbvs-") as folder, chdir(folder):
+        for command in HARDWARE_SESSION:
+            said.append(console.prompt + command)
+            assert not console.execute(command), said[-1]
+            if len(world.nodes) == 0:
+                world.add_vax("VAX1", controller)
+                world.boot()
+    cabinet.close()
+    return "\n".join(said) + "\n"
+
+
+def mirrorset_session() -> str:
+    """A session at `HBVS>`: a member leaves, is backed up and returns, under a MicroVAX."""
+    world = World()
+    controller = world.add_controller(load_firmware("kda50"))
+    media = [
+        MirrorMedia(f"{n}.dsk", MemoryDevice(127), MemoryDevice(RA80_BLOCKS), i) for i, n in enumerate("ab")
+    ]
+    mirror = world.add_mirror("M1", media, load_firmware("hbvs-shadow"))
+    world.run(mirror.node, mirror.create("GUEST"))
+    world.settle(lambda: all(mirror.state(disk) == "NORMAL" for disk in mirror.disks))
+    controller.attach_unit(0, mirror.device, drive_for(controller.firmware, mirror.device))
+    world.add_vax("VAX1", controller)
+    world.boot()
+    said: list[str] = []
+    console = HardwareConsole(world, DiskFiles(), said.append, Grammar.HSOF)
+    with tempfile.TemporaryDirectory(prefix="hbvs-") as folder, chdir(folder):
+        for command in MIRRORSET_SESSION:
+            said.append(console.prompt + command)
+            assert not console.execute(command), said[-1]
+    return "\n".join(said) + "\n"
+
+
 def registers_table() -> str:
     rows = "".join(
         f"| {register.offset} | {8 * register.width} | `{register.name}` | {register.access} | {register.meaning} |\n"
@@ -286,6 +356,10 @@ def printed_files(root: Path) -> dict[Path, str]:
     parts = {name: _fenced(text) for name, text in ladders.items()}
     parts["write_packets"] = _fenced(write_packets())
     parts["copy_packets"] = _fenced(copy_packets())
+    parts["hardware_session"] = _fenced(hardware_session())
+    parts["mirrorset_session"] = _fenced(mirrorset_session())
+    parts["simh_verbs"] = _fenced(reference(OPERATIONS, Grammar.SIMH))
+    parts["hsof_verbs"] = _fenced(reference(OPERATIONS, Grammar.HSOF))
     parts["registers"] = registers_table()
     parts["commands"] = commands_table()
     parts["firmware"] = firmware_table(root)

@@ -11,7 +11,10 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from emu.console.host_files import HostFileError
+from emu.console.host_files import HostFileError, HostFileExists
+from emu.core.block import BlockDevice
+from emu.media.file import FileDevice, ImageError
+from emu.shells.image_files import open_image
 
 _ZEROS = memoryview(bytes(1 << 16))
 
@@ -124,6 +127,47 @@ class DiskFiles:
     def create(self, name: str, *, overlay: bool) -> DiskOutput:
         return DiskOutput(name, overlay=overlay)
 
+    def open_image(self, path: str, *, read_only: bool, new_blocks: int | None) -> BlockDevice:
+        try:
+            if new_blocks is not None:
+                FileDevice.create(Path(path).expanduser(), new_blocks).close()
+            return open_image(path, read_only=read_only)
+        except ImageError as error:
+            raise HostFileError(str(error)) from error
+
+    def read_text(self, name: str) -> str:
+        try:
+            return Path(name).expanduser().read_text()
+        except OSError as error:
+            raise _refused(name, "read", error) from error
+        except UnicodeDecodeError:
+            raise HostFileError(f"{name} is no text") from None
+
+    def append(self, name: str) -> "TextLines":
+        return TextLines(name)
+
+
+class TextLines:
+    """A text file that grows; what was written stands in it at once."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        try:
+            self._descriptor = os.open(Path(name).expanduser(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        except OSError as error:
+            raise _refused(name, "opened", error) from error
+
+    def write_line(self, line: str) -> None:
+        data = memoryview(line.encode() + b"\n")
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as error:
+            raise _refused(self._name, "written", error) from error
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
 
 def _refuse_existing(path: Path, overlay: bool) -> None:
     """Refuse a file that must not be replaced: any without `overlay`, an image in use always."""
@@ -135,7 +179,7 @@ def _refuse_existing(path: Path, overlay: bool) -> None:
         raise _refused(str(path), "replaced", error) from error
     try:
         if not overlay:
-            raise HostFileError(f"{path} exists; /OVERLAY replaces it")
+            raise HostFileExists(f"{path} exists; /OVERLAY replaces it")
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise HostFileError(f"{path} is not a regular file")
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,17 +1,17 @@
 """Virtual time that keeps up with wall time, while somebody sits before it.
 
-Virtual time never runs ahead of the wall; when there is more to do than wall time allows, it falls
+Virtual time never runs ahead of the wall by itself; when there is more to do than wall time allows, it falls
 behind and stays there, rather than hurry afterwards.
 """
 
 import time
 from collections.abc import Callable
+from math import inf
 
 from emu.core.clock import Scheduler
 
 SLICE_NS = 5_000_000  # wall time of one turn: short enough for a key to be answered at once
 STEPS_AT_A_TIME = 64  # between two looks at the wall clock
-IDLE_NS = 50_000_000  # the longest sleep: something else may have made work
 
 
 class RealtimeLoop:
@@ -23,17 +23,18 @@ class RealtimeLoop:
         self._offset_ns = clock.now_ns - wall_ns()
 
     def turn(self) -> float:
-        """Do what is due, for one slice at most; returns the seconds until there is more to do."""
+        """Do what is due, for one slice at most; returns the seconds until there is more to do, `inf` for never."""
         clock, wall_ns = self._clock, self._wall_ns
         start_ns = wall_ns()
+        if clock.now_ns > start_ns + self._offset_ns:  # somebody let it run ahead: go on from there
+            self._offset_ns = clock.now_ns - start_ns
         while True:
             for _ in range(STEPS_AT_A_TIME):
                 due_ns = clock.next_deadline_ns()
                 target_ns = wall_ns() + self._offset_ns
                 if due_ns is None or due_ns > target_ns:
                     clock.run_until(lambda: False, max(target_ns, clock.now_ns))
-                    wait_ns = IDLE_NS if due_ns is None else min(due_ns - target_ns, IDLE_NS)
-                    return wait_ns / 1e9
+                    return inf if due_ns is None else (due_ns - target_ns) / 1e9
                 clock.step()
             if wall_ns() - start_ns >= SLICE_NS:
                 self._offset_ns = min(self._offset_ns, clock.now_ns - wall_ns())

@@ -66,9 +66,9 @@ class Ladder:
 def _draw(event: Event) -> str | None:
     match event:
         case MessageMoved(direction="H>C"):
-            return _right(_message(event.data))
+            return _right(message_words(event.data))
         case MessageMoved():
-            return _left(_message(event.data))
+            return _left(message_words(event.data))
         case InterruptRequested():
             return _left(f"interrupt, vector {event.vector:o}", "┄")
         case RegisterAccess(kind="read"):
@@ -111,7 +111,7 @@ def _register(event: RegisterAccess) -> str:
     return f"{event.kind} {event.register} {event.value:04X}"
 
 
-def _message(packet: bytes) -> str:
+def message_words(packet: bytes) -> str:
     """Name a message and give the fields that tell it from others."""
     fields = {line.name: line for line in decode_packet(packet, with_envelope=True)}
     opcode = fields.get("opcd")

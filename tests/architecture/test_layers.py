@@ -20,7 +20,8 @@ LAYERS: dict[str, set[str]] = {
     "emu.hw": {"emu.core", "emu.wire"},
     "drivers": {"emu.core", "emu.wire"},
     "emu.sim": {"emu.core", "emu.wire", "emu.hw", "emu.media", "drivers"},
-    "emu.console": {"emu.core", "emu.trace", "emu.sim", "drivers"},
+    "emu.front": {"emu.core", "emu.wire"},
+    "emu.console": {"emu.core", "emu.wire", "emu.trace", "emu.sim", "emu.front", "drivers"},
 }
 OUTSIDE = {"socket", "selectors", "asyncio", "threading", "time", "random", "serial", "subprocess"}
 MAY_USE_RANDOM = {"emu/core/chance.py"}
