@@ -30,7 +30,7 @@ from emu.core.clock import SECOND_NS
 from emu.hw.firmware import Firmware, FirmwareError
 from emu.media.file import FileDevice, ImageError
 from emu.media.slow import BLOCK_NS, SEEK_NS, SlowDevice, fixed_times
-from emu.shells.console_server import attach_console, serve_console
+from emu.shells.console_server import PasswordError, attach_console, read_password, serve_console
 from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
 from emu.shells.image_files import open_image
@@ -186,9 +186,9 @@ def run(options: Namespace) -> int:
     """Run `hbvs console`; returns the exit status."""
     with ExitStack() as stack:
         try:
-            password = _password(options.password_file)
+            password = read_password(options.password_file) if options.password_file else None
             machine = _build(options, stack)
-        except (SetupError, FirmwareError, ImageError) as error:
+        except (SetupError, FirmwareError, ImageError, PasswordError) as error:
             print(f"%HBVS-F-SETUP, {error}", file=sys.stderr)
             return EXIT_FAILURE
         status = EXIT_FAILURE
@@ -209,19 +209,6 @@ def run(options: Namespace) -> int:
                 print(f"%HBVS-F-FLUSH, an image could not be written: {error}", file=sys.stderr)
                 status = EXIT_FAILURE
         return status
-
-
-def _password(path: str | None) -> str | None:
-    if path is None:
-        return None
-    try:
-        lines = Path(path).expanduser().read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise SetupError(f"--password-file {path} cannot be read: {reason}") from error
-    if not lines or not lines[0]:
-        raise SetupError(f"--password-file {path}: its first line is no password")
-    return lines[0]
 
 
 # ---- the machine

@@ -1,6 +1,7 @@
 """Consoles for operators elsewhere: any conversation, at any address that can be listened on."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from emu.console.conversation import MakeConversation
 from emu.console.terminal import Terminal
@@ -8,6 +9,26 @@ from emu.front import ByteMachine
 from emu.front.telnet import TelnetMachine
 from emu.shells.loop import Loop
 from emu.shells.streams import Stream, StreamError, listen
+
+
+class PasswordError(Exception):
+    """There is no password where one was said to be; the text says why."""
+
+
+def read_password(path: str) -> str:
+    """Take the password from the first line of a file.
+
+    Raises:
+        PasswordError: the file cannot be read, or its first line is empty.
+    """
+    try:
+        lines = Path(path).expanduser().read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise PasswordError(f"--password-file {path} cannot be read: {reason}") from error
+    if not lines or not lines[0]:
+        raise PasswordError(f"--password-file {path}: its first line is no password")
+    return lines[0]
 
 
 def serve_console(

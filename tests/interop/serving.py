@@ -34,15 +34,19 @@ class Serving:
         )
         self.lines: list[str] = []
         self._queue: Queue[str | None] = Queue()
-        Thread(target=self._read, daemon=True).start()
-        buses = arguments.count("--bus")
-        self.buses = []
-        self.consoles = []
-        while len(self.buses) < buses:
-            line = self.expect("%HBVS-I-LISTEN")
-            place = re.search(r"at (\S+)$", line)
-            assert place is not None, line
-            (self.consoles if "operators" in line else self.buses).append(place[1])
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.buses: list[str] = []
+        self.consoles: list[str] = []
+        try:
+            while len(self.buses) < arguments.count("--bus"):
+                line = self.expect("%HBVS-I-LISTEN")
+                place = re.search(r"at (\S+)$", line)
+                assert place is not None, line
+                (self.consoles if "operators" in line else self.buses).append(place[1])
+        except BaseException:
+            self.close()
+            raise
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -77,19 +81,20 @@ class Serving:
         self.process.stdout.close()
         return status
 
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(PATIENCE_S)
+    def close(self) -> None:
+        """Be rid of it, by SIGKILL if it still runs."""
+        if self.alive:
+            self.process.kill()
+            self.process.wait(PATIENCE_S)
+        if self.process.stdout is not None:
+            self._reader.join(PATIENCE_S)
+            self.process.stdout.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.alive:
-            self.process.kill()
-            self.process.wait(PATIENCE_S)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        self.close()
 
 
 def dial(url: str) -> socket.socket:

@@ -158,7 +158,7 @@ class Simulator:
 
     # With the machine running
 
-    def run(self, line: str = "continue") -> None:
+    def run(self, line: str = "cont") -> None:
         """Give a command that lets the machine run; `wait_for` what it prints, or `stop` it."""
         self._terminal.send(line + "\r")
 

@@ -9,9 +9,6 @@ While TALKING: whatever the port does inside `receive`, or when the clock calls 
 which it does it; `outgoing` gives them away.  Consecutive writes share a message.
 """
 
-# DEVIATION: where a map stands before memory, it is learnt too late that rings cannot be reached: step 4 is seen for a
-# moment before SA shows the failure.
-
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
@@ -134,6 +131,7 @@ class Session:
         self._shown: tuple[int, int] | None = None
         self._watching = False
         self._called = 0
+        self._owed = 0  # number of the message that waits for its ANSWER
         self._tags = 0
         self._fetches: dict[int, tuple[Sequence[Run], Fetched]] = {}
         self._stores: dict[int, Stored] = {}
@@ -197,10 +195,19 @@ class Session:
         if self.mode is Mode.FROZEN:
             self._time.advance(header.time)
         action(header, body)
-        if header.flags & _WAIT and not self.ended:
-            self._time.settle()
-            self._call()
-            self._emit(Kind.ANSWER, value=self._applied)
+        if header.flags & _WAIT:
+            self._owed = self._applied
+        if self._owed and not self.ended:
+            self._answer()
+
+    def _answer(self) -> None:
+        """Let the host go on; a frozen one only when the data that was asked for has come and gone."""
+        self._time.settle()
+        if self.mode is Mode.FROZEN and (self._fetches or self._stores):
+            return
+        self._call()
+        owed, self._owed = self._owed, 0
+        self._emit(Kind.ANSWER, value=owed)
 
     def _take_hello(self, header: LinkHeader, body: memoryview) -> None:
         if len(body) != Hello.SIZE:

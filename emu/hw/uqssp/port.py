@@ -348,16 +348,29 @@ class UqsspPort:
         responses = 1 << (self._step1_word >> RESPONSE_RING_SHIFT & RING_LENGTH_MASK)
         command_base = base + DESCRIPTOR_BYTES * responses
         start = base - AREA_HEADER_BYTES if self._purge_wanted else base + COMMAND_INTERRUPT_OFFSET
-        try:
-            area = bytes(command_base + DESCRIPTOR_BYTES * commands - start)
-            self._memory.write(start & self._bus_mask, area)
-        except BusError:
-            self.fail(FATAL.RING_WRITE)
-            return
+        length = command_base + DESCRIPTOR_BYTES * commands - start
+        start &= self._bus_mask
         memory = self._memory
         self._responses = Ring(memory, base, responses, base + RESPONSE_INTERRUPT_OFFSET)
         self._commands = Ring(memory, command_base, commands, base + COMMAND_INTERRUPT_OFFSET)
-        self._present(State.S4, self.firmware.step4_word)
+        try:
+            views = memory.window(start, length)
+        except BusError as error:
+            self._area_cleared(error)
+            return
+        for view in views:
+            view[:] = bytes(len(view))
+        distant = memory.distant
+        if distant is None:
+            self._area_cleared(None)
+        else:
+            distant.store([(start, length)], views, self._area_cleared)
+
+    def _area_cleared(self, error: BusError | None) -> None:
+        if error is None:
+            self._present(State.S4, self.firmware.step4_word)
+        else:
+            self.fail(FATAL.RING_WRITE)
 
     def _take_step4(self, word: int) -> None:
         """Run when GO comes; some hosts write the burst first and GO in a second word."""

@@ -1,0 +1,16 @@
+"""Simulators with our devices in them, built once per session."""
+
+from pathlib import Path
+
+import pytest
+
+from emu.shells.simh_build import BuildImpossible, build
+
+
+@pytest.fixture(scope="session")
+def simh_with_xrq() -> Path:
+    """Directory of pdp11, vax and vax780 with XRQ; skips the test if they cannot be built here."""
+    try:
+        return build()
+    except BuildImpossible as error:
+        pytest.skip(str(error))
