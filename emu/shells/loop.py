@@ -5,6 +5,7 @@ A machine whose output does not go out is not read from until it has; nobody wai
 """
 
 import math
+import os
 import selectors
 import signal
 import socket
@@ -24,6 +25,9 @@ __all__ = ["ByteMachine", "Loop"]
 
 MakeMachine = Callable[[str], ByteMachine]
 
+AWAKE_NS = (
+    60_000 if (os.cpu_count() or 1) > 1 else 0
+)  # after the last event; one processor has other things to do
 RETRY_SECONDS = 0.1  # between two looks at a line that was hung up
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -59,6 +63,7 @@ class Loop:
         self._vacant: list[tuple[Listener, MakeMachine]] = []  # lines that nobody is at, and that do not tell
         self._next_look_ns = 0
         self._stopping = False
+        self._awake_until_ns = 0
         self._closed = False
         self._wake_far, self._wake_near = socket.socketpair()
         for end in (self._wake_far, self._wake_near):
@@ -178,11 +183,21 @@ class Loop:
 
     def _move(self, seconds: float | None) -> None:
         """Wait for bytes or for somebody who comes, for so long, and serve all that are there."""
-        events = self._selector.select(seconds)
+        events = self._await(seconds)
         if events:
             self._time.turn()  # a machine sees the time that it is
+            self._awake_until_ns = self._wall_ns() + AWAKE_NS
             for key, _ in events:
                 key.data()
+
+    def _await(self, seconds: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for events, for a short while without going to sleep: to be woken takes as long as an answer does."""
+        select, wall_ns = self._selector.select, self._wall_ns
+        while wall_ns() < self._awake_until_ns:
+            events = select(0)
+            if events or seconds == 0:
+                return events
+        return select(seconds)
 
     def _advance(self) -> float:
         """Virtual time as far as wall time is, and what came of it; returns the seconds until there is more."""
@@ -275,6 +290,8 @@ class Loop:
 
 def _unsent(parts: Sequence[Bytes], sent: int) -> Sequence[Bytes]:
     """What is left of parts, in bytes, after so many have gone."""
+    if sent == sum(map(len, parts)):
+        return ()
     for index, part in enumerate(parts):
         if sent < len(part):
             return (memoryview(part)[sent:], *parts[index + 1 :])

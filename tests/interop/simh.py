@@ -14,7 +14,6 @@ the transcript; programs that are not installed skip it. Made for SIMH 3.8.
 
 import os
 import re
-import shutil
 import termios
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -22,9 +21,9 @@ from types import TracebackType
 from typing import Self
 
 import pexpect
-import pytest
 
 from emu.shells.guest_build import GUESTS
+from tests.interop.debian import require
 
 PROMPT = "sim> "
 BREAK = "\x05"  # ^E, SIMH's own key: back to the prompt
@@ -32,29 +31,8 @@ TYPING_S = 0.05  # a character; DEC's console ROMs lose what comes faster
 SWITCH_S = 0.005  # how often to look whether the machine has started
 LOCAL_MODES = 3  # place in what termios gives
 TRANSCRIPT_LINES = 40
-ROM_SOURCE = "HBVS_SIMH_SOURCE"
 HALTED = re.compile(r"HALT instruction, PC: ([0-9A-F]+)")
 VALUE = re.compile(r"^\s*\S.*?:\s+([0-9A-F]+)\s*$", re.MULTILINE)
-
-
-def find_program(name: str) -> str:
-    """Find a SIMH program by name on PATH, or by its path; skip the test if there is none."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"no SIMH program {name} on PATH")
-    return found
-
-
-def ka655_rom() -> Path:
-    """Find DEC's KA655 boot ROM in the SIMH sources that HBVS_SIMH_SOURCE names; skip the test without it."""
-    source = os.environ.get(ROM_SOURCE)
-    if source is None:
-        pytest.skip(f"{ROM_SOURCE} does not name a SIMH source tree, which has the KA655 ROM")
-    for name in ("ka655x.bin_old", "ka655x.bin"):
-        rom = Path(source) / "VAX" / name
-        if rom.is_file():
-            return rom
-    pytest.skip(f"no VAX/ka655x.bin in {ROM_SOURCE}")
 
 
 class Simulator:
@@ -73,7 +51,7 @@ class Simulator:
 
         `radix` is that of its addresses and data: 8 for names that begin with pdp11, else 16.
         """
-        path = find_program(str(program))
+        path = require(str(program), "simh")
         self.radix = radix or (8 if Path(path).name.startswith("pdp11") else 16)
         self.timeout_s = timeout_s
         self._heard: list[str] = []

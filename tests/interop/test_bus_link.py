@@ -163,14 +163,6 @@ def alike(heard: str, captured: str) -> bool:
     return len(words) == len(wanted) and all(b in (a, "XXXX") for a, b in zip(words, wanted, strict=True))
 
 
-@pytest.fixture
-def rom(simh_with_xrq: Path) -> Path:
-    found = simh_with_xrq / "ka655x.bin_old"
-    if not found.exists():
-        pytest.skip("SIMH's source tarball brought no KA655 ROM")
-    return found
-
-
 class Ka655:
     """A MicroVAX 3800 with DEC's console ROM, at its prompt."""
 
@@ -199,7 +191,7 @@ class Ka655:
 
 
 def test_decs_rom_lists_our_units_and_boots_our_boot_block(
-    simh_with_xrq: Path, rom: Path, tmp_path: Path
+    simh_with_xrq: Path, ka655_rom: Path, tmp_path: Path
 ) -> None:
     boot = (GUESTS / "vaxboot.img").read_bytes()
     units = [
@@ -221,7 +213,7 @@ def test_decs_rom_lists_our_units_and_boots_our_boot_block(
     with Serving(*arguments, *(word for unit in units for word in ("--unit", unit))) as serving:
         commands = ["set xrq enabled", "set xrqb enabled", "set xrqb address=200000FC"]
         attach = [f"attach {name} {url}" for name, url in zip(("xrq", "xrqb"), serving.buses, strict=True)]
-        with Ka655(simh_with_xrq, rom, *commands, *attach) as vax:
+        with Ka655(simh_with_xrq, ka655_rom, *commands, *attach) as vax:
             assert "Tests completed" in vax.simulator.transcript
             ours = (
                 "UQSSP Disk Controller 0 (772150)\n-DUA0 (RD 54)\n-DUA1 (RX 33)\n-DUA2 (RX 50)\n\n"
@@ -234,11 +226,13 @@ def test_decs_rom_lists_our_units_and_boots_our_boot_block(
             assert "hbvs: 8 blocks read, checksum ok" in printed
 
 
-def test_decs_vmb_says_and_hears_what_was_captured(simh_with_xrq: Path, rom: Path, tmp_path: Path) -> None:
+def test_decs_vmb_says_and_hears_what_was_captured(
+    simh_with_xrq: Path, ka655_rom: Path, tmp_path: Path
+) -> None:
     unit = f"DUA0={blank(tmp_path / 'a.dsk', RD54_BLOCKS)},drive=RD54"
     with Serving("--bus", "tcp://127.0.0.1:0", "--controller", "rqdx3", "--unit", unit) as serving:
         tap = Wiretap(serving.buses[0])
-        with Ka655(simh_with_xrq, rom, "set xrq enabled", f"attach xrq {tap.url}") as vax:
+        with Ka655(simh_with_xrq, ka655_rom, "set xrq enabled", f"attach xrq {tap.url}") as vax:
             tap.heard.clear()
             assert "?43 FILESTRUCT" in vax.type("BOOT DUA0", "HALT instruction")
         tap.close()
@@ -293,7 +287,9 @@ def test_killing_either_side_loses_no_acknowledged_write(simh_with_xrq: Path, tm
             time.sleep(chance.uniform(0.02, 0.3))  # a moment nobody chose
             if chance.random() < 0.6:
                 serving.close()
-                before = guest.look()["ACKED"]  # the simulator has not halted: it answers, and the guest goes on
+                before = guest.look()[
+                    "ACKED"
+                ]  # the simulator has not halted: it answers, and the guest goes on
                 serving = Serving(*arguments)
                 after = wait_for(guest, lambda results, goal=before: results["ACKED"] > goal + 3)  # type: ignore[misc]
                 assert after["REINITS"] >= 1

@@ -5,7 +5,6 @@ Everything here talks to `hbvs console --listen` in a process of its own.  Nothi
 
 import os
 import re
-import shutil
 import socket
 import sys
 import termios
@@ -17,6 +16,8 @@ from pathlib import Path
 import pexpect
 import pytest
 from pexpect.fdpexpect import fdspawn
+
+from tests.interop.debian import require
 
 GUARD_SECONDS = 20
 PROMPT = rb"\r\n\$ "
@@ -349,7 +350,6 @@ def test_operators_come_while_somebody_sits_at_the_local_terminal(tmp_path: Path
 # ---- a stock simulator
 
 
-@pytest.mark.skipif(shutil.which("pdp11") is None, reason="needs SIMH's pdp11")
 def test_a_pdp_11_under_simh_works_at_our_console_from_its_own(tmp_path: Path) -> None:
     """Its console line listens, and we connect to it: what its program types is our input, and the other way round.
 
@@ -371,7 +371,7 @@ def test_a_pdp_11_under_simh_works_at_our_console_from_its_own(tmp_path: Path) -
         0o113722, 0o177562,  # 1036  MOVB @#RBUF,(R2)+
         0o000772,  # 1042  BR 4$
     ]  # fmt: skip
-    simh = pexpect.spawn("pdp11", timeout=GUARD_SECONDS, cwd=str(tmp_path))
+    simh = pexpect.spawn(require("pdp11", "simh"), timeout=GUARD_SECONDS, cwd=str(tmp_path))
 
     def tell(line: str) -> bytes:
         simh.sendline(line.encode())

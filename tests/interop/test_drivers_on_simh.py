@@ -3,7 +3,6 @@
 What differs from a real RQDX3, or from the manual, is SIMH's; what SIMH's own source says is quoted as a number only.
 """
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -36,9 +35,14 @@ from tests.dumb_host import (
     word,
     words,
 )
+from tests.interop.debian import require
 from tests.unit.check_host_memory import check_host_memory
 
-pytestmark = pytest.mark.skipif(shutil.which("pdp11") is None, reason="SIMH's pdp11 is not installed")
+
+@pytest.fixture(scope="module", autouse=True)
+def debians_pdp11() -> None:
+    require("pdp11", "simh")
+
 
 READ, WRITE, COMPARE, ERASE = 12, 11, 10, 21  # IO$_READPBLK and so on
 NORMAL = 1

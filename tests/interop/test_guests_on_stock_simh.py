@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from emu.shells.guest_build import GUESTS
-from tests.interop.simh import Mscp11, Simulator, ka655_rom
+from tests.interop.simh import Mscp11, Simulator
 
 DISK = "disk.dsk"
 CHECKS = 35
@@ -166,14 +166,13 @@ def test_an_error_is_printed_and_the_same_transfer_sent_again(pdp11: Simulator) 
 
 
 @pytest.fixture(scope="module")
-def vax_console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+def vax_console(ka655_rom: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """A MicroVAX 3800 at its `>>>`: DUA0 with the boot block, DUA1 with a damaged one."""
-    rom = ka655_rom()
     directory = tmp_path_factory.mktemp("vax")
     image = (GUESTS / "vaxboot.img").read_bytes()
     (directory / "good.dsk").write_bytes(image)
     (directory / "damaged.dsk").write_bytes(image[:-5] + b"?" + image[-4:])
-    commands = ["set cpu 32m", "set cpu conhalt", f"load -r {rom}", "set rq0 rd54", "set rq1 rd54"]
+    commands = ["set cpu 32m", "set cpu conhalt", f"load -r {ka655_rom}", "set rq0 rd54", "set rq1 rd54"]
     commands += ["attach rq0 good.dsk", "attach rq1 damaged.dsk"]
     with Simulator("vax", commands, directory=directory) as vax:
         vax.run("boot cpu")

@@ -20,6 +20,8 @@ from emu.wire.codes.buslink import MAGIC, VERSION, Access, Bus, Flag, Kind, Mode
 from emu.wire.codes.uqssp import DESCRIPTOR_BYTES, FATAL, IP, SA
 from emu.wire.generated.buslink import Extent, Hello, LinkHeader, Watch
 
+LARGE_BYTES = 4096  # from here on bytes are handed on as they are, not copied together
+
 _WORD_BYTES = 2
 _NUMBER_MASK = 0xFFFF_FFFF
 _HEADER = LinkHeader.pack_fields
@@ -120,6 +122,7 @@ class Session:
         self._gone = gone
         self._reader = MessageReader()
         self._out: list[Bytes] = []
+        self._tail = bytearray()  # what comes behind `_out`
         self._sent = 0  # messages
         self._applied = 0
         self._epoch = 0
@@ -170,7 +173,11 @@ class Session:
 
     def outgoing(self) -> Sequence[Bytes]:
         self._flush()
-        out, self._out = self._out, []
+        out = self._out
+        if self._tail:
+            out.append(self._tail)
+            self._tail = bytearray()
+        self._out = []
         return out
 
     def lost(self) -> None:
@@ -433,12 +440,19 @@ class Session:
         self, kind: int, flags: int, address: int, value: int, parts: Sequence[Bytes], length: int
     ) -> None:
         self._sent += 1
-        statistics = self.statistics
-        statistics.messages_sent += 1
-        self._out.append(
-            _HEADER(kind, flags, self._epoch, length, address, value, self._applied & _NUMBER_MASK, 0)
-        )
-        self._out += parts
+        self.statistics.messages_sent += 1
+        tail = self._tail
+        tail += _HEADER(kind, flags, self._epoch, length, address, value, self._applied & _NUMBER_MASK, 0)
+        if length < LARGE_BYTES:
+            for part in parts:
+                tail += part
+            return
+        for part in parts:
+            if len(part) < LARGE_BYTES:
+                tail += part
+            else:
+                self._out += (tail, part)
+                tail = self._tail = bytearray()
 
     def _stir(self) -> None:
         if not self._busy:
