@@ -10,8 +10,8 @@ from functools import partial
 from typing import Protocol
 
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError
+from emu.core.views import split
 from emu.media.procedure import Procedure, Steps
-from emu.media.views import split
 
 _READ = int(Function.READ)
 _WRITE = int(Function.WRITE)

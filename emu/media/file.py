@@ -2,12 +2,13 @@
 
 One transfer is one system call into, or out of, the memory of the request.  Nothing is buffered
 here: what a WRITE was answered for is with the kernel, and a FLUSH makes it durable.  The file may be
-sparse, and ERASE and large COPYs keep it so.  An image is never created, truncated or extended
-unasked, and an advisory lock keeps a second writer away for as long as it is open.
+sparse: ERASE makes holes where the file system can, large COPYs keep them.  An image is never created,
+truncated or extended unasked, and an advisory lock keeps a second writer away for as long as it is open.
 
 Sizes and offsets are bytes unless they say blocks.
 """
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -24,8 +25,8 @@ from emu.core.block import (
     MediumError,
     MediumWriteProtected,
 )
+from emu.core.views import split
 from emu.media.copying import copies_onto_itself_ahead, copy_through_buffer, whole_blocks_bytes
-from emu.media.views import split
 
 IOV_MAX = 1024  # views one system call takes: UIO_MAXIOV of Linux
 SPARSE_COPY_BYTES = 1 << 20  # from here on a COPY looks for holes; shorter ones are one system call
@@ -42,6 +43,20 @@ PathName = str | os.PathLike[str]
 
 # The C library has it since glibc 2.27; musl does not.
 _copy_file_range: Callable[[int, int, int, int, int], int] | None = getattr(os, "copy_file_range", None)
+
+_KEEP_SIZE_AND_PUNCH_HOLE = 0x01 | 0x02  # of fallocate(2)
+
+
+def _find_fallocate() -> Callable[[int, int, int, int], int] | None:
+    """Find fallocate in the C library; Python has only the one of POSIX, which makes no holes."""
+    library = ctypes.CDLL(None, use_errno=True)
+    fallocate = getattr(library, "fallocate64", None) or getattr(library, "fallocate", None)
+    if fallocate is not None:
+        fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    return fallocate
+
+
+_fallocate = _find_fallocate()
 
 
 class ImageError(Exception):
@@ -120,6 +135,22 @@ class FileDevice:
     def descriptor(self) -> int | None:
         return None if self._descriptor < 0 else self._descriptor
 
+    def allocation(self, lbn: int, block_count: int) -> tuple[bool, int]:
+        """Say whether block `lbn` has room in the file, and for how many blocks, at most `block_count`, that holds.
+
+        Raises:
+            MediumError: the file does not tell, because it is closed.
+        """
+        start = lbn * BLOCK_BYTES
+        end = start + block_count * BLOCK_BYTES
+        try:
+            data, data_end = _next_data(self._descriptor, start, end)
+        except OSError as error:
+            raise MediumError(_reason(error)) from error
+        if data < start + BLOCK_BYTES:
+            return True, -(-(data_end - start) // BLOCK_BYTES)
+        return False, (data - start) // BLOCK_BYTES
+
     def close(self) -> None:
         """Close the file and so release its lock; every later request fails."""
         if self._descriptor >= 0:
@@ -168,7 +199,8 @@ class FileDevice:
                 start = request.lbn * BLOCK_BYTES
                 end = start + whole_blocks_bytes(request.byte_count)
                 self._require_writable(end)
-                self._write_zeros(start, end)
+                if not self._punch_hole(start, end):
+                    self._write_zeros(start, end)
             else:
                 assert function == _FLUSH, "a request has one of the five functions"
                 self._flush()
@@ -205,6 +237,12 @@ class FileDevice:
             if step == 0:
                 raise MediumError(f"the image ends at byte {offset + moved}", lbn)
             moved += step
+
+    def _punch_hole(self, start: int, end: int) -> bool:
+        """Make bytes a hole, as far as whole pages go, and zeros; False if nothing was done."""
+        if _fallocate is None or start == end:
+            return False
+        return not _fallocate(self._descriptor, _KEEP_SIZE_AND_PUNCH_HOLE, start, end - start)
 
     def _write_zeros(self, start: int, end: int) -> None:
         """Make bytes zero; what is a hole is zero already."""

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, CopySourceError, Function, MediumError
+from emu.core.views import split
 from emu.media.copying import copies_onto_itself_ahead, copy_through_buffer, whole_blocks_bytes
 from emu.media.procedure import Procedure, Steps
-from emu.media.views import split
 
 _WRITE = int(Function.WRITE)
 _ERASE = int(Function.ERASE)

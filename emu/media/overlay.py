@@ -7,9 +7,9 @@ never needs to read the device below.  `lbn` and counts are blocks of 512 bytes.
 from collections.abc import Iterator, Sequence
 
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function
+from emu.core.views import split
 from emu.media.copying import copy_through_buffer
 from emu.media.procedure import Procedure, Steps
-from emu.media.views import split
 
 CHUNK_BLOCKS = 16
 _CHUNK_BYTES = CHUNK_BLOCKS * BLOCK_BYTES

@@ -41,10 +41,10 @@ from drivers.shadow.volume import (
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError, MediumWriteProtected
 from emu.core.clock import MILLISECOND_NS
+from emu.core.views import split
 from emu.hw.mscp.controller import Controller
 from emu.media.copying import copy_through_buffer, whole_blocks_bytes
 from emu.media.joined import JoinedDevice
-from emu.media.views import split
 from emu.wire.codes.ods2 import CHECKSUM2_WORDS, ods2_checksum
 from emu.wire.codes.vms import IO, SS
 

@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from emu.core.block import BLOCK_BYTES, Function, MediumError
 from emu.core.bus import BusError, MapError, ParityError
+from emu.core.views import pieces
 from emu.hw.firmware import Behaviour
 from emu.hw.mscp.outstanding import Outstanding, Reject, medium_status
 from emu.hw.uqssp.buffers import HostBuffer
@@ -225,7 +226,7 @@ class Transfer(Outstanding):
             size = min(BLOCK_BYTES, total - moved)
             self.lbn = first + (moved >> _BLOCK_SHIFT)
             self.byte_count = size
-            self.views = [*_pieces(views, moved, size)]
+            self.views = [*pieces(views, moved, size)]
             failure = yield
             if failure is not None:
                 self._stop(medium_status(failure), moved)
@@ -258,7 +259,7 @@ class Transfer(Outstanding):
                 self.finish(medium_status(failure), moved)
                 return
             if host is not None:
-                equal = _equal_bytes(_pieces(host, moved, size), scratch)
+                equal = _equal_bytes(pieces(host, moved, size), scratch)
                 if equal < size:
                     self.finish(_CMP, moved + equal)
                     return
@@ -327,7 +328,7 @@ class Write(Transfer):
         if buffer.error is not None:
             # A block whose data the host could not deliver to the end is not written at all.
             byte_count &= ~_BLOCK_MASK
-            views = [*_pieces(views, 0, byte_count)]
+            views = [*pieces(views, 0, byte_count)]
         self._move(_WRITE, views, byte_count)
 
     def _moved(self) -> None:
@@ -433,25 +434,10 @@ def bus_status(error: BusError) -> int:
     return int(SB.HST_NXM)
 
 
-def _pieces(views: Sequence[memoryview], start: int, size: int) -> Iterator[memoryview]:
-    """Cut `size` bytes from `start` out of memory that lies in several views."""
-    for view in views:
-        if size <= 0:
-            return
-        length = len(view)
-        if start < length:
-            piece = view[start : start + size]
-            yield piece
-            size -= len(piece)
-            start = 0
-        else:
-            start -= length
-
-
-def _equal_bytes(pieces: Iterator[memoryview], data: memoryview) -> int:
+def _equal_bytes(parts: Iterator[memoryview], data: memoryview) -> int:
     """Count the bytes that are equal before the first that is not."""
     equal = 0
-    for piece in pieces:
+    for piece in parts:
         here, there = bytes(piece), bytes(data[equal : equal + len(piece)])
         if here != there:
             return equal + next(place for place in count_from() if here[place] != there[place])
