@@ -10,10 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from emu.wire.fields import Field, fields_of, layouts_of, title_of
-from emu.wire.layouts import buslink, dup, mscp, ods2, uqssp
+from emu.wire.fields import Field, byte_order_of, fields_of, layouts_of, title_of
+from emu.wire.layouts import buslink, dup, iscsi, mscp, ods2, scsi, sym53c810, uqssp
 
-MODULES: tuple[ModuleType, ...] = (uqssp, mscp, dup, ods2, buslink)
+MODULES: tuple[ModuleType, ...] = (uqssp, mscp, dup, ods2, buslink, iscsi, scsi, sym53c810)
 GENERATED = Path(__file__).parent / "generated"
 
 HEADER = '''\
@@ -101,7 +101,7 @@ def class_source(name: str, layout: Any) -> str:
         name=name,
         title=title_of(layout) or name,
         size=sum(field.size for field in declared),
-        format="<" + "".join(field.code for field in declared),
+        format=byte_order_of(layout) + "".join(field.code for field in declared),
         slots=", ".join(f'"{field.name}"' for field in named) + ("," if len(named) == 1 else ""),
         layout=_lines(8, [f'"{field.name}": ({field.offset}, {field.size}),' for field in named]),
         parameters=parameters,

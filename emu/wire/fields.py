@@ -1,6 +1,6 @@
 """What a construct declaration says, as a flat list: the one reader of layouts.
 
-Accepted are little-endian integers of 1, 2, 4 and 8 bytes, `Bytes(n)`, `Padding(n)`; anything else is
+Accepted are integers of 1, 2, 4 and 8 bytes, in one byte order, `Bytes(n)`, `Padding(n)`; anything else is
 refused, because the generated codec could not do it.
 """
 
@@ -46,7 +46,22 @@ def title_of(layout: Any) -> str:
 
 def fields_of(layout: Any) -> list[Field]:
     """List a layout's fields and gaps in order; raise TypeError for what a codec cannot do."""
+    byte_order_of(layout)
     return list(_walk(_bare(layout)))
+
+
+def byte_order_of(layout: Any) -> str:
+    """Return "<" for a little-endian layout, ">" for a big-endian one; raise TypeError for a mixture."""
+    order = ""
+    for declared in _bare(layout).subcons:
+        bare = _bare(declared)
+        if isinstance(bare, FormatField) and bare.length > 1:
+            order = order or bare.fmtstr[0]
+            if bare.fmtstr[0] != order:
+                raise TypeError(
+                    f"field {declared.name}: a layout has little-endian or big-endian integers, not both"
+                )
+    return order or "<"
 
 
 def _walk(layout: Any) -> Iterator[Field]:
@@ -56,8 +71,8 @@ def _walk(layout: Any) -> Iterator[Field]:
         name = declared.name or ""
         if isinstance(bare, FormatField) and name:
             order, letter = bare.fmtstr[0], bare.fmtstr[1:]
-            if letter not in INTEGERS or (order != "<" and bare.length > 1):
-                raise TypeError(f"field {name}: {bare.fmtstr!r} is not a little-endian unsigned integer")
+            if letter not in INTEGERS or (order not in "<>" and bare.length > 1):
+                raise TypeError(f"field {name}: {bare.fmtstr!r} is not an unsigned integer of one byte order")
             size, code = bare.length, INTEGERS[letter]
         elif isinstance(bare, Bytes) and name and isinstance(bare.length, int):
             size, code = bare.length, f"{bare.length}s"

@@ -9,11 +9,13 @@ from typing import Any
 from emu.wire.codes import Bits, Code
 from emu.wire.codes import buslink as buslink_codes
 from emu.wire.codes import dup as dup_codes
+from emu.wire.codes import iscsi as iscsi_codes
 from emu.wire.codes import mscp as mscp_codes
 from emu.wire.codes import ods2 as ods2_codes
+from emu.wire.codes import scsi as scsi_codes
 from emu.wire.codes import uqssp as uqssp_codes
 from emu.wire.fields import Field, fields_of, layouts_of, title_of
-from emu.wire.layouts import buslink, dup, mscp, ods2, uqssp
+from emu.wire.layouts import buslink, dup, iscsi, mscp, ods2, scsi, uqssp
 
 CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("UQSSP", uqssp, uqssp_codes),
@@ -21,13 +23,16 @@ CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("DUP", dup, dup_codes),
     ("Files-11 ODS-2", ods2, ods2_codes),
     ("Bus link", buslink, buslink_codes),
+    ("SCSI", scsi, scsi_codes),
+    ("iSCSI", iscsi, iscsi_codes),
 )
 
 PREFACE = """\
 # Wire formats
 
 Printed by `python -m emu.wire.tables` from `emu/wire/layouts` and `emu/wire/codes`; do not edit. Offsets and
-sizes are bytes, offsets of messages count from the first byte of the text, every integer is little-endian.
+sizes are bytes, offsets of messages count from the first byte of the text.  Integers are little-endian where a
+chapter does not say otherwise.
 """
 
 

@@ -376,7 +376,7 @@ class UqsspPort:
         """Run when GO comes; some hosts write the burst first and GO in a second word."""
         if not word & HOST4.GO:
             return
-        # DEVIATION: an RQDX3 is said to leave its vector in SA, or 1; the KA655's console waits for 0 before it goes on.
+        # DEVIATION: an RQDX3 is said to leave its vector in SA, or 1; the KA655's console goes on only when SA is 0.
         self.sa = 0
         self._enter(State.RUN)
         self._idle_since_ns = self._clock.now_ns

@@ -1,0 +1,1 @@
+"""The SCSI target device: logical units over block devices, behind any transport."""

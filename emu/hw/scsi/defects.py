@@ -1,0 +1,110 @@
+"""The medium's defects and its format: REASSIGN BLOCKS, READ DEFECT DATA, FORMAT UNIT.
+
+(SBC; spec "SCSI".)  The medium of a model has no defects: the lists are empty, and reassigning makes a block good.
+"""
+
+# DEVIATION: FORMAT UNIT leaves zeros, and takes no notice of defect lists.
+
+from typing import TYPE_CHECKING
+
+from emu.hw.scsi.long_operation import LongOperation
+from emu.hw.scsi.provisioning import erase_blocks
+from emu.hw.scsi.sense import (
+    CheckCondition,
+    Sense,
+    invalid_field_in_cdb,
+    invalid_parameter,
+    parameter_list_length_error,
+)
+from emu.hw.scsi.task import Steps, Task
+from emu.wire.codes.scsi import EIGHT_BYTES, FOUR_BYTES, Asc, SenseKey
+from emu.wire.generated import scsi as wire
+
+if TYPE_CHECKING:
+    from emu.hw.scsi.logical_unit import LogicalUnit
+
+_LONGLBA = 0x02
+_LONGLIST_REASSIGN = 0x01
+_FMTPINFO = 0xC0
+_LONGLIST_FORMAT = 0x20
+_FMTDATA = 0x10
+_IMMED = 0x02
+_REQUESTED_LISTS = 0x18
+_FORMAT = 0x07
+_BLOCK_FORMATS = (0, 3, 4, 5)  # short block, long block, bytes from index, physical sector
+
+
+def reassign_blocks(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps:
+    """REASSIGN BLOCKS: what was marked bad is good again, and zero."""
+    data = yield from unit.fetch_list(task, _REASSIGN_LIST_BYTES)
+    if len(data) < wire.ShortListHeader.SIZE:
+        raise parameter_list_length_error()
+    long_list = cdb.lba_high & _LONGLIST_REASSIGN
+    length = FOUR_BYTES.unpack_from(data)[0] if long_list else wire.ShortListHeader.unpack(data).length
+    field = EIGHT_BYTES if cdb.lba_high & _LONGLBA else FOUR_BYTES
+    if length % field.size:
+        raise parameter_list_length_error()
+    end = min(len(data), wire.ShortListHeader.SIZE + length)
+    lbas = [field.unpack_from(data, at)[0] for at in range(4, end - field.size + 1, field.size)]
+    for lba in lbas:
+        if lba >= unit.block_count:
+            raise CheckCondition(Sense(SenseKey.ILLEGAL_REQUEST, Asc.LBA_OUT_OF_RANGE, command_specific=lba))
+    for lba in lbas:
+        if lba in unit.bad_blocks.marks:
+            yield from erase_blocks(unit, task, lba, 1)
+
+
+_REASSIGN_LIST_BYTES = 1 << 16  # more than a list has; what there is is looked at
+
+
+def read_defect_data_10(unit: "LogicalUnit", task: Task, cdb: wire.DefectData10Cdb) -> None:
+    """READ DEFECT DATA(10): an empty list."""
+    task.reply(wire.DefectHeader10.pack_fields(_valid_lists(cdb.request), 0), cdb.allocation)
+    _require_format(cdb.request)
+
+
+def read_defect_data_12(unit: "LogicalUnit", task: Task, cdb: wire.DefectData12Cdb) -> None:
+    """READ DEFECT DATA(12): an empty list."""
+    task.reply(wire.DefectHeader12.pack_fields(_valid_lists(cdb.request), 0, 0), cdb.allocation)
+    _require_format(cdb.request)
+
+
+def _valid_lists(request: int) -> int:
+    form = request & _FORMAT
+    return request & _REQUESTED_LISTS | (form if form in _BLOCK_FORMATS else 0)
+
+
+def _require_format(request: int) -> None:
+    """Say that the list, which has been sent already, has another format than was wanted."""
+    if request & _FORMAT not in _BLOCK_FORMATS:
+        raise CheckCondition(Sense(SenseKey.RECOVERED_ERROR, Asc.DEFECT_LIST_NOT_FOUND))
+
+
+def format_unit(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps:
+    """FORMAT UNIT."""
+    flags = cdb.lba_high
+    if unit.profile.modern and flags & _FMTPINFO:
+        raise invalid_field_in_cdb(1, 7)
+    return _format(unit, task, flags)
+
+
+def _format(unit: "LogicalUnit", task: Task, flags: int) -> Steps:
+    immediate = False
+    if flags & _FMTDATA:
+        long_list = bool(flags & _LONGLIST_FORMAT)
+        size = wire.LongListHeader.SIZE if long_list else wire.ShortListHeader.SIZE
+        data = yield from unit.fetch_list(task, size)
+        if len(data) < size:
+            raise parameter_list_length_error()
+        header = wire.LongListHeader.unpack(data) if long_list else wire.ShortListHeader.unpack(data)
+        if header.length:
+            raise invalid_parameter(4 if long_list else 2)
+        immediate = bool(header.flags & _IMMED)
+    operation = LongOperation(unit, Asc.FORMAT_IN_PROGRESS, Asc.FORMAT_COMMAND_FAILED, [None])
+    unit.bad_blocks.marks.clear()
+    unit.save()
+    operation.start()
+    if not immediate:
+        yield operation.wait
+        if operation.failed:
+            raise CheckCondition(Sense(SenseKey.MEDIUM_ERROR, Asc.FORMAT_COMMAND_FAILED))
