@@ -5,7 +5,7 @@ that takes part as `views`; the device calls `done` once, inline when the work n
 when it does.  Devices nest: a slow, faulty or overlaying device is one around another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Protocol
 
@@ -78,3 +78,18 @@ class BlockDevice(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Flush(BlockRequest):
+    """A FLUSH that calls `ended` with how it went."""
+
+    __slots__ = ("_ended",)
+
+    def __init__(self, ended: Callable[[MediumError | None], None]) -> None:
+        self.function = Function.FLUSH
+        self.lbn = self.byte_count = 0
+        self.views = ()
+        self._ended = ended
+
+    def done(self, error: MediumError | None) -> None:
+        self._ended(error)

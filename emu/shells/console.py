@@ -25,7 +25,7 @@ from emu.console.dcl import logical_lines
 from emu.console.interpreter import Interpreter
 from emu.console.session import CommandsInHand
 from emu.console.times import vms_time
-from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError
+from emu.core.block import BLOCK_BYTES, BlockDevice, Flush, MediumError
 from emu.core.clock import SECOND_NS
 from emu.hw.firmware import Firmware, FirmwareError
 from emu.media.file import FileDevice, ImageError
@@ -36,6 +36,7 @@ from emu.shells.host_files import DiskFiles
 from emu.shells.image_files import open_image
 from emu.shells.loop import Loop
 from emu.shells.streams import StreamError, connect
+from emu.shells.unit_options import SetupError, unit_option
 from emu.sim.world import World, drive_for
 
 if TYPE_CHECKING:
@@ -57,15 +58,10 @@ PATIENCE_NS = 60 * SECOND_NS  # with commands that others had begun, when the co
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130
 
-_UNIT = re.compile(r"(?:\$\d+\$)?DU([A-Z])(\d+):?=(.+)", re.IGNORECASE)
 _SIZE = re.compile(r"(\d+)([KMG]?)", re.IGNORECASE)
 _NODE = re.compile(r"(alpha|vax):([A-Z][A-Z0-9]{0,5})", re.IGNORECASE)
 _COMMAND = re.compile(r'(?:[^;"\n]|"[^"]*"?)+')
 _SCALE = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-
-
-class SetupError(Exception):
-    """The machine cannot be put together as asked; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +89,14 @@ class Machine:
         failure: MediumError | None = None
         for medium in self.media:
             if not medium.write_protected:
-                flush = _Flush()
-                medium.submit(flush)
-                self.world.clock.run_until(lambda flush=flush: flush.ended)  # type: ignore[misc]
-                failure = failure or flush.error
+                ended: list[MediumError | None] = []
+                medium.submit(Flush(ended.append))
+                self.world.clock.run_until(lambda ended=ended: bool(ended))  # type: ignore[misc]
+                failure = failure or next(iter(ended), None)
             medium.close()
         self.media.clear()
         if failure is not None:
             raise failure
-
-
-class _Flush(BlockRequest):
-    def __init__(self) -> None:
-        self.function = Function.FLUSH
-        self.lbn = self.byte_count = 0
-        self.views = ()
-        self.ended = False
-        self.error: MediumError | None = None
-
-    def done(self, error: MediumError | None) -> None:
-        self.ended = True
-        self.error = error
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -247,19 +230,8 @@ def _build(options: Namespace, stack: ExitStack) -> Machine:
 
 
 def _unit_request(text: str) -> ImageRequest:
-    match = _UNIT.fullmatch(text)
-    if match is None:
-        raise SetupError(f"--unit {text}: a unit is written DUA10=PATH, then ,drive=NAME or ,ro if need be")
-    path, *extras = match[3].split(",")
-    drive, read_only = "", False
-    for extra in extras:
-        if extra.lower().startswith("drive="):
-            drive = extra[len("drive=") :]
-        elif extra.lower() == "ro":
-            read_only = True
-        else:
-            raise SetupError(f"--unit {text}: {extra} is neither drive=NAME nor ro")
-    return ImageRequest(path, match[1].upper(), int(match[2]), drive, read_only)
+    option = unit_option(text)
+    return ImageRequest(option.medium, option.letter, option.number, option.drive, option.read_only)
 
 
 def _nodes(text: str) -> Iterator[tuple[str, str]]:

@@ -101,7 +101,7 @@ def test_the_exit_status_of_a_script_tells_of_failures(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("missing.img",), "missing.img cannot be opened"),
-        (("--unit", "nonsense"), "a unit is written DUA10=PATH"),
+        (("--unit", "nonsense"), "a unit is written DUA0=PATH"),
         (("--unit", "DUB0=odd.img"), "there are only 1 controllers"),
         (("odd.img",), "is truncated"),
         (("--new", "odd.img=1M"), "cannot be created: File exists"),

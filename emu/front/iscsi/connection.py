@@ -1,0 +1,603 @@
+"""One connection of an initiator: PDUs into commands, and what comes of them into PDUs.  RFC 7143 sections 4.2, 7, 11.
+
+States:
+
+    LOGIN ──Login Response with status 0 and NSG 3──▶ FULL FEATURE ──Logout Response──▶ ENDED
+      └──refused, anything but Login, too slow──────────────┼──▶ ENDED
+                           nonsense, silence, end of the stream
+
+Many commands are taken in one `receive`, and everything they lead to leaves with the next `outgoing`.  An initiator
+can make a connection keep so much: a window of tasks, `TRANSFER_BYTES` of their data; tasks beyond that wait here.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from emu.core.clock import SECOND_NS, Timer
+from emu.front import Bytes
+from emu.front.iscsi import task_management
+from emu.front.iscsi.discovery import answer_text
+from emu.front.iscsi.login import TEXT_BYTES, Login, LoginRefused
+from emu.front.iscsi.parameters import Parameters
+from emu.front.iscsi.pdu import PADS, Pdu, PduReader, StreamBroken, digest, extended_cdb
+from emu.front.iscsi.sense import PROTOCOL_SERVICE_CRC_ERROR, UNEXPECTED_UNSOLICITED_DATA
+from emu.front.iscsi.session import IMMEDIATE_COMMANDS, WINDOW, Session
+from emu.front.iscsi.text import TextError, parse_text
+from emu.front.iscsi.transfer import DataOutSequence, DataTransfer, TransferError
+from emu.wire.codes.iscsi import (
+    ATTRIBUTE_MASK,
+    CONTINUE,
+    FINAL,
+    HEADER_BYTES,
+    IMMEDIATE,
+    NUMBER_MASK,
+    OPCODE_MASK,
+    RESERVED_TAG,
+    AsyncEvent,
+    CommandFlag,
+    LoginStatus,
+    LogoutReason,
+    LogoutStatus,
+    Opcode,
+    RejectReason,
+)
+from emu.wire.generated.iscsi import (
+    AsyncMessage,
+    DataOut,
+    LoginRequest,
+    LoginResponse,
+    LogoutRequest,
+    LogoutResponse,
+    NopIn,
+    NopOut,
+    Reject,
+    Request,
+    ScsiCommand,
+    TaskManagementRequest,
+    TextRequest,
+    TextResponse,
+)
+
+if TYPE_CHECKING:
+    from emu.front.iscsi.node import Node
+
+Views = Sequence[memoryview]
+
+LOGIN_NS = 15 * SECOND_NS  # for a whole login
+SILENCE_NS = (
+    30 * SECOND_NS
+)  # after which the peer is asked whether it is there, and again until it is given up
+TRANSFER_BYTES = 64 << 20  # data of tasks that one connection has under way, or of one task that is longer
+
+_READ = int(CommandFlag.READ)
+_WRITE = int(CommandFlag.WRITE)
+_SCSI_COMMAND = int(Opcode.SCSI_COMMAND)
+
+_Request = ScsiCommand | NopOut | TextRequest | LogoutRequest | TaskManagementRequest
+_REFUSED = MappingProxyType(
+    {int(Opcode.SNACK): RejectReason.SNACK_REJECT, int(Opcode.LOGIN_REQUEST): RejectReason.PROTOCOL_ERROR}
+)
+
+
+class Phase(Enum):
+    """Where a connection is; the drawing is in the module's docstring."""
+
+    LOGIN = "login"
+    FULL_FEATURE = "full feature"
+    ENDED = "ended"
+
+
+class Connection:
+    """One connection, as a ByteMachine.
+
+    address: where it came in, written host:port.  wake: called when there is something to send though nothing came
+    in.  hang_up: called when the stream is to be closed whatever is left to be sent.
+    """
+
+    def __init__(self, node: "Node", address: str, peer: str) -> None:
+        self.node = node
+        self.address = address
+        self.peer = peer
+        self.phase = Phase.LOGIN
+        self.parameters = Parameters()
+        self.cid = 0
+        self.stat_sn = 0
+        self.data_in_bytes = 0  # the longest Data-In
+        self.session_or_none: Session | None = None
+        self.wake: Callable[[], None] = _nobody
+        self.hang_up: Callable[[], None] = _nobody
+        self._login: Login | None = Login(node)
+        self._reader = PduReader()
+        self._out: list[Bytes] = []
+        self._busy = False  # whoever called looks for output by himself
+        self._transfer_tag = 0
+        self._text = b""
+        self._charged = 0  # bytes of data of tasks that are under way, or whose data is not sent yet
+        self._ending = 0  # of those, what goes with the next `outgoing`
+        self._sent = 0  # and what went with the last
+        self._waiting: deque[DataTransfer] = deque()
+        self._heard_ns = node.clock.now_ns
+        self._pinged = False
+        self._timer: Timer = node.clock.call_after(LOGIN_NS, self._login_is_over)
+
+    @property
+    def session(self) -> Session:
+        """The session; there is one from the end of the login on."""
+        assert self.session_or_none is not None, "a connection that has logged in has a session"
+        return self.session_or_none
+
+    # ---- ByteMachine
+
+    @property
+    def ended(self) -> bool:
+        return self.phase is Phase.ENDED
+
+    def receive(self, data: bytes) -> None:
+        if self.phase is Phase.ENDED:
+            return
+        self._heard_ns = self.node.clock.now_ns
+        self._pinged = False
+        self._busy = True
+        try:
+            for pdu, pieces, intact in self._reader.receive(data):
+                if self.phase is Phase.FULL_FEATURE:
+                    self._take(pdu, pieces, intact)
+                else:
+                    self._take_login(pdu, pieces)
+                if self.ended:
+                    return
+        except StreamBroken as error:
+            self.node.told("BROKEN", f"{self.peer}: {error}")
+            self._end(orderly=False)
+        finally:
+            self._busy = False
+
+    def outgoing(self) -> Sequence[Bytes]:
+        self._charged -= self._sent  # what went last time is gone: else nobody would ask
+        self._sent = 0
+        if self._waiting:
+            self._submit_waiting()
+        self._sent, self._ending = self._ending, 0
+        out, self._out = self._out, []
+        return out
+
+    def lost(self) -> None:
+        self._end(orderly=False)
+
+    # ---- the end
+
+    def drop(self) -> None:
+        """Close the stream from our side; the session is gone already."""
+        if self.phase is not Phase.ENDED:
+            self._end(orderly=True)
+            self.hang_up()
+
+    def conclude(self) -> None:
+        """End when what is there has been sent; the session is gone already."""
+        self._end(orderly=True)
+
+    def dismiss(self) -> None:
+        """Tell the initiator that the target drops the session, and end."""
+        if self.phase is Phase.FULL_FEATURE:
+            self._put_async(AsyncEvent.DROP_SESSION)
+        if self.phase is not Phase.ENDED:
+            self._end(orderly=False)
+            self._wake()
+
+    def _end(self, *, orderly: bool) -> None:
+        if self.phase is Phase.ENDED:
+            return
+        self.phase = Phase.ENDED
+        self._timer.cancel()
+        self._waiting.clear()
+        self.node.leave(self, orderly=orderly)
+
+    def _login_is_over(self) -> None:
+        self.node.told("SLOW", f"{self.peer} does not log in")
+        self._end(orderly=False)
+        self.hang_up()
+
+    def _look_for_silence(self) -> None:
+        """Ask a peer that says nothing whether it is there; give up one that does not answer."""
+        silent_ns = self.node.clock.now_ns - self._heard_ns
+        if silent_ns < SILENCE_NS:
+            self._timer = self.node.clock.call_after(SILENCE_NS - silent_ns, self._look_for_silence)
+        elif self._pinged:
+            self.node.told("SILENT", f"{self.session.initiator} does not answer any more")
+            self._end(orderly=False)
+            self.hang_up()
+        else:
+            self._pinged = True
+            self._put_nop_in(ttt=self.next_transfer_tag())
+            self._timer = self.node.clock.call_after(SILENCE_NS, self._look_for_silence)
+
+    # ---- PDUs out
+
+    def put(self, header: bytes, views: Views = (), length: int = 0) -> None:
+        """Send a PDU: its header, and a data segment of so many bytes."""
+        out = self._out
+        out.append(header)
+        parameters = self.parameters
+        if parameters.header_digest:
+            out.append(digest(header))
+        if length:
+            out.extend(views)
+            pad = PADS[length & 3]
+            if pad:
+                out.append(pad)
+            if parameters.data_digest:
+                out.append(digest(*views, pad))
+        if not self._busy:
+            self._wake()
+
+    def _wake(self) -> None:
+        if not self._busy:
+            self.wake()
+
+    def next_transfer_tag(self) -> int:
+        """A target transfer tag that is not in use."""
+        self._transfer_tag = (self._transfer_tag + 1) % RESERVED_TAG
+        return self._transfer_tag
+
+    def next_stat_sn(self) -> int:
+        """The StatSN of a response."""
+        stat_sn = self.stat_sn
+        self.stat_sn = stat_sn + 1 & NUMBER_MASK
+        return stat_sn
+
+    def tell_window(self) -> None:
+        """Tell the initiator that commands may come again."""
+        self._put_nop_in()
+
+    def _put_nop_in(self, ttt: int = RESERVED_TAG) -> None:
+        session = self.session
+        self.put(
+            NopIn.pack_fields(
+                opcode=int(Opcode.NOP_IN),
+                flags=FINAL,
+                itt=RESERVED_TAG,
+                ttt=ttt,
+                stat_sn=self.stat_sn,
+                exp_cmd_sn=session.exp_cmd_sn,
+                max_cmd_sn=session.max_cmd_sn,
+            )
+        )
+
+    def _put_async(self, event: AsyncEvent) -> None:
+        session = self.session
+        self.put(
+            AsyncMessage.pack_fields(
+                opcode=int(Opcode.ASYNC),
+                flags=FINAL,
+                itt=RESERVED_TAG,
+                stat_sn=self.next_stat_sn(),
+                exp_cmd_sn=session.exp_cmd_sn,
+                max_cmd_sn=session.max_cmd_sn,
+                event=int(event),
+                parameter2=self.parameters.time2wait,
+                parameter3=self.parameters.time2retain,
+            )
+        )
+
+    def reject(self, reason: RejectReason, header: bytes) -> None:
+        """Refuse a PDU, showing its header."""
+        session = self.session
+        self.put(
+            Reject.pack_fields(
+                opcode=int(Opcode.REJECT),
+                flags=FINAL,
+                reason=int(reason),
+                lengths=HEADER_BYTES,
+                itt=RESERVED_TAG,
+                stat_sn=self.next_stat_sn(),
+                exp_cmd_sn=session.exp_cmd_sn,
+                max_cmd_sn=session.max_cmd_sn,
+            ),
+            (memoryview(header),),
+            HEADER_BYTES,
+        )
+
+    # ---- login
+
+    def _take_login(self, pdu: Pdu, pieces: Views) -> None:
+        login = self._login
+        assert login is not None, "a connection logs in first"
+        if not isinstance(pdu, LoginRequest):
+            self._end(orderly=False)  # nobody that can be answered
+            return
+        if not login.initiator:
+            self.stat_sn = pdu.exp_stat_sn
+        try:
+            if self.node.is_full:
+                raise LoginRefused(LoginStatus.OUT_OF_RESOURCES)
+            flags, text = login.take(pdu, b"".join(pieces))
+            session = login.enter(pdu) if login.done else None
+        except LoginRefused as refusal:
+            self._put_login_response(pdu, 0, b"", refusal.status)
+            self._end(orderly=False)
+            return
+        if session is not None:
+            self._enter(session, login, pdu.cid)
+        self._put_login_response(pdu, flags, text, LoginStatus.SUCCESS)
+        self._reader.segment_limit = login.segment_bytes
+        if session is not None:
+            self.parameters = login.parameters
+            self._reader.header_digest = self.parameters.header_digest
+            self._reader.data_digest = self.parameters.data_digest
+            self.data_in_bytes = self.parameters.send_segment_bytes
+            self._login = None
+            self.phase = Phase.FULL_FEATURE
+
+    def _enter(self, session: Session, login: Login, cid: int) -> None:
+        before = session.connections.get(cid)
+        if before is not None:  # the initiator has lost it: this one replaces it
+            session.remove(before)
+            session.connections[cid] = self
+            before.drop()
+        session.connections[cid] = self
+        self.session_or_none = session
+        self.cid = cid
+        self._timer.cancel()
+        self._timer = self.node.clock.call_after(SILENCE_NS, self._look_for_silence)
+        if session.target_name:
+            self.node.told("LOGIN", f"{login.initiator} has logged in to {session.target_name}")
+
+    def _put_login_response(
+        self, request: LoginRequest, flags: int, text: bytes, status: LoginStatus
+    ) -> None:
+        session = self.session_or_none
+        self.put(
+            LoginResponse.pack_fields(
+                opcode=int(Opcode.LOGIN_RESPONSE),
+                flags=flags,
+                lengths=len(text),
+                isid=request.isid,
+                tsih=request.tsih if session is None else session.tsih,
+                itt=request.itt,
+                stat_sn=self.next_stat_sn(),
+                exp_cmd_sn=request.cmd_sn if session is None else session.exp_cmd_sn,
+                max_cmd_sn=request.cmd_sn if session is None else session.max_cmd_sn,
+                status=int(status),
+            ),
+            (memoryview(text),) if text else (),
+            len(text),
+        )
+
+    # ---- full feature phase
+
+    def _take(self, pdu: Pdu, pieces: Views, intact: bool) -> None:
+        opcode = pdu.opcode & OPCODE_MASK
+        if isinstance(pdu, DataOut):
+            self._take_data_out(pdu, pieces, intact)
+            return
+        if not intact:
+            # The command did not come: its number is not used up, and the initiator sends it again or gives up.
+            self.reject(RejectReason.DATA_DIGEST_ERROR, self._reader.header)
+            return
+        if isinstance(pdu, Request | LoginRequest):  # they have no number here
+            self.reject(_REFUSED.get(opcode, RejectReason.COMMAND_NOT_SUPPORTED), self._reader.header)
+            return
+        ahs = self._reader.ahs
+        header = b"" if opcode == _SCSI_COMMAND else self._reader.header
+        if pdu.opcode & IMMEDIATE:
+            self._carry_out(pdu, pieces, header, ahs)
+            return
+        session = self.session
+        if pdu.cmd_sn != session.exp_cmd_sn or session.is_shut:
+            session.hold(pdu.cmd_sn, partial(self._carry_out, pdu, pieces, header, ahs))
+            return
+        session.exp_cmd_sn = pdu.cmd_sn + 1 & NUMBER_MASK
+        self._carry_out(pdu, pieces, header, ahs)
+        if session.held:
+            session.catch_up()
+
+    def _carry_out(self, pdu: _Request, pieces: Views, header: bytes, ahs: bytes) -> None:
+        """Do what a PDU asks for; its number's turn has come."""
+        if self.phase is not Phase.FULL_FEATURE:
+            return
+        if isinstance(pdu, ScsiCommand):
+            self._take_command(pdu, pieces, ahs)
+            return
+        session = self.session
+        if not pdu.opcode & IMMEDIATE:
+            session.finish_command()
+        match pdu:
+            case NopOut():
+                self._take_nop_out(pdu, pieces)
+            case TextRequest():
+                self._take_text(pdu, pieces, header)
+            case LogoutRequest():
+                self._take_logout(pdu, header)
+            case TaskManagementRequest() if session.device is not None:
+                task_management.carry_out(self, pdu)
+            case _:
+                self.reject(RejectReason.PROTOCOL_ERROR, header)
+
+    # ---- SCSI commands
+
+    def _take_command(self, pdu: ScsiCommand, pieces: Views, ahs: bytes) -> None:
+        session = self.session
+        flags, tag = pdu.flags, pdu.itt
+        numbered = not pdu.opcode & IMMEDIATE
+        device = session.device
+        if device is None or tag in session.tasks or len(session.tasks) >= WINDOW + IMMEDIATE_COMMANDS:
+            if numbered:
+                session.finish_command()
+            reason = RejectReason.PROTOCOL_ERROR
+            if device is not None:
+                reason = RejectReason.TASK_IN_PROGRESS
+                if tag not in session.tasks:
+                    reason = RejectReason.TOO_MANY_IMMEDIATE_COMMANDS
+            self.reject(reason, pdu.pack())
+            return
+        expected = pdu.expected_bytes if flags & (_READ | _WRITE) else 0
+        expected_out = expected if flags & _WRITE else 0
+        # DEVIATION: of a bidirectional command only the data-out moves: there is none that a unit here would know.
+        expected_in = expected - expected_out
+        cdb = pdu.cdb if not ahs else pdu.cdb + extended_cdb(ahs)
+        data_out = None
+        if flags & _WRITE:
+            unsolicited = not flags & FINAL
+            data_out = DataOutSequence(self, tag, pdu.lun, expected_out, pieces, unsolicited)
+        task = device.task(
+            session.nexus, pdu.lun, cdb, flags & ATTRIBUTE_MASK, tag, expected_in, expected_out
+        )
+        task.begin(self, pdu.lun, expected, numbered, data_out)
+        session.tasks[tag] = task
+        self._charged += expected
+        if data_out is not None and (pieces or data_out.unsolicited):
+            parameters = self.parameters
+            allowed = min(parameters.first_burst_bytes, expected_out)
+            if (
+                (pieces and not parameters.immediate_data)
+                or data_out.received > allowed
+                or (data_out.unsolicited and parameters.initial_r2t)
+            ):
+                task.fail(UNEXPECTED_UNSOLICITED_DATA)
+                return
+        if self._waiting or (self._charged > TRANSFER_BYTES and self._charged > expected):
+            self._waiting.append(task)
+            return
+        task.submitted = True
+        device.submit(task)
+
+    def discharge(self, task: DataTransfer) -> None:
+        """Hear that a task has ended; what it has to send leaves with the next `outgoing`."""
+        self._ending += task.charge
+        if self._waiting:
+            self._wake()
+
+    def _submit_waiting(self) -> None:
+        waiting, session = self._waiting, self.session
+        under_way = self._charged - sum(task.charge for task in waiting)
+        while waiting and (not under_way or under_way + waiting[0].charge <= TRANSFER_BYTES):
+            task = waiting.popleft()
+            under_way += task.charge
+            if session.tasks.get(task.tag) is task and session.device is not None:
+                task.submitted = True
+                session.device.submit(task)
+
+    def _take_data_out(self, pdu: DataOut, pieces: Views, intact: bool) -> None:
+        task = self.session.tasks.get(pdu.itt)
+        data_out = task.data_out if task is not None and task.connection is self else None
+        if not intact:
+            self.reject(RejectReason.DATA_DIGEST_ERROR, self._reader.header)
+        if task is None or data_out is None:
+            return  # of a task that has ended early: its initiator could not know
+        try:
+            if not intact:
+                raise TransferError(PROTOCOL_SERVICE_CRC_ERROR)
+            data_out.take(pdu, pieces)
+        except TransferError as error:
+            task.fail(error.sense)
+
+    # ---- the other requests
+
+    def _take_nop_out(self, pdu: NopOut, pieces: Views) -> None:
+        if pdu.itt == RESERVED_TAG:  # answers ours, or only confirms numbers
+            return
+        session = self.session
+        echo = memoryview(b"".join(pieces))[: self.parameters.send_segment_bytes]
+        self.put(
+            NopIn.pack_fields(
+                opcode=int(Opcode.NOP_IN),
+                flags=FINAL,
+                lengths=len(echo),
+                lun=pdu.lun,
+                itt=pdu.itt,
+                ttt=RESERVED_TAG,
+                stat_sn=self.next_stat_sn(),
+                exp_cmd_sn=session.exp_cmd_sn,
+                max_cmd_sn=session.max_cmd_sn,
+            ),
+            (echo,) if echo else (),
+            len(echo),
+        )
+
+    def _take_text(self, pdu: TextRequest, pieces: Views, header: bytes) -> None:
+        self._text += b"".join(pieces)
+        if len(self._text) > TEXT_BYTES:
+            self._text = b""
+            self.reject(RejectReason.PROTOCOL_ERROR, header)
+            return
+        if pdu.flags & CONTINUE:
+            self._put_text(pdu, b"", 0, self.next_transfer_tag())
+            return
+        data, self._text = self._text, b""
+        try:
+            answer = answer_text(self, parse_text(data))
+        except TextError:
+            self.reject(RejectReason.PROTOCOL_ERROR, header)
+            return
+        self.data_in_bytes = self.parameters.send_segment_bytes
+        if len(answer) > self.parameters.send_segment_bytes:
+            # DEVIATION: an answer is one PDU; one that is too long for it, of some hundred targets, is refused.
+            self.reject(RejectReason.LONG_OPERATION_REJECT, header)
+            return
+        self._put_text(pdu, answer, FINAL, RESERVED_TAG)
+
+    def _put_text(self, request: TextRequest, text: bytes, flags: int, ttt: int) -> None:
+        session = self.session
+        self.put(
+            TextResponse.pack_fields(
+                opcode=int(Opcode.TEXT_RESPONSE),
+                flags=flags,
+                lengths=len(text),
+                lun=request.lun,
+                itt=request.itt,
+                ttt=ttt,
+                stat_sn=self.next_stat_sn(),
+                exp_cmd_sn=session.exp_cmd_sn,
+                max_cmd_sn=session.max_cmd_sn,
+            ),
+            (memoryview(text),) if text else (),
+            len(text),
+        )
+
+    def _take_logout(self, pdu: LogoutRequest, header: bytes) -> None:
+        session = self.session
+        reason = pdu.reason & ~FINAL
+        status = LogoutStatus.CLOSED
+        leaves = reason == LogoutReason.CLOSE_SESSION
+        if reason == LogoutReason.REMOVE_FOR_RECOVERY:
+            status = LogoutStatus.RECOVERY_UNSUPPORTED
+        elif reason == LogoutReason.CLOSE_CONNECTION:
+            other = session.connections.get(pdu.cid)
+            if other is None:
+                status = LogoutStatus.CID_NOT_FOUND
+            elif other is self:
+                leaves = True
+            else:
+                session.remove(other)
+                other.drop()
+        elif reason != LogoutReason.CLOSE_SESSION:
+            self.reject(RejectReason.INVALID_PDU_FIELD, header)
+            return
+        # The tasks end before the response is made: it is the last thing that the initiator hears of them.
+        if leaves:
+            self.phase = Phase.ENDED
+            self._timer.cancel()
+            self._waiting.clear()
+            session.remove(self)
+        self.put(
+            LogoutResponse.pack_fields(
+                opcode=int(Opcode.LOGOUT_RESPONSE),
+                flags=FINAL,
+                response=int(status),
+                itt=pdu.itt,
+                stat_sn=self.next_stat_sn(),
+                exp_cmd_sn=session.exp_cmd_sn,
+                max_cmd_sn=session.max_cmd_sn,
+                time2wait=self.parameters.time2wait,
+            )
+        )
+        if leaves:
+            self.node.leave(self, orderly=reason == LogoutReason.CLOSE_CONNECTION)
+
+
+def _nobody() -> None:
+    """Nobody waits for output, or holds a stream."""

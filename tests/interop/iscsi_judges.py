@@ -1,0 +1,73 @@
+"""Foreign initiators and targets for the tests of iSCSI, and our own target as a process.
+
+Debian has them in libiscsi-bin, and qemu-utils with qemu-block-extra.  Where they are absent and may be installed,
+they are; else the tests that need them are skipped.
+"""
+
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGES = {
+    "iscsi-test-cu": ("libiscsi-bin",),
+    "iscsi-ls": ("libiscsi-bin",),
+    "iscsi-perf": ("libiscsi-bin",),
+    "qemu-img": ("qemu-utils", "qemu-block-extra"),
+    "qemu-io": ("qemu-utils", "qemu-block-extra"),
+}
+INSTALL_SECONDS = 240
+
+
+@cache
+def _installed(packages: tuple[str, ...]) -> bool:
+    """Try to install packages, once."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return False
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
+    try:
+        run = subprocess.run(
+            command, env=environment, capture_output=True, timeout=INSTALL_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return run.returncode == 0
+
+
+def require(program: str) -> str:
+    """Find a program, or skip the test."""
+    found = shutil.which(program)
+    if found is None and _installed(PACKAGES[program]):
+        found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not here, and could not be installed")
+    return found
+
+
+def run(program: str, *arguments: str | Path, seconds: float = 30) -> str:
+    """Run a foreign program that must succeed; returns what it prints."""
+    done = subprocess.run(
+        [require(program), *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=seconds,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def qemu_io(url: str, *commands: str) -> str:
+    """Run commands of qemu-io on a unit, which must all succeed."""
+    words = [word for command in commands for word in ("-c", command)]
+    said = run("qemu-io", "-f", "raw", *words, url)
+    assert "verification failed" not in said, said
+    assert "error" not in said.lower(), said
+    return said
