@@ -2,9 +2,9 @@
 
 Run as `python -m benchmarks.buslink`; it builds Debian's SIMH with XRQ first (`emu/shells/simh_build.py`).
 
-The guest is firmware_images/guests/mscp11 in its read and write loops, one command in flight: it polls its ring and does
-nothing else.  "waits" is how often the processor stood still for an answer, "messages" how many went each way, both a
-command.  Images lie in memory (/dev/shm), so that what is measured is code.
+The guest is firmware_images/guests/mscp11 in its read and write loops, one command in flight: it polls its ring and
+does nothing else.  "waits" is how often the processor stood still for an answer, "messages" how many went each way,
+both a command.  Images lie in memory (/dev/shm), so that what is measured is code.
 """
 
 import os

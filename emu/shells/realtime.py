@@ -33,8 +33,7 @@ class RealtimeLoop:
                 due_ns = clock.next_deadline_ns()
                 target_ns = wall_ns() + self._offset_ns
                 if due_ns is None or due_ns > target_ns:
-                    if target_ns > clock.now_ns:
-                        clock.now_ns = target_ns
+                    clock.now_ns = max(clock.now_ns, target_ns)
                     return inf if due_ns is None else (due_ns - target_ns) / 1e9
                 clock.step()
             if wall_ns() - start_ns >= SLICE_NS:
