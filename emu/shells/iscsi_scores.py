@@ -78,7 +78,7 @@ RUNS: Sequence[Run] = (
     Run(["iSCSIcmdsn"], "numbered"),
     Run(["Sanitize.Overwrite"], "overwritten", options=SANITIZE),
     Run(
-        ["Sanitize.[BCEI]*", "Sanitize.*Reserved", "Sanitize.Read*", "Sanitize.Reserva*"],
+        ["Sanitize.[BCEI]*", "Sanitize.OverwriteReserved", "Sanitize.Readonly", "Sanitize.Reservations"],
         "erased",
         options=SANITIZE,
     ),

@@ -68,9 +68,8 @@ if TYPE_CHECKING:
 Views = Sequence[memoryview]
 
 LOGIN_NS = 15 * SECOND_NS  # for a whole login
-SILENCE_NS = (
-    30 * SECOND_NS
-)  # after which the peer is asked whether it is there, and again until it is given up
+SILENCE_NS = 60 * SECOND_NS  # after which the peer is asked whether it is there
+PATIENCE_NS = 300 * SECOND_NS  # until it is given up: initiators without threads answer late
 TRANSFER_BYTES = 64 << 20  # data of tasks that one connection has under way, or of one task that is longer
 
 _READ = int(CommandFlag.READ)
@@ -204,16 +203,18 @@ class Connection:
     def _look_for_silence(self) -> None:
         """Ask a peer that says nothing whether it is there; give up one that does not answer."""
         silent_ns = self.node.clock.now_ns - self._heard_ns
-        if silent_ns < SILENCE_NS:
-            self._timer = self.node.clock.call_after(SILENCE_NS - silent_ns, self._look_for_silence)
-        elif self._pinged:
+        if silent_ns >= PATIENCE_NS:
             self.node.told("SILENT", f"{self.session.initiator} does not answer any more")
             self._end(orderly=False)
             self.hang_up()
-        else:
-            self._pinged = True
-            self._put_nop_in(ttt=self.next_transfer_tag())
-            self._timer = self.node.clock.call_after(SILENCE_NS, self._look_for_silence)
+            return
+        next_ns = SILENCE_NS
+        if silent_ns >= SILENCE_NS:
+            next_ns = PATIENCE_NS
+            if not self._pinged:
+                self._pinged = True
+                self._put_nop_in(ttt=self.next_transfer_tag())
+        self._timer = self.node.clock.call_after(next_ns - silent_ns, self._look_for_silence)
 
     # ---- PDUs out
 
