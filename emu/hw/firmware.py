@@ -45,6 +45,7 @@ class Behaviour(IntFlag):
     INTERRUPT_ON_FATAL = 0x02  # a fatal error interrupts if there is a vector, as the RQDX3 does
     BARE_END_CODE_ON_BAD_LBN = 0x04  # endcode 80 alone for an LBN out of range, as the UDA50 does
     FATAL_WITHOUT_VL = 0x08  # a step-1 word without VL is fatal 8C80, as for the UDA50; else it is ignored
+    SMALL_DISK_LOGS = 0x10  # disk errors are logged in the small disk format; else as SDI and transfer errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ class Firmware:
     to 14 of those left, and returns its own.  unit_limit: units that can be plugged in.
     maximum_byte_count: of a transfer, as reported; 0 is the architecture's default of 2^24.
     commands: opcode to legal modifiers; an opcode that is not there is an invalid command.
-    drives: name to type.
+    drives: name to type.  dup_extension: the program name extension of its DUP server, empty if it has
+    none.  programs: that it can run by itself, name to version.
     """
 
     name: str
@@ -127,6 +129,8 @@ class Firmware:
     behaviour: Behaviour
     commands: Mapping[int, int]
     drives: Mapping[str, DriveType]
+    dup_extension: str
+    programs: Mapping[str, int]
 
     @property
     def step1_word(self) -> int:
@@ -162,6 +166,12 @@ def parse_firmware(data: bytes) -> Firmware:
         if drive.name in drives:
             raise FirmwareError(f"{name}: duplicate drive {drive.name}")
         drives[drive.name] = drive
+    programs: dict[str, int] = {}
+    for program in image.programs:
+        program_name = _text(program.name)
+        if program_name in programs:
+            raise FirmwareError(f"{name}: duplicate program {program_name}")
+        programs[program_name] = program.version
     firmware = Firmware(
         name=name,
         model=image.model,
@@ -179,6 +189,8 @@ def parse_firmware(data: bytes) -> Firmware:
         behaviour=Behaviour(image.behaviour),
         commands=commands,
         drives=drives,
+        dup_extension=_text(image.dup_extension),
+        programs=programs,
     )
     if build_firmware(firmware) != data:
         raise FirmwareError(f"{name}: a reserved field is not zero, or a name is not blank filled")
@@ -195,7 +207,7 @@ def build_firmware(firmware: Firmware) -> bytes:
     body: bytes = IMAGE.build(
         {
             "format_version": FORMAT_VERSION,
-            "total_bytes": image_bytes(len(firmware.commands), len(firmware.drives)),
+            "total_bytes": image_bytes(len(firmware.commands), len(firmware.drives), len(firmware.programs)),
             "name": firmware.name.encode("ascii").ljust(16),
             "model": firmware.model,
             "class_": firmware.class_,
@@ -214,6 +226,11 @@ def build_firmware(firmware: Firmware) -> bytes:
                 {"opcode": opcode, "modifiers": modifiers} for opcode, modifiers in firmware.commands.items()
             ],
             "drives": [_row(drive) for drive in firmware.drives.values()],
+            "dup_extension": firmware.dup_extension.encode("ascii").ljust(3),
+            "programs": [
+                {"name": program.encode("ascii").ljust(6), "version": version}
+                for program, version in firmware.programs.items()
+            ],
         }
     )
     crc: bytes = CRC.build(crc32(body))
@@ -225,11 +242,11 @@ def _check_envelope(data: bytes) -> None:
     if data[: len(MAGIC)] != MAGIC:
         raise FirmwareError("not a firmware image: it does not begin with HBVSFW")
     if len(data) < PREFIX.sizeof():
-        raise FirmwareError(f"truncated: wanted at least {image_bytes(0, 0)} bytes, found {len(data)}")
+        raise FirmwareError(f"truncated: wanted at least {image_bytes(0, 0, 0)} bytes, found {len(data)}")
     prefix = PREFIX.parse(data)
     if prefix.format_version != FORMAT_VERSION:
         raise FirmwareError(f"format version {prefix.format_version}: only {FORMAT_VERSION} is known")
-    wanted = max(prefix.total_bytes, image_bytes(0, 0))
+    wanted = max(prefix.total_bytes, image_bytes(0, 0, 0))
     if len(data) < wanted:
         raise FirmwareError(f"truncated: wanted {wanted} bytes, found {len(data)}")
     if len(data) > wanted:
@@ -262,6 +279,11 @@ def _check(firmware: Firmware) -> None:
         if key != drive.name:
             raise FirmwareError(f"{name}: drive {drive.name} is listed as {key}")
         _check_drive(drive)
+    if firmware.dup_extension or firmware.programs:
+        _check_name(firmware.dup_extension, 3)
+    for program, version in firmware.programs.items():
+        _check_name(program, 6)
+        _check_field(name, f"version of program {program}", version, 0, 0xFFFF)
 
 
 def _check_drive(drive: DriveType) -> None:

@@ -49,6 +49,7 @@ OTHERS = (
     "commands",
     "modifiers",
     "drives",
+    "dup",
 )
 DRIVE_FLAGS = tuple(field.name for field in fields(DriveType) if field.type is bool)
 DRIVE_NUMBERS = tuple(
@@ -63,7 +64,7 @@ def compile_controller(source: Mapping[str, Any], drives: Mapping[str, DriveType
         FirmwareError: something is missing, unknown, or of the wrong kind.
     """
     name = source.get("name", "a source without a name")
-    _require_keys(name, source, (*NUMBERS, *OTHERS), optional=("modifiers",))
+    _require_keys(name, source, (*NUMBERS, *OTHERS), optional=("modifiers", "dup"))
     numbers = {key: _number(name, key, source[key]) for key in NUMBERS}
     overrides = source.get("modifiers", {})
     commands: dict[int, int] = {}
@@ -77,6 +78,9 @@ def compile_controller(source: Mapping[str, Any], drives: Mapping[str, DriveType
         if opcode not in commands:
             raise FirmwareError(f"{name}: modifiers for {symbol}, which is not among the commands")
         commands[opcode] = _modifiers(name, modifiers)
+    dup = source.get("dup", {})
+    if dup:
+        _require_keys(name, dup, ("extension", "programs"))
     return Firmware(
         name=name,
         class_=_number(name, "class", source["class"]),
@@ -86,6 +90,11 @@ def compile_controller(source: Mapping[str, Any], drives: Mapping[str, DriveType
         behaviour=Behaviour(_flags(name, Behaviour, source["behaviour"])),
         commands=commands,
         drives=_choose(name, source["drives"], drives),
+        dup_extension=dup.get("extension", ""),
+        programs={
+            program: _number(name, f"version of {program}", version)
+            for program, version in dup.get("programs", {}).items()
+        },
         **numbers,
     )
 

@@ -1,10 +1,11 @@
-"""Firmware images in files: those that come with the package, by name, and anybody's, by path."""
+"""Firmware images in files: those that come with the package, by name, and anybody's, by path; SCRIPTS of ours."""
 
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from emu.hw.firmware import Firmware, FirmwareError, parse_firmware
+from emu.wire.scripts_image import ScriptsImage, parse_image
 
 IMAGE_SUFFIX = ".fw"
 
@@ -39,6 +40,11 @@ def known_firmware() -> list[str]:
         for file in _images().iterdir()
         if file.name.endswith(IMAGE_SUFFIX)
     )
+
+
+def load_scripts(name: str) -> ScriptsImage:
+    """Load one of our SCRIPTS programs: "pke" is the port driver's."""
+    return parse_image(_images().joinpath("scripts", f"{name}.bin").read_bytes())
 
 
 def _images() -> Traversable:

@@ -29,7 +29,17 @@ from emu.shells.firmware_files import known_firmware, load_firmware
 from emu.wire.layouts.firmware import CRC, IMAGE
 
 IMAGES = Path(__file__).parents[2] / "firmware_images"
-ALL = ["hbvs-shadow", "kda50", "kdm70", "rqdx1", "rqdx3", "uda50", "uda50a"]
+ALL = [
+    "hbvs-shadow",
+    "kda50",
+    "kda50-replace",
+    "kdm70",
+    "rqdx1",
+    "rqdx3",
+    "uda50",
+    "uda50a",
+    "uda50a-replace",
+]
 RQDX3 = IMAGES.joinpath("rqdx3.fw").read_bytes()
 SOURCE = tomllib.loads(IMAGES.joinpath("sources/rqdx3.toml").read_text())
 DRIVES = compile_drives(tomllib.loads(IMAGES.joinpath("sources/drives.toml").read_text()))
@@ -45,7 +55,7 @@ def test_committed_images_and_manifest_are_what_the_sources_give() -> None:
 
 def test_manifest_names_every_image_and_source_with_its_sha256() -> None:
     manifest = tomllib.loads(IMAGES.joinpath("manifest.toml").read_text())
-    assert [image["file"] for image in manifest["image"]] == [f"{name}.fw" for name in ALL]
+    assert [image["file"] for image in manifest["image"]] == sorted(f"{name}.fw" for name in ALL)
     for image in manifest["image"]:
         assert sha256(IMAGES.joinpath(image["file"]).read_bytes()).hexdigest() == image["sha256"]
         assert sha256(IMAGES.joinpath(image["source"]).read_bytes()).hexdigest() == image["source_sha256"]
@@ -88,7 +98,9 @@ def test_rqdx3_is_what_its_firmware_and_the_book_say() -> None:
     assert rqdx3.controller_timeout_s == 120
     assert rqdx3.credits == 15
     assert rqdx3.unit_limit == 4
-    assert rqdx3.behaviour == Behaviour.INTERRUPT_ON_FATAL
+    assert rqdx3.dup_extension == "RQ3"
+    assert rqdx3.programs["FORMAT"] == 1
+    assert rqdx3.behaviour == Behaviour.INTERRUPT_ON_FATAL | Behaviour.SMALL_DISK_LOGS
     assert sorted(rqdx3.commands) == [1, 2, 3, 4, 8, 9, 10, 11, 16, 17, 18, 19, 32, 33, 34, 47]
     assert set(rqdx3.drives) == {
         "RX18", "RX33", "RX50", "RD31", "RD32", "RD33", "RD51", "RD52", "RD53", "RD54",
@@ -98,8 +110,9 @@ def test_rqdx3_is_what_its_firmware_and_the_book_say() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_controller_that_replaces_bad_blocks_has_no_replace(name: str) -> None:
     firmware = load_firmware(name)
-    assert firmware.controller_flags & 0x8000
-    assert 0x14 not in firmware.commands
+    replaces = bool(firmware.controller_flags & 0x8000)
+    assert replaces is not name.endswith("-replace")
+    assert (0x14 in firmware.commands) is not replaces
 
 
 def test_legal_modifiers_are_the_books() -> None:
@@ -269,10 +282,10 @@ RD54 = IMAGE.parse(RQDX3[:-4]).drives[-1]
     ("data", "words"),
     [
         (b"\x7fELF" + RQDX3[4:], "not a firmware image"),
-        (RQDX3[:7] + b"\2" + RQDX3[8:], "format version 2: only 1 is known"),
-        (RQDX3[:483], "truncated: wanted 484 bytes, found 483"),
-        (RQDX3[:9], "truncated: wanted at least 60 bytes, found 9"),
-        (RQDX3 + b"\0", "trailing bytes: wanted 484 bytes, found 485"),
+        (RQDX3[:7] + b"\1" + RQDX3[8:], "format version 1: only 2 is known"),
+        (RQDX3[:529], "truncated: wanted 530 bytes, found 529"),
+        (RQDX3[:9], "truncated: wanted at least 66 bytes, found 9"),
+        (RQDX3 + b"\0", "trailing bytes: wanted 530 bytes, found 531"),
         (RQDX3[:-1] + bytes([RQDX3[-1] ^ 1]), "CRC-32 is wrong: stored [0-9A-F]{8}, computed [0-9A-F]{8}"),
         (_saying(model=128), "RQDX3: model 128 is out of range 1 to 127"),
         (_saying(microcode_version=16), "microcode version 16 is out of range 0 to 15"),
@@ -285,8 +298,10 @@ RD54 = IMAGE.parse(RQDX3[:-4]).drives[-1]
         (_saying(name=b"RQDX\xb3".ljust(16)), "the contents do not follow the format"),
         (_saying(commands=[READ] * 16), "duplicate command 0x21"),
         (_saying(trailer=bytes(4)), "the contents do not follow the format"),
-        (_sealed(RQDX3[:57] + b"\1" + RQDX3[58:-4]), "a reserved field is not zero"),
+        (_sealed(RQDX3[:63] + b"\1" + RQDX3[64:-4]), "a reserved field is not zero"),
         (_saying(drives=[RD54] * 10), "duplicate drive RD54"),
+        (_saying(programs=[{"name": b"DIRECT", "version": 1}] * 2), "RQDX3: duplicate program DIRECT"),
+        (_saying(dup_extension=b"   "), "wanted 1 to 3 printable ASCII characters"),
         (_saying(drives=[{**RD54, "track": 0}]), "RD54: track 0 is out of range 1 to 65535"),
     ],
 )
@@ -303,6 +318,9 @@ def test_message_says_what_is_wrong(data: bytes, words: str) -> None:
         ({"controller_timeout_s": -1}, "controller timeout -1 is out of range"),
         ({"commands": {0x80: 0}}, "opcode 128 is out of range 0 to 127"),
         ({"commands": {0x21: 0x10000}}, "modifiers of command 0x21"),
+        ({"programs": {"DIRECTORY": 1}}, "wanted 1 to 6"),
+        ({"programs": {"DIRECT": 0x10000}}, "version of program DIRECT 65536 is out of range 0 to 65535"),
+        ({"dup_extension": "RQDX"}, "wanted 1 to 3"),
         ({"drives": {"RD53": DRIVES["RD54"]}}, "drive RD54 is listed as RD53"),
         ({"drives": {"RD54": replace(DRIVES["RD54"], track=0)}}, "RD54: track 0 is out of range 1 to 65535"),
     ],
@@ -355,9 +373,11 @@ FIRMWARES = st.builds(
     credits=BYTE,
     unit_limit=st.integers(1, 0x8000),
     maximum_byte_count=LONGWORD,
-    behaviour=st.integers(0, 0x0F).map(Behaviour),
+    behaviour=st.integers(0, 0x1F).map(Behaviour),
     commands=st.dictionaries(st.integers(0, 0x7F), WORD, max_size=8),
     drives=st.lists(DRIVE_TYPES, max_size=3).map(lambda drives: {drive.name: drive for drive in drives}),
+    dup_extension=st.sampled_from(["R", "RQ3"]),
+    programs=st.dictionaries(NAMES.filter(lambda name: len(name) <= 6), WORD, max_size=3),
 )
 
 
@@ -385,6 +405,11 @@ def test_what_is_built_parses_to_the_same_firmware(firmware: Firmware) -> None:
         ({"modifiers": {"DCD": []}}, "modifiers for DCD, which is not among the commands"),
         ({"modifiers": {"RD": ["FAST"]}}, "FAST is not a symbol of MD"),
         ({"drives": ["RK*"]}, "no drive matches"),
+        ({"dup": {"extension": "RQ3"}}, "no programs"),
+        (
+            {"dup": {"extension": "RQ3", "programs": {"DIRECT": "1"}}},
+            "version of DIRECT is '1', not a number",
+        ),
     ],
 )
 def test_source_that_makes_no_sense_is_refused(change: dict[str, Any], words: str) -> None:
@@ -406,7 +431,9 @@ def test_modifiers_of_a_source_replace_the_books() -> None:
 def test_known_names_load_in_either_case_and_others_are_told_the_names() -> None:
     assert known_firmware() == ALL
     assert load_firmware("RQDX3") == load_firmware("rqdx3")
-    with pytest.raises(FirmwareError, match="no firmware 'rqdx4': known are hbvs-shadow, kda50, kdm70"):
+    with pytest.raises(
+        FirmwareError, match="no firmware 'rqdx4': known are hbvs-shadow, kda50, kda50-replace"
+    ):
         load_firmware("rqdx4")
 
 

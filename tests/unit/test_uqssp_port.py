@@ -18,6 +18,7 @@ from tests.dumb_host import (
     OWN,
     RING_BASE,
     SA,
+    VECTOR,
     DumbHost,
     SparseBlocks,
     extent,
@@ -366,7 +367,7 @@ def test_a_descriptor_of_zero_has_no_envelope_before_it() -> None:
 @pytest.mark.parametrize(
     ("envelope", "sa"),
     [
-        (words(12, 0x0200), 0x800E),  # DUP: nobody there
+        (words(12, 0x0300), 0x800E),  # nobody there
         (words(12, 0x0100), 0x800E),
         (words(12, 0x0010), 0x8014),  # a datagram
         (words(12, 0xFFF0), 0x8014),  # maintenance
@@ -582,3 +583,80 @@ def test_every_reserved_bit_set_changes_nothing() -> None:
     assert packet is not None
     assert status(packet[4:]) == 0
     assert longwords(host.crf) == packet[4:8]
+
+
+# ---- purges of a UNIBUS adapter's buffered datapaths
+
+
+def purging(firmware: str = "uda50a", purge_interrupts: bool = True) -> DumbHost:
+    """Make a host with a unit online that wants, or does not want, purge interrupts."""
+    controller = make_controller(firmware)
+    drive = controller.firmware.drives["RA81"]
+    controller.attach_unit(0, SparseBlocks(drive.block_count), drive)
+    host = DumbHost(controller)
+    host.start(ring_base=RING_BASE | purge_interrupts)
+    host.scc()
+    assert status(host.online()) == 0
+    host.line.requests.clear()
+    return host
+
+
+def channel(host: DumbHost) -> int:
+    return host.ram.read(RING_BASE - 5, 1)[0]
+
+
+@pytest.mark.parametrize("opcode", [0x20, 0x21, 0x22])
+def test_a_transfer_through_a_buffered_datapath_ends_when_the_host_has_purged_it(opcode: int) -> None:
+    host = purging()
+    host.send(opcode, parameters=extent(0, 512, 3 << 24 | 0x10000))
+    assert (channel(host), host.line.requests) == (3, [VECTOR])
+    assert host.take() is None
+    host.port.write_register(SA, 0, 2)
+    end = host.take()
+    assert end is not None
+    assert (status(end[4:]), longword(end, 16)) == (0, 512)
+
+
+def test_datapaths_are_purged_one_after_the_other() -> None:
+    host = purging()
+    first, second = (host.send(0x21, parameters=extent(0, 512, path << 24 | 0x10000)) for path in (1, 15))
+    assert channel(host) == 1
+    host.port.write_register(SA, 0, 2)
+    assert channel(host) == 15
+    host.port.write_register(SA, 0, 2)
+    assert [longword(packet, 4) for packet in host.responses()] == [first, second]
+    host.port.write_register(SA, 0, 2)
+    assert host.responses() == []
+
+
+def test_a_direct_datapath_needs_no_purge() -> None:
+    assert status(purging().read(0, 512)) == 0
+
+
+def test_who_does_not_want_purges_or_has_no_unibus_gets_none() -> None:
+    assert status(purging(purge_interrupts=False).read(0, 512, 5 << 24 | 0x10000)) == 0
+    assert status(purging("kda50").read(0, 512, 5 << 24 | 0x10000)) == 0
+
+
+def test_what_moves_no_host_data_purges_nothing() -> None:
+    host = purging()
+    assert status(host.transfer(0x10, 0, 512, 5 << 24)) == 0
+    assert status(host.read(5_000_000, 512, 5 << 24 | 0x10000)) == 0x1C01
+
+
+def test_an_abort_does_not_wait_for_a_purge() -> None:
+    host = purging()
+    read = host.send(0x21, parameters=extent(0, 512, 3 << 24 | 0x10000))
+    host.send(0x01, 0, 0, longwords(read))
+    assert [status(packet[4:]) for packet in host.responses()] == [2, 0]
+    host.port.write_register(SA, 0, 2)
+    assert host.responses() == []
+
+
+def test_a_purge_is_forgotten_with_the_host() -> None:
+    host = purging()
+    host.send(0x21, parameters=extent(0, 512, 3 << 24 | 0x10000))
+    host.start(ring_base=RING_BASE | 1)
+    host.port.write_register(SA, 0, 2)
+    assert host.responses() == []
+    assert channel(host) == 0

@@ -63,7 +63,7 @@ def get_unit_status(server: "MscpServer", text: Bytes) -> None:
     if unit is None:
         end.sts = SB.OFL
     else:
-        end.sts = SB.SUC if number in server.online else unit.status
+        end.sts = SB.SUC if number in server.online else unit.status_for(server)
         _describe(end, server, unit)
     server.connection.send_end(end.pack())
 

@@ -9,15 +9,18 @@ from emu.core.block import BlockDevice, Function
 from emu.core.bus import HostMemory, InterruptLine
 from emu.core.clock import Clock
 from emu.core.trace import BlocksMoved, Tracer
+from emu.hw.dup.server import DupServer
 from emu.hw.firmware import DriveType, Firmware, PortKind
-from emu.hw.mscp.attention import announce_available
+from emu.hw.mscp.attention import announce_available, announce_duplicate
 from emu.hw.mscp.server import MscpServer
-from emu.hw.mscp.unit import Unit, identifier
+from emu.hw.mscp.unit import AccessPath, Unit, identifier
 from emu.hw.uqssp.port import UqsspPort
 from emu.wire.codes.mscp import SB, SLUN_UNIT
 
 _NUMBER_BITS = 16
 _FUNCTIONS = {int(function): function.name for function in Function}
+_OFFLINE = int(SB.OFL)
+_DUPLICATE = int(SB.OFL_DUPLICATE_UNIT)
 _NO_VOLUME = int(SB.OFL_NO_VOLUME)
 
 
@@ -35,8 +38,10 @@ class Controller:
         self.serial = serial
         self.identifier = identifier(serial, firmware.model, firmware.class_)
         self.units: dict[int, Unit] = {}
+        self._duplicates: dict[int, list[Unit]] = {}  # drives whose number is another's already
         self.ports: list[UqsspPort] = []
         self.servers: list[MscpServer] = []
+        self.dup_servers: list[DupServer] = []
 
     def attach_port(
         self, memory: HostMemory, interrupt: InterruptLine, kind: PortKind | None = None
@@ -50,6 +55,8 @@ class Controller:
         port = UqsspPort(self.clock, memory, interrupt, self.tracer, name, firmware, self.identifier)
         self.ports.append(port)
         self.servers.append(MscpServer(self, port))
+        if firmware.dup_extension:
+            self.dup_servers.append(DupServer(self, port))
         return port
 
     def attach_unit(
@@ -81,6 +88,61 @@ class Controller:
         self._announce(unit)
         return unit
 
+    def attach_path(self, unit: Unit, of: "Controller", number: int | None = None) -> Unit:
+        """Cable the second port of another controller's drive to this one; return the unit it is here.
+
+        Of the two controllers one at a time can have the drive online.  number: here, by default the same.
+
+        Raises:
+            ValueError: as `attach_unit`, or the drive is not there, is cabled already, or has no medium.
+        """
+        if of is self or of.units.get(unit.number) is not unit or unit.other_path is not None:
+            raise ValueError(f"{self.name}: unit {unit.number} of {of.name} has no port left for it")
+        if unit.medium is None or unit.drive is None:
+            raise ValueError(f"{self.name}: there is no medium in unit {unit.number} of {of.name}")
+        here = self.attach_unit(
+            unit.number if number is None else number,
+            unit.medium,
+            unit.drive,
+            serial=unit.serial,
+            write_protect_switch=unit.write_protect_switch,
+        )
+        _join(AccessPath(self, here), AccessPath(of, unit))
+        return here
+
+    def change_number(self, number: int, new_number: int) -> None:
+        """Change a drive's number plug; of several that show the number, that of the last to come.
+
+        Drives that show one number are offline until it is one drive's alone.
+
+        Raises:
+            ValueError: there is no such unit, or the new number is out of range.
+        """
+        if number not in self.units:
+            raise ValueError(f"{self.name}: there is no unit {number}")
+        self._require_range(new_number)
+        others = self._duplicates.get(number)
+        if others:
+            unit = others.pop()
+        else:
+            unit = self.units.pop(number)
+            self._take_offline(unit, _OFFLINE)
+        unit.duplicate = False
+        if others == []:
+            del self._duplicates[number]
+            self.units[number].duplicate = False
+            self._announce(self.units[number])
+        unit.number = new_number
+        present = self.units.setdefault(new_number, unit)
+        if present is unit:
+            self._announce(unit)
+            return
+        self._duplicates.setdefault(new_number, []).append(unit)
+        self._take_offline(present, _DUPLICATE)
+        present.duplicate = unit.duplicate = True
+        for server in self.servers:
+            announce_duplicate(server, unit)
+
     def attach_drive(self, number: int, drive: DriveType) -> None:
         """Plug in a drive that has no medium; `load_unit` puts one in.
 
@@ -94,10 +156,13 @@ class Controller:
         present = self.units.get(number)
         if present is not None and present.medium is not None:
             raise ValueError(f"{self.name}: unit {number} is there already")
-        if not 0 <= number < SLUN_UNIT:
-            raise ValueError(f"{self.name}: unit number {number} is out of range 0 to {SLUN_UNIT - 1}")
+        self._require_range(number)
         if present is None and len(self.units) >= self.firmware.unit_limit:
             raise ValueError(f"{self.name}: {self.firmware.unit_limit} units are all that can be plugged in")
+
+    def _require_range(self, number: int) -> None:
+        if not 0 <= number < SLUN_UNIT:
+            raise ValueError(f"{self.name}: unit number {number} is out of range 0 to {SLUN_UNIT - 1}")
 
     def detach_unit(self, number: int) -> BlockDevice:
         """Take the medium away, whoever uses it: outstanding commands end, the unit is offline.
@@ -111,9 +176,10 @@ class Controller:
         if unit is None or unit.medium is None:
             raise ValueError(f"{self.name}: there is no medium in unit {number}")
         medium = self.unload(unit)
-        for command in unit.outstanding():
-            if not command.ended:  # one may have started behind another's end, and been refused
-                command.cut_short(_NO_VOLUME)
+        _end_commands(unit, _NO_VOLUME)
+        path = unit.other_path
+        if path is not None:
+            _end_commands(path.unit, _NO_VOLUME)
         return medium
 
     def unload(self, unit: Unit) -> BlockDevice:
@@ -121,10 +187,25 @@ class Controller:
         medium = unit.medium
         assert medium is not None, "only what is loaded can be unloaded"
         unit.medium = None
+        self._let_go(unit)
+        path = unit.other_path
+        if path is not None:
+            path.unit.medium = None
+            path.controller._let_go(path.unit)
+        for controller in (self,) if path is None else (self, path.controller):
+            for server in controller.dup_servers:
+                server.medium_lost(medium)
+        return medium
+
+    def _let_go(self, unit: Unit) -> None:
+        unit.exclusive = None
         for server in self.servers:
             server.online.pop(unit.number, None)
             server.unit_flags.pop(unit.number, None)
-        return medium
+
+    def _take_offline(self, unit: Unit, status: int) -> None:
+        self._let_go(unit)
+        _end_commands(unit, status)
 
     def load_unit(self, number: int, medium: BlockDevice) -> None:
         """Put a medium into a drive that has none; hosts that want to know are told.
@@ -135,19 +216,60 @@ class Controller:
         unit = self.units.get(number)
         if unit is None or unit.drive is None:
             raise ValueError(f"{self.name}: there is no unit {number}")
-        self.attach_unit(
+        loaded = self.attach_unit(
             number,
             medium,
             unit.drive,
             serial=unit.serial,
             write_protect_switch=unit.write_protect_switch,
         )
+        path = unit.other_path
+        if path is not None:
+            unit.other_path = path.unit.other_path = None
+            path.controller.load_unit(path.unit.number, medium)
+            _join(
+                AccessPath(self, loaded), AccessPath(path.controller, path.controller.units[path.unit.number])
+            )
+
+    # ---- who has a unit
+
+    def is_online(self, unit: Unit, *, beside: MscpServer | None = None) -> bool:
+        """Whether any host, or any beside this one, has a unit online here."""
+        return any(server.online.get(unit.number) is unit for server in self.servers if server is not beside)
+
+    def release(self, unit: Unit, server: MscpServer) -> None:
+        """A host has let a unit go: end its claim to it, and tell those who can have the unit now."""
+        if unit.exclusive is server:
+            unit.exclusive = None
+            for other in self.servers:
+                if other is not server:
+                    self.tell_available(unit, other)
+        path = unit.other_path
+        if path is not None and not self.is_online(unit):
+            path.controller._announce(path.unit)
+
+    def tell_available(self, unit: Unit, server: MscpServer) -> None:
+        """Tell a host that a unit is available to it again, by what another host did."""
+        if unit.medium is not None and not unit.duplicate:
+            announce_available(server, unit)
 
     def _announce(self, unit: Unit) -> None:
         for server in self.servers:
-            announce_available(server, unit)
+            self.tell_available(unit, server)
 
     def trace_blocks(self, function: int, unit: int, lbn: int, byte_count: int) -> None:
         """Tell observers what a unit's medium is asked for."""
         event = BlocksMoved(self.clock.now_ns, self.name, _FUNCTIONS[function], unit, lbn, byte_count)
         self.tracer.emit(event)
+
+
+def _join(one: AccessPath, other: AccessPath) -> None:
+    """Make two units the two ports of one drive."""
+    one.unit.other_path, other.unit.other_path = other, one
+    one.unit.share_blocks(other.unit)
+
+
+def _end_commands(unit: Unit, status: int) -> None:
+    for command in unit.outstanding():
+        if not command.ended:  # one may have started behind another's end, and been refused
+            command.cut_short(status)

@@ -12,6 +12,7 @@ chunks, between which other commands have their turn; blocks are 512 bytes.
 from collections.abc import Callable
 
 from emu.core.block import BLOCK_BYTES, CopySourceError, Function, MediumError
+from emu.hw.mscp.errorlog import log_disk_error
 from emu.hw.mscp.outstanding import Outstanding, Reject, medium_status
 from emu.hw.mscp.unit import Unit
 from emu.wire.codes.mscp import EF, END, MD, SB, ST_MASK, UF, invalid_command
@@ -20,7 +21,9 @@ from emu.wire.generated.mscp import DiskCopyDataCommand, DiskCopyDataEnd
 CHUNK_BLOCKS = 2048
 
 _COPY = int(Function.COPY)
+_READ = int(Function.READ)
 _SUCCESS = int(SB.SUC)
+_WRITE_PROTECTED = int(SB.WPR_HARDWARE)
 _RETAINED = int(EF.CPRET)
 _SOFTWARE_PROTECTED = int(UF.WPS)
 _FIELDS = {name: place for name, (place, _) in DiskCopyDataCommand.LAYOUT.items()}
@@ -57,7 +60,7 @@ class DiskCopyData(Outstanding):
     def _require_destination(self) -> None:
         server, unit, command = self.server, self.unit, self.command
         if unit.number not in server.online:
-            raise Reject(unit.status)
+            raise Reject(unit.status_for(server))
         if command.dest_lbn >= unit.block_count:
             raise Reject(invalid_command(_FIELDS["dest_lbn"]))
         if command.dest_lbn + command.lbcount > unit.block_count:
@@ -79,20 +82,19 @@ class DiskCopyData(Outstanding):
     def _next_chunk(self) -> None:
         if self.ended:
             return
-        source, target, command = self._source_unit.medium, self.unit.medium, self.command
-        if source is None:
+        source, command = self._source_unit, self.command
+        if source.medium is None:
             self._finish(SB.SBC_SOURCE_STATE)
             return
-        assert target is not None, "removing the destination ends the copy"
         done = command.lbcount - self.left
         self.function = _COPY
         self.lbn = command.dest_lbn + done
         self.byte_count = min(self.left, CHUNK_BLOCKS) * BLOCK_BYTES
         self.views = ()
-        self.source = source
+        self.source = source.device
         self.source_lbn = command.src_lbn + done
         self._at_medium = True
-        target.submit(self)
+        self.unit.device.submit(self)
 
     def done(self, error: MediumError | None) -> None:
         if not self._at_medium:
@@ -101,13 +103,30 @@ class DiskCopyData(Outstanding):
         if self._verdict is not None:
             self._conclude(self._verdict)
         elif error is not None:
-            self._finish(copy_status(error))
+            status = copy_status(error)
+            self._log(error)
+            self._finish(status)
         else:
+            self._copy_marks()
             self.left -= self.byte_count // BLOCK_BYTES
             if self.left:
                 self.server.clock.call_soon(self._next_chunk)
             else:
                 self._finish(_SUCCESS)
+
+    def _copy_marks(self) -> None:
+        """A block that is known to be wrong is no better as a copy."""
+        here, there = self.unit.forced_errors, self._source_unit.forced_errors
+        if here.starts or there.starts:
+            here.copy(self.lbn, self.lbn + self.byte_count // BLOCK_BYTES, there, self.source_lbn)
+
+    def _log(self, error: MediumError) -> None:
+        """Log a chunk's failure under the event of the unit whose medium failed."""
+        at_source = isinstance(error, CopySourceError)
+        event = medium_status(error, _READ if at_source else _COPY)
+        if event != _WRITE_PROTECTED:
+            unit, first = (self._source_unit, self.source_lbn) if at_source else (self.unit, self.lbn)
+            self.mention_log(log_disk_error(self, unit, event, first if error.lbn is None else error.lbn))
 
     def remaining(self) -> int:
         """Return blocks, not bytes: those of a large disk do not fit into 28 bits."""
@@ -144,7 +163,8 @@ class DiskCopyData(Outstanding):
             crf=command.crf,
             unit=command.unit,
             opcd=command.opcd | END,
-            flgs=_RETAINED if retained else 0,
+            flgs=self.end_flags | _RETAINED if retained else self.end_flags,
+            seqn=self.log_number,
             sts=status,
         )
         self.end(end.pack())
@@ -157,5 +177,5 @@ def copy_status(error: MediumError) -> int:
     """Return the status word for a failed chunk: whose failure was it?"""
     if isinstance(error, CopySourceError):
         return int(SB.SBC_SOURCE_UNRECOVERABLE)
-    status = medium_status(error)
+    status = medium_status(error, _COPY)
     return int(SB.SBC_DESTINATION_UNRECOVERABLE) if status == SB.DRV else status

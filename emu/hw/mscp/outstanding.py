@@ -8,11 +8,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from emu.core.block import BlockRequest, Function, MediumError, MediumWriteProtected
-from emu.wire.codes.mscp import SB
+from emu.wire.codes.mscp import EF, SB
 
 if TYPE_CHECKING:
     from emu.hw.mscp.server import MscpServer
     from emu.hw.mscp.unit import Unit
+
+
+_LOGGED = int(EF.LOG)
+_READ = int(Function.READ)
 
 
 class Reject(Exception):
@@ -37,9 +41,11 @@ class Outstanding(BlockRequest):
 
     A sequential command starts when every earlier command of its unit has ended, and no later one
     starts before it has ended itself.
+
+    end_flags, log_number: of the end message, set when something went wrong on the way.
     """
 
-    __slots__ = ("command", "ended", "server", "started", "unit")
+    __slots__ = ("command", "end_flags", "ended", "log_number", "server", "started", "unit")
 
     sequential: ClassVar[bool] = False
 
@@ -49,6 +55,8 @@ class Outstanding(BlockRequest):
         self.command = command
         self.started = False
         self.ended = False
+        self.end_flags = 0
+        self.log_number = 0
 
     def start(self) -> None:
         """Do the command; raise Reject if it is refused as it stands."""
@@ -71,6 +79,12 @@ class Outstanding(BlockRequest):
         self.ended = True
         self.server.connection.send_end(text)
         self.unit.retire(self)
+
+    def mention_log(self, number: int) -> None:
+        """Have the end message name an error log that the command's host was sent; 0 is none."""
+        if number:
+            self.log_number = number
+            self.end_flags |= _LOGGED
 
     def remaining(self) -> int:
         """Return a measure of the work left that only shrinks, below 2^28: GET COMMAND STATUS shows it."""
@@ -99,8 +113,10 @@ class Outstanding(BlockRequest):
         self.unit.retire(self)
 
 
-def medium_status(error: MediumError) -> int:
-    """Return the status word for a failure of a medium."""
+def medium_status(error: MediumError, function: int) -> int:
+    """Return the status word for a failure of a medium: a block that cannot be read is a matter of its data."""
     if isinstance(error, MediumWriteProtected):
         return int(SB.WPR_HARDWARE)
+    if function == _READ and error.lbn is not None:
+        return int(SB.DAT_ECC)
     return int(SB.DRV)

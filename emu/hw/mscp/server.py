@@ -4,10 +4,9 @@
 controller with several hosts has one server for each, over the same units.
 """
 
-# DEVIATION: no error-log datagrams but the port's last-fail; the flags THS, OTH and MSC are kept and shown.
-# DEVIATION: REPLACE, FORMAT, DISPLAY, non-volatile memory and write history are unknown opcodes, whatever the
+# DEVIATION: FORMAT, DISPLAY, non-volatile memory and write history are unknown opcodes, whatever the
 # firmware lists.
-# DEVIATION: no elevator: transfers start in the order of arrival.
+# DEVIATION: no elevator: transfers start in the order of arrival, so that an express request gains nothing.
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -16,8 +15,10 @@ from emu.core.bus import Bytes
 from emu.hw.firmware import Behaviour, Firmware
 from emu.hw.mscp import characteristics, control
 from emu.hw.mscp.copy import DiskCopyData
+from emu.hw.mscp.errorlog import log_controller_error
 from emu.hw.mscp.online import Available, DetermineAccessPaths, Online, SetUnitCharacteristics
 from emu.hw.mscp.outstanding import CommandPacket, Outstanding
+from emu.hw.mscp.replacement import Replace
 from emu.hw.mscp.transfer import (
     Access,
     CompareControllerData,
@@ -31,7 +32,14 @@ from emu.hw.mscp.unit import Unit
 from emu.hw.uqssp.port import UqsspPort
 from emu.wire.codes.mscp import CF, CF_HOST_SETTABLE, END, OP, SB, UF
 from emu.wire.codes.uqssp import STEP, ConnectionId
-from emu.wire.generated.mscp import DiskCopyDataCommand, EndHeader, Header, OnlineCommand, TransferCommand
+from emu.wire.generated.mscp import (
+    DiskCopyDataCommand,
+    EndHeader,
+    Header,
+    OnlineCommand,
+    ReplaceCommand,
+    TransferCommand,
+)
 
 if TYPE_CHECKING:
     from emu.hw.mscp.controller import Controller
@@ -48,6 +56,7 @@ OUTSTANDING: Mapping[int, tuple[Callable[[Bytes], CommandPacket], type[Outstandi
     OP.SUC: (OnlineCommand.unpack, SetUnitCharacteristics),
     OP.DAP: (Header.unpack, DetermineAccessPaths),
     OP.DCD: (DiskCopyDataCommand.unpack, DiskCopyData),
+    OP.RPL: (ReplaceCommand.unpack, Replace),
     OP.ACC: (TransferCommand.unpack, Access),
     OP.CCD: (TransferCommand.unpack, CompareControllerData),
     OP.ERS: (TransferCommand.unpack, Erase),
@@ -69,7 +78,7 @@ class MscpServer:
     """One host's server.
 
     controller_flags: those the host has set.  online: unit number to unit.  unit_flags: those the host has
-    set, by unit number.
+    set, by unit number.  log_number: of the last error log it was sent.
     """
 
     def __init__(self, controller: "Controller", port: UqsspPort) -> None:
@@ -82,6 +91,7 @@ class MscpServer:
         self.connection = port.connect(int(ConnectionId.DISK), self)
         self.units = controller.units
         self.controller_flags = 0
+        self.log_number = 0
         self.online: dict[int, Unit] = {}
         self.unit_flags: dict[int, int] = {}
         self.odd_addresses = bool(firmware.step1_bits & STEP.OD)
@@ -128,12 +138,18 @@ class MscpServer:
     def port_reset(self) -> None:
         """Forget the host: all of its units are available again, its commands vanish."""
         self.controller_flags = 0
+        self.log_number = 0
+        if self.port.fatal_code:
+            log_controller_error(self, self.port.fatal_code)
+        released = [*self.online.values()]
         self.online.clear()
         self.unit_flags.clear()
         for unit in self.units.values():
             for command in reversed(unit.outstanding()):  # the last first, so that none of them starts
                 if command.server is self:
                     command.drop()
+            if unit.exclusive is self or unit in released:
+                self.controller.release(unit, self)
 
     def flags_in_force(self) -> int:
         """Return the controller flags as SET CONTROLLER CHARACTERISTICS reports them."""
@@ -147,6 +163,8 @@ class MscpServer:
         flags = unit.flags | self.unit_flags.get(unit.number, 0)
         if unit.drive is not None and self.firmware.controller_flags & CF.RPL:
             flags |= int(UF.RPL)
+        if unit.exclusive is self:
+            flags |= int(UF.EXC)
         return flags
 
     def set_host_timeout(self, seconds: int) -> None:

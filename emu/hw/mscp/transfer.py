@@ -8,8 +8,8 @@ fails, or when data has to be compared, does a transfer walk: a generator that s
 the other and is sent the answer of each.
 """
 
-# DEVIATION: no forced error: the modifier on WRITE and ERASE is ignored.
-# DEVIATION: the replacement control table reads as zeros.
+# DEVIATION: media correct no errors, so that suppressing error correction changes nothing; caching is the
+# medium's own affair, whatever the modifiers and unit flags say of it.
 # DEVIATION: COMPARE CONTROLLER DATA compares nothing, having one copy, as RQDX3.
 
 from collections.abc import Generator, Iterator, Sequence
@@ -20,9 +20,11 @@ from emu.core.block import BLOCK_BYTES, Function, MediumError
 from emu.core.bus import BusError, MapError, ParityError
 from emu.core.views import pieces
 from emu.hw.firmware import Behaviour
+from emu.hw.mscp.errorlog import log_disk_error, log_host_memory_error
 from emu.hw.mscp.outstanding import Outstanding, Reject, medium_status
 from emu.hw.uqssp.buffers import HostBuffer
-from emu.wire.codes.mscp import END, MD, SB, UF
+from emu.wire.codes.mscp import CF, EF, END, MD, SB, UF
+from emu.wire.codes.uqssp import CHANNEL_MASK, CHANNEL_SHIFT, MAPPED
 from emu.wire.generated.mscp import TransferCommand, TransferEnd
 
 SCRATCH_BYTES = 1 << 20  # what a walk reads at a time
@@ -42,6 +44,11 @@ _READ = int(Function.READ)
 _WRITE = int(Function.WRITE)
 _ERASE = int(Function.ERASE)
 _FLUSH = int(Function.FLUSH)
+_NO_RECOVERY = int(MD.SER)
+_HARDWARE_PROTECTED = int(SB.WPR_HARDWARE)
+_FORCED_ERROR = int(SB.DAT_FORCED_ERROR)
+_FORCE_ERROR = int(MD.ERR)
+_BAD_BLOCK_REPORTED = int(EF.BBR)
 _BLOCK_SHIFT = BLOCK_BYTES.bit_length() - 1
 _BLOCK_MASK = BLOCK_BYTES - 1
 _MAXIMUM = 0x0FFF_FFFF
@@ -52,7 +59,7 @@ Walk = Generator[None, MediumError | None, None]
 class Transfer(Outstanding):
     """A command with a byte count and an LBN."""
 
-    __slots__ = ("_answer", "_answered", "_buffer", "_outcome", "_walk", "_walking")
+    __slots__ = ("_answer", "_answered", "_bad_block", "_buffer", "_outcome", "_purged", "_walk", "_walking")
 
     command: TransferCommand
     _walk: Walk | None
@@ -61,6 +68,7 @@ class Transfer(Outstanding):
 
     host_buffer: ClassVar[bool] = False  # the buffer descriptor means something
     reads_table: ClassVar[bool] = False  # the replacement control table may be named
+    writes_table: ClassVar[bool] = False  # and so it may by a host that replaces blocks itself
 
     # ---- validation
 
@@ -74,7 +82,7 @@ class Transfer(Outstanding):
         server, unit, command = self.server, self.unit, self.command
         number = unit.number
         if number not in server.online:
-            raise Reject(unit.status)
+            raise Reject(unit.status_for(server))
         if command.buff & 1 and self.host_buffer and not server.odd_addresses:
             raise Reject(_ODD_ADDRESS)
         byte_count, lbn = command.bcnt, command.lbn
@@ -92,10 +100,17 @@ class Transfer(Outstanding):
         return server.unit_flags.get(number, 0)
 
     def _require_replacement_table(self) -> None:
-        """Let a single block of the first RCT copy be read; everything else behind the unit is no LBN."""
+        """Let a single block of the RCT be named; everything else behind the unit is no LBN.
+
+        A controller that replaces blocks shows the first copy and lets none be written (RQDX3).
+        """
         drive, command = self.unit.drive, self.command
-        rct_size = drive.rct_size if drive is not None and drive.rct_copies else 0
-        if command.lbn >= self.unit.block_count + rct_size or not self.reads_table:
+        assert drive is not None, "an online unit has a drive"
+        if self.server.firmware.controller_flags & CF.RPL:
+            copies, may_name = min(drive.rct_copies, 1), self.reads_table
+        else:
+            copies, may_name = drive.rct_copies, self.reads_table or self.writes_table
+        if command.lbn >= self.unit.block_count + drive.rct_size * copies or not may_name:
             raise Reject(_BAD_LBN)
         if command.bcnt != BLOCK_BYTES:
             raise Reject(_BAD_COUNT)
@@ -113,6 +128,7 @@ class Transfer(Outstanding):
         """Reach the host's memory; `_opened` goes on from there, unless that has killed the port, and this with it."""
         command = self.command
         port = self.server.port
+        self._purged = False
         if not port.open_buffer(command.buff, command.pte_base, command.bcnt, fetch, self._take_buffer):
             self.ended = True
 
@@ -120,7 +136,7 @@ class Transfer(Outstanding):
         if self.ended:
             return
         self._buffer = buffer
-        self._outcome = _SUC if buffer.error is None else bus_status(buffer.error)
+        self._outcome = _SUC if buffer.error is None else self._bus_failed(buffer.error)
         self._opened(buffer)
 
     def _opened(self, buffer: HostBuffer) -> None:
@@ -140,12 +156,22 @@ class Transfer(Outstanding):
         self._submit()
 
     def _submit(self) -> None:
-        medium = self.unit.medium
-        assert medium is not None, "a unit without a medium is not online"
-        server = self.server
+        unit, server = self.unit, self.server
+        device = unit.device if unit.replaced_lbns else unit.medium
+        assert device is not None, "a unit without a medium is not online"
         if server.tracer.listening:
-            server.controller.trace_blocks(self.function, self.unit.number, self.lbn, self.byte_count)
-        medium.submit(self)
+            server.controller.trace_blocks(self.function, unit.number, self.lbn, self.byte_count)
+        device.submit(self)
+
+    def _before_forced_error(self, byte_count: int) -> int:
+        """Return how many bytes come before the first block with a forced error; that is then the outcome."""
+        lbn = self.command.lbn
+        end = lbn + (byte_count + _BLOCK_MASK >> _BLOCK_SHIFT)
+        guilty = self.unit.forced_errors.first(lbn, end)
+        if guilty is None:
+            return byte_count
+        self._outcome = _FORCED_ERROR
+        return guilty - lbn << _BLOCK_SHIFT
 
     def done(self, error: MediumError | None) -> None:
         """Hear from the medium."""
@@ -158,28 +184,32 @@ class Transfer(Outstanding):
                 self._step()
         elif error is None:
             self._moved()
+        elif self.command.mod & _NO_RECOVERY:
+            self._give_up(error)
         else:
-            self._begin_walk(self._recover())
+            self._begin_walk(self._recover(error))
 
     def _moved(self) -> None:
         """Go on after the single request has succeeded."""
         self.finish(self._outcome, self.byte_count)
 
     def finish(self, status: int, byte_count: int) -> None:
-        command = self.command
+        command, flags = self.command, self.end_flags
+        if byte_count and self.server.port.purges and self._purge_first(status, byte_count):
+            return
         # RQDX3 and SIMH leave the buffer descriptor and the LBN of the command where they were.
         self.end(
             TransferEnd(
                 command.crf,
                 command.unit,
-                0,
+                self.log_number,
                 command.opcd | END,
-                0,
+                flags,
                 status,
                 byte_count,
                 command.buff,
                 command.pte_base,
-                command.lbn,
+                self._bad_block if flags & _BAD_BLOCK_REPORTED else command.lbn,
             ).pack()
         )
 
@@ -191,6 +221,16 @@ class Transfer(Outstanding):
             self.unit.retire(self)
         else:
             self.finish(status, 0)
+
+    def _purge_first(self, status: int, byte_count: int) -> bool:
+        """Have the host purge the datapath that the data went through, if there is one, and finish then."""
+        address = self.command.buff
+        channel = (address & CHANNEL_MASK) >> CHANNEL_SHIFT
+        if not self.host_buffer or self._purged or address & MAPPED or not channel:
+            return False
+        self._purged = True
+        self.server.port.purge(channel, lambda: None if self.ended else self.finish(status, byte_count))
+        return True
 
     def remaining(self) -> int:
         return min(self.command.bcnt, _MAXIMUM)
@@ -218,7 +258,7 @@ class Transfer(Outstanding):
             self._submit()
         self._walking = False
 
-    def _recover(self) -> Walk:
+    def _recover(self, error: MediumError) -> Walk:
         """Repeat a failed request block by block, so that the byte count tells how far it came."""
         first, total, views = self.lbn, self.byte_count, self.views
         moved = 0
@@ -229,11 +269,21 @@ class Transfer(Outstanding):
             self.views = [*pieces(views, moved, size)]
             failure = yield
             if failure is not None:
-                self._stop(medium_status(failure), moved)
+                self._stop(self._medium_failed(failure, self.lbn), moved)
                 return
             moved += size
+        self.lbn = first
         self.byte_count = total
+        self._medium_recovered(error)
         self._moved()
+
+    def _give_up(self, error: MediumError) -> None:
+        """End a request whose host wants no second attempt; what a medium names as guilty ends what was moved."""
+        lbn = error.lbn
+        if lbn is None or not self.lbn <= lbn < self.lbn + (self.byte_count + _BLOCK_MASK >> _BLOCK_SHIFT):
+            self._stop(self._medium_failed(error, self.lbn), 0)
+        else:
+            self._stop(self._medium_failed(error, lbn), lbn - self.lbn << _BLOCK_SHIFT)
 
     def _stop(self, status: int, byte_count: int) -> None:
         """End a walk early; the bytes before the guilty block have been moved."""
@@ -244,6 +294,7 @@ class Transfer(Outstanding):
         first = self.command.lbn
         scratch = memoryview(bytearray(min(total, SCRATCH_BYTES)))
         limit = SCRATCH_BYTES
+        first_failure: MediumError | None = None
         moved = 0
         self.function = _READ
         while moved < total:
@@ -254,9 +305,12 @@ class Transfer(Outstanding):
             failure = yield
             if failure is not None:
                 if size > BLOCK_BYTES:
-                    limit = BLOCK_BYTES  # once more, slowly: the guilty block is wanted
+                    limit, first_failure = (
+                        BLOCK_BYTES,
+                        failure,
+                    )  # once more, slowly: the guilty block is wanted
                     continue
-                self.finish(medium_status(failure), moved)
+                self.finish(self._medium_failed(failure, self.lbn), moved)
                 return
             if host is not None:
                 equal = _equal_bytes(pieces(host, moved, size), scratch)
@@ -264,13 +318,47 @@ class Transfer(Outstanding):
                     self.finish(_CMP, moved + equal)
                     return
             moved += size
+        if first_failure is not None:
+            self._medium_recovered(first_failure)
         self.finish(self._outcome, total)
+
+    # ---- what goes wrong
+
+    def _bus_failed(self, error: BusError) -> int:
+        """Log host memory that did not answer, and return the status."""
+        status = bus_status(error)
+        self.mention_log(log_host_memory_error(self, status, error))
+        return status
+
+    def _medium_failed(self, error: MediumError, lbn: int) -> int:
+        """Log a block that cannot be had, report it where the host replaces blocks, and return the status."""
+        status = medium_status(error, self.function)
+        if status != _HARDWARE_PROTECTED:
+            self.mention_log(log_disk_error(self, self.unit, status, lbn))
+            if error.lbn is not None:
+                self._report_bad_block(lbn)
+        return status
+
+    def _medium_recovered(self, error: MediumError) -> None:
+        """Log a failure that did not come back."""
+        lbn = self.command.lbn if error.lbn is None else error.lbn
+        status = medium_status(error, self.function)
+        self.mention_log(log_disk_error(self, self.unit, status, lbn, recovered=True))
+
+    def _report_bad_block(self, lbn: int) -> None:
+        """Name a block to a host that replaces blocks itself; the replacement control table has none."""
+        if not self.server.firmware.controller_flags & CF.RPL and lbn < self.unit.block_count:
+            self._bad_block = lbn
+            self.end_flags |= _BAD_BLOCK_REPORTED
 
 
 class Read(Transfer):
-    """READ: blocks of a unit into a buffer of the host."""
+    """READ: blocks of a unit into a buffer of the host.
 
-    __slots__ = ("_compare",)
+    The data of a block with a forced error is delivered too, and not counted.
+    """
+
+    __slots__ = ("_compare", "_good")
 
     host_buffer = True
     reads_table = True
@@ -281,14 +369,27 @@ class Read(Transfer):
         self._open_buffer(fetch=False)
 
     def _opened(self, buffer: HostBuffer) -> None:
+        views, byte_count = buffer.views, buffer.byte_count
+        if self.unit.forced_errors.starts:
+            self._good = self._before_forced_error(byte_count)
+            if self._good < byte_count:
+                byte_count = min(byte_count, self._good + BLOCK_BYTES)
+                views = [*pieces(views, 0, byte_count)]
         if self.command.lbn >= self.unit.block_count:
-            for view in buffer.views:
-                view[:] = bytes(len(view))
-            self._compare = 0
-            self.byte_count = buffer.byte_count
-            self._moved()
+            self._read_table(views, byte_count)
         else:
-            self._move(_READ, buffer.views, buffer.byte_count)
+            self._move(_READ, views, byte_count)
+
+    def _read_table(self, views: Sequence[memoryview], byte_count: int) -> None:
+        unit = self.unit
+        assert unit.replacement is not None, "an online unit has a drive"
+        data, place = unit.replacement.read_table(self.command.lbn - unit.block_count), 0
+        for view in views:
+            view[:] = data[place : place + len(view)]
+            place += len(view)
+        self._compare = 0
+        self.byte_count = byte_count
+        self._moved()
 
     def _moved(self) -> None:
         self._buffer.store(self.byte_count, self._stored)
@@ -303,19 +404,47 @@ class Read(Transfer):
         if self.ended:
             return
         if error is not None:
-            self.finish(bus_status(error), self._buffer.bytes_before(error.address))
-        elif self._compare:
-            self._begin_walk(self._inspect(self.byte_count, self._buffer.views))
+            self.finish(self._bus_failed(error), self._buffer.bytes_before(error.address))
+            return
+        counted = self.byte_count if self._outcome != _FORCED_ERROR else self._good
+        if self._compare:
+            self._begin_walk(self._inspect(counted, self._buffer.views))
         else:
-            self.finish(self._outcome, self.byte_count)
+            self.finish(self._outcome, counted)
 
 
-class Write(Transfer):
+class Change(Transfer):
+    """What writes blocks: with a forced error, or without and so free of one."""
+
+    __slots__ = ()
+
+    def _moved(self) -> None:
+        self._settle_forced_errors(self.byte_count)
+        self._written()
+
+    def _written(self) -> None:
+        """Go on after all has been written."""
+        self.finish(self._outcome, self.byte_count)
+
+    def _stop(self, status: int, byte_count: int) -> None:
+        self._settle_forced_errors(byte_count)
+        self.finish(status, byte_count)
+
+    def _settle_forced_errors(self, byte_count: int) -> None:
+        command, forced = self.command, self.unit.forced_errors
+        force = command.mod & _FORCE_ERROR
+        if force or forced.starts:
+            end = command.lbn + (byte_count + _BLOCK_MASK >> _BLOCK_SHIFT)
+            (forced.mark if force else forced.clear)(command.lbn, end)
+
+
+class Write(Change):
     """WRITE: a buffer of the host onto blocks of a unit."""
 
     __slots__ = ("_compare",)
 
     host_buffer = True
+    writes_table = True
 
     def start(self) -> None:
         flags = self._require_extent()
@@ -329,9 +458,20 @@ class Write(Transfer):
             # A block whose data the host could not deliver to the end is not written at all.
             byte_count &= ~_BLOCK_MASK
             views = [*pieces(views, 0, byte_count)]
-        self._move(_WRITE, views, byte_count)
+        if self.command.lbn >= self.unit.block_count:
+            self._write_table(views, byte_count)
+        else:
+            self._move(_WRITE, views, byte_count)
 
-    def _moved(self) -> None:
+    def _write_table(self, views: Sequence[memoryview], byte_count: int) -> None:
+        unit = self.unit
+        assert unit.replacement is not None, "an online unit has a drive"
+        if byte_count:
+            unit.replacement.write_table(self.command.lbn - unit.block_count, b"".join(views))
+        self._settle_forced_errors(byte_count)
+        self.finish(self._outcome, byte_count)
+
+    def _written(self) -> None:
         if self._compare:
             self._begin_walk(self._inspect(self.byte_count, self._buffer.views))
         else:
@@ -350,7 +490,7 @@ class CompareHostData(Transfer):
         self._open_buffer(fetch=True)
 
     def _opened(self, buffer: HostBuffer) -> None:
-        self._begin_walk(self._inspect(buffer.byte_count, buffer.views))
+        self._begin_walk(self._inspect(self._before_forced_error(buffer.byte_count), buffer.views))
 
 
 class Access(Transfer):
@@ -361,10 +501,10 @@ class Access(Transfer):
     def start(self) -> None:
         self._require_extent()
         self._outcome = _SUC
-        self._begin_walk(self._inspect(self.command.bcnt, None))
+        self._begin_walk(self._inspect(self._before_forced_error(self.command.bcnt), None))
 
 
-class Erase(Transfer):
+class Erase(Change):
     """ERASE: write zeros; a block begun is a block erased."""
 
     __slots__ = ()
@@ -404,7 +544,7 @@ class Flush(Transfer):
     def start(self) -> None:
         unit = self.unit
         if unit.number not in self.server.online:
-            raise Reject(unit.status)
+            raise Reject(unit.status_for(self.server))
         self._walk = None
         self.function = _FLUSH
         self.lbn = 0
@@ -418,7 +558,7 @@ class Flush(Transfer):
         if error is None:
             self.finish(_SUC, self.command.bcnt)
         else:
-            self.finish(medium_status(error), 0)
+            self.finish(self._medium_failed(error, 0), 0)
 
 
 def bus_status(error: BusError) -> int:

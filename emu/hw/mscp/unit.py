@@ -5,19 +5,30 @@ a matter between it and one host: the server of that host knows.  Sizes are bloc
 """
 
 from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
 
 from emu.core.block import BlockDevice
 from emu.hw.firmware import DriveType
+from emu.hw.mscp.forced_error import ForcedErrors
 from emu.hw.mscp.outstanding import Outstanding
+from emu.hw.mscp.replacement import ReplacementArea
 from emu.wire.codes.mscp import SB, UF
 from emu.wire.codes.uqssp import CLASS
 
+if TYPE_CHECKING:
+    from emu.hw.mscp.controller import Controller
+    from emu.hw.mscp.server import MscpServer
+
 UNIQUE_MASK = 0xFFFF_FFFF_FFFF  # 48 bits of an identifier are the unit's own
+VOLUME_SERIAL_MASK = 0xFFFF_FFFF
 _MODEL_SHIFT = 48
 _CLASS_SHIFT = 56
 
 _OFFLINE = int(SB.OFL)
 _NO_VOLUME = int(SB.OFL_NO_VOLUME)
+_DUPLICATE = int(SB.OFL_DUPLICATE_UNIT)
+_SEIZED = int(SB.OFL_EXCLUSIVE)
+_DISABLED = int(SB.OFL_DISABLED)
 _AVAILABLE = int(SB.AVL)
 
 
@@ -26,12 +37,28 @@ def identifier(unique: int, model: int, class_: int) -> int:
     return unique & UNIQUE_MASK | model << _MODEL_SHIFT | class_ << _CLASS_SHIFT
 
 
+class AccessPath(NamedTuple):
+    """A drive's other port: the controller there, and the unit that the drive is to it."""
+
+    controller: "Controller"
+    unit: "Unit"
+
+    @property
+    def in_use(self) -> bool:
+        """Whether any host has the drive online this way."""
+        return self.controller.is_online(self.unit)
+
+
 class Unit:
     """One unit.
 
     drive: None where there is no unit at all: the one that answers for every unknown number.
     medium: None while nothing is loaded.  active: commands their medium is at work on.  waiting: commands
     that may not start yet; a sequential one stays at the head until it has ended.
+    duplicate: another drive shows the same number.  in_diagnosis: a program of the controller has it.
+    exclusive: the only host that may use the unit, if one has claimed it.  other_path: the drive's second
+    port, where it is cabled.  forced_errors, replacement:
+    what the drive knows of its blocks.  replaced_lbns: of the replacement; empty, the medium is all there is.
     """
 
     def __init__(
@@ -49,16 +76,46 @@ class Unit:
         self.write_protect_switch = write_protect_switch
         self.block_count = drive.block_count if drive else 0
         self.identifier = identifier(serial, drive.model, int(CLASS.DISK)) if drive else 0
+        self.forced_errors = ForcedErrors()
+        self.replacement = ReplacementArea(drive, serial & VOLUME_SERIAL_MASK) if drive else None
+        self.replaced_lbns = self.replacement.replaced_lbns if self.replacement else []
+        self.duplicate = False
+        self.in_diagnosis = False
+        self.exclusive: MscpServer | None = None
+        self.other_path: AccessPath | None = None
         self.active: list[Outstanding] = []
         self.waiting: deque[Outstanding] = deque()
         self._advancing = False
 
+    def status_for(self, server: "MscpServer") -> int:
+        """Why the unit is not online to a host: the status of a command that needs it to be."""
+        if self.drive is None:
+            return _OFFLINE
+        if self.duplicate:
+            return _DUPLICATE
+        if self.medium is None:
+            return _NO_VOLUME
+        if self.in_diagnosis:
+            return _DISABLED
+        if self.other_path is not None and self.other_path.in_use:
+            return _OFFLINE
+        if self.exclusive is not None and self.exclusive is not server:
+            return _SEIZED
+        return _AVAILABLE
+
+    def share_blocks(self, other: "Unit") -> None:
+        """Know of the blocks what another unit does, because it is the same drive."""
+        self.forced_errors = other.forced_errors
+        self.replacement = other.replacement
+        self.replaced_lbns = other.replaced_lbns
+
     @property
-    def status(self) -> int:
-        """Why the unit is not online: the status of a command that needs it to be."""
-        if self.medium is not None:
-            return _AVAILABLE
-        return _OFFLINE if self.drive is None else _NO_VOLUME
+    def device(self) -> BlockDevice:
+        """The medium as the drive shows it."""
+        medium, replacement = self.medium, self.replacement
+        assert medium is not None, "a unit without a medium is not online"
+        assert replacement is not None, "a medium is in a drive"
+        return replacement.over(medium)
 
     @property
     def write_protected(self) -> bool:

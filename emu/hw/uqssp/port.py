@@ -11,7 +11,7 @@
     PPA     0                        0: PPB; else DEAD (purge/poll)         ignored
     PPB     0                        ignored                                S4
     S4      model and version        GO: RUN; else ignored                  ignored
-    RUN     bit 15 clear             ignored: purge complete                takes all commands
+    RUN     bit 15 clear             0: purge complete; else ignored        takes all commands
     DEAD    ER and the fatal code    ignored                                ignored
 
 A write to IP leads from every state to RESET, and after the self test to S1.  What a step shows comes
@@ -19,8 +19,6 @@ from the clock, never from inside the register write: RSX-11M-PLUS misses a step
 Until then SA keeps what it shows and writes are ignored (state BETWEEN).
 """
 
-# DEVIATION: no adapter purges in operation: a buffered datapath of a UNIBUS adapter is not purged after a
-# transfer; the purge/poll test of the init sequence is complete.
 # DEVIATION: burst, scratchpad, node name and special functions are accepted in step 4 and ignored.
 
 from collections import deque
@@ -40,6 +38,7 @@ from emu.wire.codes.uqssp import (
     AREA_HEADER_BYTES,
     COMMAND_INTERRUPT_OFFSET,
     COMMAND_RING_SHIFT,
+    CREDITS_MASK,
     DESCRIPTOR_BYTES,
     ECHO_MASK,
     ENVELOPE_BYTES,
@@ -53,6 +52,7 @@ from emu.wire.codes.uqssp import (
     MESSAGE_TYPE_SHIFT,
     OWN,
     PACKET_BYTES,
+    PURGE_CHANNEL_OFFSET,
     RESPONSE_INTERRUPT_OFFSET,
     RESPONSE_RING_SHIFT,
     RING_BASE_HIGH_MASK,
@@ -73,6 +73,8 @@ STEP_NS = 100 * MICROSECOND_NS
 RESPONSE_RETRY_NS = 5 * MILLISECOND_NS  # RQDX3
 DEFAULT_HOST_TIMEOUT_S = 60
 FIRST_CREDITS = 1  # what a host has before the first end message
+PURGE_WORD_OFFSET = PURGE_CHANNEL_OFFSET - 1  # the channel is the upper byte of a word
+DATAGRAM_PACKETS = 4  # RQDX3
 EXTRA_CREDITS = 14  # the most one end message gives beyond its own: the field has four bits
 
 BUS_MASKS = {PortKind.UNIBUS: 0x0003_FFFF, PortKind.QBUS: 0x003F_FFFF, PortKind.XMI: 0x3FFF_FFFF}
@@ -86,6 +88,7 @@ REGISTERS = RegisterFile(
 _MAPPING = int(STEP.MP)
 _SEQUENTIAL = int(MessageType.SEQUENTIAL)
 _DATAGRAM = int(MessageType.DATAGRAM)
+_KIND = Envelope.LAYOUT["credits_type"][0]
 _MAINTENANCE = int(ConnectionId.MAINTENANCE)
 
 
@@ -122,15 +125,19 @@ class Server(Protocol):
 
 
 class Connection:
-    """One server's way to the host, and the credits the host holds for it."""
+    """One server's way to the host.
 
-    __slots__ = ("_port", "credits", "identifier", "server")
+    credits: those the host holds.  allowance: those it has given the controller, for commands of the controller's.
+    """
+
+    __slots__ = ("_port", "allowance", "credits", "identifier", "server")
 
     def __init__(self, port: "UqsspPort", identifier: int, server: Server) -> None:
         self._port = port
         self.identifier = identifier
         self.server = server
         self.credits = FIRST_CREDITS
+        self.allowance = 0
 
     def send_end(self, text: bytes) -> None:
         """Send an end message; it gives back the command's credit, and more while the pool lasts."""
@@ -148,15 +155,30 @@ class Connection:
         """Send an attention message: no command is answered, no credit given."""
         self._port.send(self._port.envelope(len(text), 0, self.identifier) + text)
 
+    def take_end(self) -> None:
+        """Hear that what was received is an end message of the host's, which costs it no credit."""
+        self.credits += 1
+        self._port.outstanding -= 1
+
+    def hold(self) -> None:
+        """Let the host be silent for as long as it likes, as with a command outstanding."""
+        self._port.outstanding += 1
+
+    def release(self) -> None:
+        """Expect to hear from the host again; a reset does that too."""
+        self._port.host_released()
+
     def send_datagram(self, text: bytes) -> None:
-        """Send an error log message."""
-        kind = _DATAGRAM << MESSAGE_TYPE_SHIFT
-        self._port.send(self._port.envelope(len(text), kind, self.identifier) + text)
+        """Send an error log message, unless too many of them wait for the host already."""
+        port = self._port
+        if port.datagrams_waiting() < DATAGRAM_PACKETS:
+            port.send(port.envelope(len(text), _DATAGRAM << MESSAGE_TYPE_SHIFT, self.identifier) + text)
 
 
 class UqsspPort:
     """One port of a controller.
 
+    purges: the host wants to purge buffered datapaths of its UNIBUS adapter.
     memory, interrupt: of the host it sits in.  identifier: the controller's, for the last-fail datagram.
     """
 
@@ -194,6 +216,7 @@ class UqsspPort:
             State.S3: self._take_step3,
             State.PPA: self._take_purge,
             State.S4: self._take_step4,
+            State.RUN: self._take_purge_complete,
         }
         self._ip_reads: dict[State, Callable[[], None]] = {
             State.PPB: self._take_poll,
@@ -209,6 +232,8 @@ class UqsspPort:
         self._step1_word = 0
         self._ring_base = 0
         self._purge_wanted = False
+        self.purges = False
+        self._purges: deque[tuple[int, Callable[[], None]]] = deque()
         self._commands: Ring
         self._responses: Ring
         self._heard: Callable[[], None] = _nobody
@@ -231,6 +256,11 @@ class UqsspPort:
     def on_state(self, heard: Callable[[], None]) -> None:
         """Have somebody hear of every change of state or of SA."""
         self._heard = heard
+
+    @property
+    def fatal_code(self) -> int:
+        """What the port died of; 0 while it lives."""
+        return self.last_failure if self.state is State.DEAD else 0
 
     @property
     def running(self) -> bool:
@@ -266,10 +296,10 @@ class UqsspPort:
     def initialise(self) -> None:
         """Forget everything but the last failure, and start the self test."""
         self._interrupt.withdraw()
-        self._forget()
         self.sa = 0
         self.vector = 0
         self._enter(State.RESET)
+        self._forget()
         self._step = self._clock.call_after(SELF_TEST_NS, self._show_step1)
 
     def _forget(self) -> None:
@@ -279,9 +309,11 @@ class UqsspPort:
                 timer.cancel()
         self._step = self._retry = self._host_timer = None
         self._waiting.clear()
+        self._purges.clear()
         for connection in self._connections.values():
             connection.server.port_reset()
             connection.credits = FIRST_CREDITS
+            connection.allowance = 0
         self.outstanding = 0
         self.pool = self.firmware.credits
 
@@ -319,6 +351,7 @@ class UqsspPort:
     def _take_step2(self, word: int) -> None:
         self._ring_base = word & RING_BASE_LOW_MASK
         self._purge_wanted = bool(word & HOST2.PI)
+        self.purges = self._purge_wanted and self.firmware.port_kind is PortKind.UNIBUS
         self._show(State.S3, int(STEP.S3) | self._step1_word & ECHO_MASK)
 
     def _take_step3(self, word: int) -> None:
@@ -417,6 +450,11 @@ class UqsspPort:
         if seconds:
             self._host_timer = self._clock.call_after(self._host_timeout_ns, self._check_host)
 
+    def host_released(self) -> None:
+        """Count the host's silence from now on, unless something else is outstanding."""
+        self.outstanding -= 1
+        self._idle_since_ns = self._clock.now_ns
+
     def _check_host(self) -> None:
         """One appointment per interval, not per command: what happened since moves the next one."""
         since_ns = self._idle_since_ns
@@ -469,6 +507,7 @@ class UqsspPort:
         if not connection.credits:
             raise PortFault(FATAL.CREDIT_LIMIT)
         connection.credits -= 1
+        connection.allowance += envelope.credits_type & CREDITS_MASK
         self.outstanding += 1
         connection.server.receive(packet[ENVELOPE_BYTES:], envelope.length)
 
@@ -493,6 +532,10 @@ class UqsspPort:
                 self._idle_since_ns = self._clock.now_ns
         except PortFault as fault:
             self.fail(fault.code)
+
+    def datagrams_waiting(self) -> int:
+        """Count the datagrams for which the host has given no response slot yet."""
+        return sum(packet[_KIND] >> MESSAGE_TYPE_SHIFT == _DATAGRAM for packet in self._waiting)
 
     def _deliver(self, packet: bytes) -> bool:
         """Fill the next response slot; False when the host has given none."""
@@ -557,6 +600,31 @@ class UqsspPort:
             return False
         opened(buffer)
         return True
+
+    # ---- purges of the host's adapter
+
+    def purge(self, channel: int, purged: Callable[[], None]) -> None:
+        """Have the host purge a datapath after a transfer through it, and call `purged` then; one at a time."""
+        self._purges.append((channel, purged))
+        if len(self._purges) == 1:
+            self._request_purge()
+
+    def _request_purge(self) -> None:
+        channel, _ = self._purges[0]
+        try:
+            self._memory.write_word(self._ring_base + PURGE_WORD_OFFSET & self._bus_mask, channel << 8)
+        except BusError:
+            self.fail(FATAL.RING_WRITE)
+            return
+        self._request_interrupt()
+
+    def _take_purge_complete(self, word: int) -> None:
+        if word or not self._purges:
+            return
+        _, purged = self._purges.popleft()
+        if self._purges:
+            self._request_purge()
+        purged()
 
     # ---- what can be observed
 

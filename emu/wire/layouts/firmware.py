@@ -1,6 +1,6 @@
-"""A controller's firmware image, format 1.  Our own layout: DEC's controllers kept all this in ROM code.
+"""A controller's firmware image, format 2.  Our own layout: DEC's controllers kept all this in ROM code.
 
-Little-endian, no gaps: prefix, controller, command table, drive table, CRC-32 of everything before it.
+Little-endian, no gaps: prefix, controller, command table, drive table, program table, CRC-32 of everything before it.
 Names are ASCII, filled with blanks.  The numbers mean what the SET CONTROLLER CHARACTERISTICS, GET
 UNIT STATUS and ONLINE end messages mean by them (MSCP Basic Disk Functions Manual, AA-L619A-TK).
 """
@@ -23,7 +23,7 @@ from construct import (
 )
 
 MAGIC = b"HBVSFW\0"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 PREFIX = Struct(
     "magic" / Const(MAGIC),
@@ -51,6 +51,10 @@ DRIVE = Struct(
     "rbns_per_track" / Int8ul * "P.RBNS",
     "rbns" / Int32ul * "replacement blocks in all",
 )
+PROGRAM = Struct(
+    "name" / Bytes(6) * "as in EXECUTE LOCAL PROGRAM",
+    "version" / Int16ul,
+)
 CONTROLLER = Struct(
     "name" / Bytes(16),
     "model" / Int8ul * "step 4 and P.CNTI model byte",
@@ -69,12 +73,16 @@ CONTROLLER = Struct(
     "behaviour" / Int32ul,
     "command_count" / Rebuild(Int16ul, len_(this.commands)),
     "drive_count" / Rebuild(Int16ul, len_(this.drives)),
+    "program_count" / Rebuild(Int16ul, len_(this.programs)),
+    Padding(1),
+    "dup_extension" / Bytes(3) * "program name extension of GET DUST STATUS; blank without a DUP server",
 )
 IMAGE = Struct(  # all but the CRC
     *PREFIX.subcons,
     *CONTROLLER.subcons,
     "commands" / Array(this.command_count, COMMAND),
     "drives" / Array(this.drive_count, DRIVE),
+    "programs" / Array(this.program_count, PROGRAM),
     Terminated,
 )
 CRC = Int32ul
@@ -82,7 +90,10 @@ CRC = Int32ul
 LayoutError = ConstructError
 
 
-def image_bytes(command_count: int, drive_count: int) -> int:
+def image_bytes(command_count: int, drive_count: int, program_count: int) -> int:
     """Compute the length of an image with tables of these sizes."""
     fixed = PREFIX.sizeof() + CONTROLLER.sizeof() + CRC.sizeof()
-    return int(fixed + command_count * COMMAND.sizeof() + drive_count * DRIVE.sizeof())
+    tables = (
+        command_count * COMMAND.sizeof() + drive_count * DRIVE.sizeof() + program_count * PROGRAM.sizeof()
+    )
+    return int(fixed + tables)
