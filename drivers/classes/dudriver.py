@@ -14,9 +14,9 @@ Where a request may be:
 
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
 from typing import cast
 
+from drivers.classes.disk import Disk, UnitState
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.process import EventFlag, KernelProcess, Procedure
@@ -24,7 +24,6 @@ from drivers.port.pudriver import PuDriver
 from emu.core.block import BLOCK_BYTES
 from emu.core.bus import Bytes
 from emu.core.clock import SECOND_NS, Timer
-from emu.core.trace import StateChanged
 from emu.wire.codes.mscp import CF, END, MD, OP, ST, ST_MASK, UF, media_text
 from emu.wire.codes.uqssp import ConnectionId
 from emu.wire.codes.vms import IO, SS
@@ -47,6 +46,7 @@ RESERVED_CREDITS = 1  # kept back for an immediate command, as Ultrix and 2.11BS
 DEFAULT_TIMEOUT_S = 240  # when the controller names none
 DEFAULT_MAXIMUM_BYTES = 1 << 24
 RETRY_LIMIT = 2
+COPIES_AT_A_TIME = 8
 # UNCERTAIN: how often VMS sends a request again that the controller does not survive.  VMS sends one at a time
 # after a restart, to know the guilty one; here it is the oldest.
 RESTART_LIMIT = 3
@@ -92,13 +92,6 @@ def _system_status(status: int) -> int:
     return int(_STATUS.get(cast(ST, code), SS.CTRLERR))
 
 
-class UnitState(Enum):
-    OFFLINE = "offline"
-    AVAILABLE = "available"
-    ONLINE = "online"
-    RECOVERING = "recovering"  # was on line, and is being brought on line again
-
-
 _ONLINE = UnitState.ONLINE
 _IN_USE = (UnitState.ONLINE, UnitState.RECOVERING)
 
@@ -118,63 +111,39 @@ class Exchange(Irp):
         self.finished.set(self.end)
 
 
-class DiskUnit:
-    """One disk: what VMS keeps in its unit control block.
+class DiskUnit(Disk):
+    """One MSCP disk.
 
-    queue_length: requests handed down and not yet answered; operations, errors: counts since boot.
+    held: requests that wait until the unit is on line again.
     """
 
-    __slots__ = (
-        "block_count",
-        "copy_capable",
-        "driver",
-        "errors",
-        "held",
-        "identifier",
-        "media",
-        "name",
-        "number",
-        "operations",
-        "queue_length",
-        "read_cost",
-        "state",
-        "write_protected",
-    )
+    __slots__ = ("_driver", "copy_capable", "held", "number")
 
     def __init__(self, driver: "DuDriver", number: int, media: str, identifier: int) -> None:
-        self.driver = driver
-        self.number = number
-        self.media = media
-        self.identifier = identifier
         prefix = media.split(maxsplit=1)[0] if media.strip() else "DU"
-        self.name = f"${driver.allocation_class}${prefix}{driver.letter}{number}:"
-        self.state = UnitState.AVAILABLE
-        self.block_count = 0
-        self.write_protected = False
-        self.queue_length = 0
-        self.operations = 0
-        self.errors = 0
-        self.read_cost = 2  # UNCERTAIN: default cost of a directly connected disk on the same site
+        super().__init__(f"${driver.allocation_class}${prefix}{driver.letter}{number}:", media, identifier)
+        self._driver = driver
+        self.number = number
         self.copy_capable = False
         self.held: deque[Irp] = deque()
 
     @property
-    def platform(self) -> Platform:
-        return self.driver.platform
+    def driver(self) -> "DuDriver":
+        return self._driver
 
     def queue_io(self, irp: Irp) -> None:
-        """Start a request; it completes later, never inside this call."""
         irp.unit = self
         self.queue_length += 1
-        self.driver.start_io(self, irp)
+        self._driver.start_io(self, irp)
 
     def online(self) -> Procedure:
-        """Bring the unit on line (PACKACK); returns SS.*."""
-        return self.driver.bring_online(self)
+        return self._driver.bring_online(self)
 
     def available(self) -> Procedure:
-        """Give the unit up (AVAILABLE); returns SS.*."""
-        return self.driver.make_available(self)
+        return self._driver.make_available(self)
+
+    def copies_at_a_time(self, source: Disk) -> int:
+        return COPIES_AT_A_TIME if self.copy_capable and source.driver is self._driver else 0
 
 
 class DuDriver:
@@ -340,7 +309,7 @@ class DuDriver:
         else:
             unit.errors += 1
             if code == _OFFLINE:
-                self._enter(unit, UnitState.OFFLINE)
+                unit.enter(UnitState.OFFLINE)
             irp.status = _system_status(status)
             self._finish(irp)
 
@@ -358,7 +327,7 @@ class DuDriver:
         if unit is None:
             self.platform.process(f"find unit {number}", self._find_unit(number))
         elif unit.state is UnitState.OFFLINE:
-            self._enter(unit, UnitState.AVAILABLE)
+            unit.enter(UnitState.AVAILABLE)
 
     # -- exchanges
 
@@ -397,22 +366,22 @@ class DuDriver:
                 break  # else the controller has forgotten it
             end = b""
         if not end:
-            self._enter(unit, UnitState.OFFLINE)
+            unit.enter(UnitState.OFFLINE)
             return SS.DEVOFFLINE
         online = OnlineEnd.unpack(end)
         code = online.sts & ST_MASK
         if code != _SUCCESS:
-            self._enter(unit, UnitState.OFFLINE if code == _OFFLINE else UnitState.AVAILABLE)
+            unit.enter(UnitState.OFFLINE if code == _OFFLINE else UnitState.AVAILABLE)
             return _system_status(online.sts)
         if unit.block_count and unit.identifier != online.unti:
             # Another disk answers to the number: let it go, and write nothing to it.
-            self._enter(unit, UnitState.OFFLINE)
+            unit.enter(UnitState.OFFLINE)
             yield from self._let_go(unit)
             return SS.VOLINV
         self._know(unit, online.medi, online.unti, online.unfl)
         unit.block_count = online.unsz
         unit.copy_capable = bool(self.controller_flags & CF.LDCD)
-        self._enter(unit, _ONLINE)
+        unit.enter(_ONLINE)
         return SS.NORMAL
 
     def make_available(self, unit: DiskUnit) -> Procedure:
@@ -423,7 +392,7 @@ class DuDriver:
         # A controller that was lost meanwhile has made every unit available.
         status = EndHeader.unpack(end).sts if end else _SUCCESS
         if status & ST_MASK == _SUCCESS:
-            self._enter(unit, UnitState.AVAILABLE)
+            unit.enter(UnitState.AVAILABLE)
             self._fail_held(unit, SS.MEDOFL)
         return _system_status(status)
 
@@ -518,7 +487,7 @@ class DuDriver:
             self.units[status.unit] = unit
             self.units = dict(sorted(self.units.items()))
         elif unit.state not in _IN_USE:
-            self._enter(unit, UnitState.OFFLINE if offline else UnitState.AVAILABLE)
+            unit.enter(UnitState.OFFLINE if offline else UnitState.AVAILABLE)
         return status.unit
 
     def _know(self, unit: DiskUnit, media: int, identifier: int, flags: int) -> None:
@@ -552,7 +521,7 @@ class DuDriver:
                 self._put_aside(irp)
         if dead:
             for unit in self.units.values():
-                self._enter(unit, UnitState.OFFLINE)
+                unit.enter(UnitState.OFFLINE)
                 self._fail_held(unit, SS.DEVOFFLINE)
             self.ready.set(False)
 
@@ -567,7 +536,7 @@ class DuDriver:
 
     def _recover(self, unit: DiskUnit) -> None:
         if unit.state is _ONLINE:
-            self._enter(unit, UnitState.RECOVERING)
+            unit.enter(UnitState.RECOVERING)
             self.platform.process(f"recover {unit.name}", self._bring_back(unit))
 
     def _bring_back(self, unit: DiskUnit) -> Procedure:
@@ -633,15 +602,6 @@ class DuDriver:
         self._progress = (reference, left)
         if left >= before:
             self.port.restart()
-
-    def _enter(self, unit: DiskUnit, state: UnitState) -> None:
-        if unit.state is state:
-            return
-        tracer = self.platform.tracer
-        if tracer.listening:
-            now_ns, source = self.platform.clock.now_ns, f"{self.platform.name}/{unit.name}"
-            tracer.emit(StateChanged(now_ns, source, unit.state.value, state.value))
-        unit.state = state
 
 
 def _copy_text(irp: Irp, source: DiskUnit, reference: int) -> bytes:

@@ -2,21 +2,30 @@
 
 from collections.abc import Callable
 
-from drivers.classes.dudriver import DiskUnit, DuDriver
+from drivers.classes.disk import Disk
+from drivers.classes.dkdriver import DkDriver
+from drivers.classes.dudriver import DuDriver
 from drivers.cluster.link import Cluster
 from drivers.message import Failure, Message
+from drivers.platform.alpha import AlphaPlatform
+from drivers.platform.alpha_pci import PciBridge, PciSlot
 from drivers.platform.host import Platform
 from drivers.platform.process import Procedure
+from drivers.port.pkedriver import PkeDriver
 from drivers.port.pudriver import PortState, PuDriver
 from drivers.shadow.membership import ShadowDriver
 from drivers.shadow.utilities import ShadowUtilities
 from emu.core.bus import RegisterSpace
+from emu.wire.scripts_image import ScriptsImage
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Node:
     """One VMS system.
 
-    name: SCS node name.  controllers: disk class drivers, in the order of their letters.
+    name: SCS node name.  controllers: class drivers of MSCP disks, adapters: of SCSI disks, in the order of their
+    letters.
     """
 
     def __init__(self, name: str, platform: Platform, cluster: Cluster) -> None:
@@ -24,6 +33,7 @@ class Node:
         self.platform = platform
         self.cluster = cluster
         self.controllers: list[DuDriver] = []
+        self.adapters: list[DkDriver] = []
         self.shadow = ShadowDriver(platform, name, cluster, self.disk)
         self.utilities = ShadowUtilities(self.shadow)
         cluster.nodes.append(name)
@@ -34,24 +44,36 @@ class Node:
 
     def configure_port(self, registers: RegisterSpace) -> PuDriver:
         """Load the drivers for a UQSSP port; `boot` starts them."""
-        letter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[len(self.controllers)]
+        letter = _LETTERS[len(self.controllers)]
         port = PuDriver(self.platform, f"PU{letter}0", registers)
         self.controllers.append(DuDriver(self.platform, port, letter))
         return port
 
+    def configure_scsi(
+        self, bridge: PciBridge, slot: PciSlot, program: ScriptsImage, scsi_id: int = 7
+    ) -> PkeDriver:
+        """Load the drivers for a 53C810 on an Alpha's PCI bus; `boot` starts them."""
+        assert isinstance(self.platform, AlphaPlatform), "only an Alpha has a PCI bus"
+        letter = _LETTERS[len(self.adapters)]
+        port = PkeDriver(self.platform, bridge, f"PK{letter}0", slot, program, scsi_id)
+        self.adapters.append(DkDriver(self.platform, port, letter))
+        return port
+
     def boot(self) -> Procedure:
         """Start every port that is down, and wait until the units of all are known."""
-        for controller in self.controllers:
-            if controller.port.state is PortState.DOWN:
-                controller.port.start()
-        for controller in self.controllers:
-            yield controller.ready
+        drivers: list[DuDriver | DkDriver] = [*self.controllers, *self.adapters]
+        for driver in drivers:
+            if driver.port.state is PortState.DOWN:
+                driver.port.start()
+        for driver in drivers:
+            yield driver.ready
 
     @property
-    def disks(self) -> list[DiskUnit]:
-        return [unit for controller in self.controllers for unit in controller.units.values()]
+    def disks(self) -> list[Disk]:
+        drivers: list[DuDriver | DkDriver] = [*self.controllers, *self.adapters]
+        return [unit for driver in drivers for unit in driver.units.values()]
 
-    def disk(self, name: str) -> DiskUnit:
+    def disk(self, name: str) -> Disk:
         """Find a disk by device name, with or without allocation class and colon; raises Failure."""
         wanted = name.upper().lstrip("_").rstrip(":")
         for unit in self.disks:

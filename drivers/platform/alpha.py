@@ -6,9 +6,10 @@ at boot, by a table of 512-byte page frames, so that a transfer writes no entry.
 """
 
 from array import array
+from collections.abc import Callable
 from typing import ClassVar
 
-from drivers.platform.host import Platform
+from drivers.platform.host import InterruptRequest, Platform
 from emu.core.bus import HostMemory
 from emu.core.clock import Clock
 from emu.core.trace import Tracer
@@ -16,10 +17,22 @@ from emu.core.trace import Tracer
 FRAME_BYTES = 512  # a UQSSP page-table entry counts 512-byte frames, whatever the host's page is
 VALID = 0x8000_0000
 MAPPED = 0x8000_0000
+PCI_VECTOR = 0x800  # where the vectors of PCI devices begin in the system control block, 16 bytes each
+PCI_INTERRUPTS = 64
+
+
+class PciInterruptRequest(InterruptRequest):
+    """INTA# of one PCI device, which knows its vector by the number in its interrupt line register."""
+
+    def request(self, vector: int) -> None:
+        super().request(PCI_VECTOR + 16 * vector)
 
 
 class AlphaPlatform(Platform):
-    """One Alpha processor and its memory."""
+    """One Alpha processor and its memory.
+
+    memory_barrier: what MB does, where stores wait before they are in memory.
+    """
 
     kind: ClassVar[str] = "Alpha"
     page_bytes: ClassVar[int] = 8192
@@ -27,12 +40,24 @@ class AlphaPlatform(Platform):
     maximum_buffer_bytes: ClassVar[int] = 1 << 30  # what the 21 bits of an entry's index can name
 
     def __init__(
-        self, name: str, clock: Clock, memory: HostMemory, memory_bytes: int, tracer: Tracer
+        self,
+        name: str,
+        clock: Clock,
+        memory: HostMemory,
+        memory_bytes: int,
+        tracer: Tracer,
+        memory_barrier: Callable[[], None] | None = None,
     ) -> None:
         frames = memory_bytes // FRAME_BYTES
         table_bytes = -(-4 * frames // self.page_bytes) * self.page_bytes
         super().__init__(name, clock, memory, table_bytes, memory_bytes - table_bytes, tracer)
+        self._memory_barrier = memory_barrier
         memory.write(self.page_table, memoryview(array("I", range(VALID, VALID + frames))).cast("B"))
+        self.barrier()
+
+    def barrier(self) -> None:
+        if self._memory_barrier is not None:
+            self._memory_barrier()
 
     def map_buffer(self, address: int, length: int) -> int:
         # The descriptor's bits 29-9 are the first entry's index and 8-0 the offset: with frame n
@@ -41,3 +66,16 @@ class AlphaPlatform(Platform):
 
     def map_area(self, address: int, length: int) -> int:
         return address
+
+    def pci_interrupt_line(self) -> PciInterruptRequest:
+        """Make the line that a new PCI device's INTA# is wired to."""
+        return PciInterruptRequest(self)
+
+    def connect_pci_interrupt(self, service: Callable[[], None]) -> int:
+        """Give out a free interrupt and name the routine that serves it; returns what the device is to be told."""
+        for number in range(PCI_INTERRUPTS):
+            vector = PCI_VECTOR + 16 * number
+            if vector not in self._services:
+                self._services[vector] = service
+                return number
+        raise AssertionError("every interrupt of the bridge is taken")

@@ -19,6 +19,7 @@ class Pool:
         self._free = [(start, size_bytes)]
         self._sizes: dict[int, int] = {}
         self.size_bytes = size_bytes
+        self.end = start + size_bytes
 
     @property
     def free_bytes(self) -> int:

@@ -1,9 +1,9 @@
 """The copy thread: makes a target equal to the full members.
 
 A full copy walks the whole disk, a minicopy the set bits of a write bitmap; adjacent bits are joined.  A range is
-moved by one DISK COPY DATA command where the controller has it, else by reading a source, comparing the target and
-writing what differs.  Several ranges are under way at a time; application reads and writes go on, a write
-waits only while its own blocks are being copied (`range_lock`).
+moved by a copy command where the target takes one from a source (MSCP's DISK COPY DATA, SCSI's EXTENDED COPY), else by
+reading a source, comparing the target and writing what differs.  Several ranges are under way at a time; application
+reads and writes go on, a write waits only while its own blocks are being copied (`range_lock`).
 
 DEVIATION: V7.3 copies without a lock and reads again until source and target are seen equal; a controller's copy
 command gives no such second look, so ranges are locked here for both methods.
@@ -26,7 +26,7 @@ from emu.wire.codes.vms import IO, SS
 if TYPE_CHECKING:
     from drivers.shadow.range_lock import _Lock
 
-RANGES_AT_A_TIME = 8
+HOST_RANGES_AT_A_TIME = 8
 HOST_PIECE_BLOCKS = BLOCKS_PER_BIT  # one host transfer: 127 blocks, the largest below 64 KB
 COMMAND_PIECE_BITS = 64  # one copy command of a minicopy: 8128 blocks, so that a write never waits long
 COMMAND_PIECE_BLOCKS = 8192  # of a full copy
@@ -69,6 +69,7 @@ class CopyThread:
         self.cancelled = False
         self._pending = 0
         self._room: EventFlag | None = None
+        self._at_a_time = HOST_RANGES_AT_A_TIME
         self._sources: tuple[Member, ...] = ()
         self._source = target
         assert vu.ranges is not None, "the set knows that it is being copied"
@@ -88,7 +89,7 @@ class CopyThread:
         vu, flag = self.vu, self.vu.platform.flag
         self._choose_source()
         for lbn, block_count, bits in self._pieces():
-            while self._pending >= RANGES_AT_A_TIME or vu.stalled:
+            while self._pending >= self._at_a_time or vu.stalled:
                 if vu.stalled:
                     yield vu.resumed
                 else:
@@ -103,15 +104,14 @@ class CopyThread:
         return not self.cancelled
 
     def _choose_source(self) -> None:
-        """Prefer a full member on the target's controller: then the controller can copy by itself."""
+        """Prefer a full member from which the target copies by itself."""
         target = self.target.unit
         self._sources = self.vu.sources
-        self._source = next((m for m in self._sources if m.unit.driver is target.driver), self._sources[0])
-        self.by_command = (
-            self.vu.driver.use_copy_commands
-            and target.copy_capable
-            and self._source.unit.driver is target.driver
-        )
+        abilities = [target.copies_at_a_time(member.unit) for member in self._sources]
+        best = max(abilities)
+        self._source = self._sources[abilities.index(best)]
+        self.by_command = self.vu.driver.use_copy_commands and best > 0
+        self._at_a_time = best if self.by_command else HOST_RANGES_AT_A_TIME
 
     def _pieces(self) -> Iterator[tuple[int, int, tuple[int, int]]]:
         """(LBN, blocks, (first bit, bits)) in ascending order, read from the bitmap as the copy goes."""

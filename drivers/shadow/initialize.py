@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from drivers.classes.dudriver import DiskUnit
+from drivers.classes.disk import Disk
 from drivers.message import Failure, Message
 from drivers.platform.host import WaitingIrp
 from drivers.platform.process import Procedure
@@ -25,7 +25,7 @@ class Initialize(Utility):
         """Make fresh volumes; with `shadow` they can be mounted together without a copy.  Raises Failure."""
         if not label or len(label) > LABEL_LIMIT or not label.isascii():
             raise Failure(Message("INIT", "F", "BADVOLLBL", "a volume label has 1 to 12 characters"))
-        units: list[DiskUnit] = []
+        units: list[Disk] = []
         for device in devices:
             unit = self._shadow.find_unit(device)
             if self._is_member(unit.name) or unit.name in self.private:
@@ -68,7 +68,7 @@ class Initialize(Utility):
                 )
             yield from unit.available()
 
-    def _erase(self, unit: DiskUnit) -> Procedure:
+    def _erase(self, unit: Disk) -> Procedure:
         for lbn in range(0, unit.block_count, ERASE_PIECE_BLOCKS):
             length = min(ERASE_PIECE_BLOCKS, unit.block_count - lbn) * BLOCK_BYTES
             irp = WaitingIrp(self._platform, IO.DSE, lbn, length)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from drivers.classes.dudriver import DiskUnit, UnitState
+from drivers.classes.disk import Disk, UnitState
 from drivers.cluster.link import Answer, Cluster
 from drivers.message import Failure, Message
 from drivers.platform.host import Platform
@@ -92,7 +92,7 @@ class ShadowDriver:
     """
 
     def __init__(
-        self, platform: Platform, node: str, cluster: Cluster, find_unit: Callable[[str], DiskUnit]
+        self, platform: Platform, node: str, cluster: Cluster, find_unit: Callable[[str], Disk]
     ) -> None:
         self.platform = platform
         self.node = node

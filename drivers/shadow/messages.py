@@ -1,6 +1,6 @@
 """The messages of MOUNT, DISMOUNT and INITIALIZE (spec 4.3, 4.4)."""
 
-from drivers.classes.dudriver import DiskUnit
+from drivers.classes.disk import Disk
 from drivers.message import Failure, Message
 from emu.wire.codes.vms import SS
 
@@ -19,7 +19,7 @@ def added_message(ident: str, device: str, node: str, verb: str, how: str = "") 
     )
 
 
-def incompatible(unit: DiskUnit, block_count: int) -> Failure:
+def incompatible(unit: Disk, block_count: int) -> Failure:
     return Failure(
         mount_message(
             "F",

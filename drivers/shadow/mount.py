@@ -8,7 +8,7 @@ through `say`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from drivers.classes.dudriver import DiskUnit
+from drivers.classes.disk import Disk
 from drivers.message import Failure, Say
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
@@ -38,7 +38,7 @@ class MountRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    unit: DiskUnit
+    unit: Disk
     identity: VolumeIdentity
 
     @property

@@ -11,7 +11,7 @@ This module is one set on one node; what needs all nodes is in `membership`.
 from collections import deque
 from typing import TYPE_CHECKING
 
-from drivers.classes.dudriver import DiskUnit
+from drivers.classes.disk import Disk
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.process import EventFlag
@@ -40,7 +40,7 @@ class Member:
 
     __slots__ = ("device", "fence_lbn", "minicopy", "state", "strikes", "struck_ns", "unit")
 
-    def __init__(self, device: str, unit: DiskUnit, state: MemberState, minicopy: bool) -> None:
+    def __init__(self, device: str, unit: Disk, state: MemberState, minicopy: bool) -> None:
         self.device = device
         self.unit = unit
         self.state = state

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from drivers.classes.dudriver import DiskUnit
+from drivers.classes.disk import Disk
 from drivers.message import Failure, Message
 from drivers.shadow.membership import ShadowDriver
 from drivers.shadow.messages import status_message
@@ -27,7 +27,7 @@ class Policy(Enum):
 class PrivateMount:
     """A disk mounted by itself."""
 
-    unit: DiskUnit
+    unit: Disk
     label: str
     write_locked: bool
 

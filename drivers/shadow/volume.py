@@ -8,7 +8,7 @@ stands at a fixed LBN.
 from dataclasses import dataclass
 from typing import Protocol
 
-from drivers.classes.dudriver import DiskUnit
+from drivers.classes.disk import Disk
 from drivers.platform.host import Platform, WaitingIrp
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
@@ -85,7 +85,7 @@ def write_blocks(platform: Platform, unit: BlockUnit, lbn: int, data: bytes) -> 
         platform.pool.free(address)
 
 
-def identify(platform: Platform, unit: DiskUnit) -> Procedure:
+def identify(platform: Platform, unit: Disk) -> Procedure:
     """Read home block and storage control block; returns (SS.*, VolumeIdentity)."""
     status, data = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, IDENTITY_BLOCKS)
     return status, identity_in(data) if status == SS.NORMAL else VolumeIdentity("", None)

@@ -9,7 +9,8 @@ DEVIATION: nodes have neither CSID nor SCS system number here; both are made of 
 from collections.abc import Iterator
 from textwrap import wrap
 
-from drivers.classes.dudriver import DiskUnit, DuDriver, UnitState
+from drivers.classes.disk import Disk, UnitState
+from drivers.classes.dudriver import DuDriver
 from drivers.cluster.node import Node
 from drivers.shadow.copy import CopyThread
 from drivers.shadow.shdriver import Member, VirtualUnit
@@ -38,7 +39,7 @@ _BITMAP_FULL_HEADING = (
 NO_BITMAPS = "no bitmaps active"
 
 
-def device_type(unit: DiskUnit) -> str:
+def device_type(unit: Disk) -> str:
     """ "RA92" of the media name "DU RA92"."""
     return unit.media.rsplit(" ", maxsplit=1)[-1] or "disk"
 
@@ -60,7 +61,7 @@ def copied_percent(session: Session, vu: VirtualUnit, member: Member) -> int:
 # ---- SHOW DEVICE
 
 
-def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[DiskUnit]) -> Iterator[str]:
+def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[Disk]) -> Iterator[str]:
     """Mounted sets with their members, then other disks."""
     yield from _BRIEF_HEADING
     node = session.node
@@ -95,7 +96,7 @@ def _volume(label: str, transactions: int, mounts: int) -> str:
     return f"{label:12}         {transactions:6}{mounts:4}"
 
 
-def _brief_disk(session: Session, unit: DiskUnit) -> tuple[str, int, str]:
+def _brief_disk(session: Session, unit: Disk) -> tuple[str, int, str]:
     mount = session.node.utilities.private.get(unit.name)
     locked = " wrtlck" if unit.write_protected or (mount is not None and mount.write_locked) else ""
     if mount is not None:
@@ -159,7 +160,7 @@ def full_member(session: Session, vu: VirtualUnit, member: Member) -> Iterator[s
     )
 
 
-def full_disk(session: Session, unit: DiskUnit) -> Iterator[str]:
+def full_disk(session: Session, unit: Disk) -> Iterator[str]:
     """SHOW DEVICE/FULL of a disk that is in no set."""
     mount = session.node.utilities.private.get(unit.name)
     phrases = f"is {_online(unit)}"
@@ -190,7 +191,7 @@ def full_disk(session: Session, unit: DiskUnit) -> Iterator[str]:
         )
 
 
-def _online(unit: DiskUnit) -> str:
+def _online(unit: Disk) -> str:
     return "offline" if unit.state is UnitState.OFFLINE else "online"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from drivers.classes.dudriver import DiskUnit
+from drivers.classes.disk import Disk
 from drivers.cluster.node import Node
 from drivers.message import Failure, Message
 from drivers.platform.process import EventFlag, Procedure
@@ -90,7 +90,7 @@ class Session:
 
     # -- devices
 
-    def unit(self, name: str) -> VirtualUnit | DiskUnit:
+    def unit(self, name: str) -> VirtualUnit | Disk:
         """Find a virtual unit that is mounted on this node, or a disk; raises Failure."""
         unit_name = virtual_unit_name(name)
         if unit_name is None:

@@ -18,13 +18,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from drivers.classes.dudriver import DiskUnit
+from drivers.classes.disk import Disk
 from drivers.cluster.node import Node
 from drivers.message import Failure, Message, Say
 from drivers.platform.host import Platform
 from drivers.platform.irp import NORMAL, PENDING, Irp
 from drivers.platform.pool import InsufficientMemory, Pool
-from drivers.platform.process import EventFlag, Procedure
+from drivers.platform.process import Procedure
 from drivers.shadow.messages import status_message
 from drivers.shadow.mount import MountRequest, unit_identifier
 from drivers.shadow.shdriver import VirtualUnit
@@ -39,7 +39,15 @@ from drivers.shadow.volume import (
     write_blocks,
 )
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
-from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError, MediumWriteProtected
+from emu.core.block import (
+    BLOCK_BYTES,
+    BlockDevice,
+    BlockRequest,
+    Flush,
+    Function,
+    MediumError,
+    MediumWriteProtected,
+)
 from emu.core.clock import MILLISECOND_NS
 from emu.core.views import split
 from emu.hw.mscp.controller import Controller
@@ -449,13 +457,13 @@ class MirrorSet:
 
     def _flush_medium(self, disk: MirrorDisk) -> Procedure:
         """Flush one disk; returns the MediumError, or None."""
-        request = _MediumFlush(self.node.platform.flag())
-        disk.medium.submit(request)
-        return (yield request.finished)
+        finished = self.node.platform.flag()
+        disk.medium.submit(Flush(finished.set))
+        return (yield finished)
 
     # -- small things
 
-    def _unit(self, disk: MirrorDisk) -> DiskUnit:
+    def _unit(self, disk: MirrorDisk) -> Disk:
         return self.node.disk(disk.device)
 
     def _tell(self, ident: str, text: str) -> None:
@@ -603,19 +611,6 @@ class _Transfer(Irp):
 
     def complete(self) -> None:
         self.device.ended(self)
-
-
-class _MediumFlush(BlockRequest):
-    """A FLUSH for which a kernel process waits."""
-
-    __slots__ = ("finished",)
-
-    def __init__(self, finished: EventFlag) -> None:
-        self.function = _FLUSH
-        self.finished = finished
-
-    def done(self, error: MediumError | None) -> None:
-        self.finished.set(error)
 
 
 def _belongs(identity: VolumeIdentity, newest: VolumeIdentity) -> bool:

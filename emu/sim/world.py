@@ -10,6 +10,7 @@ from drivers.cluster.link import Cluster
 from drivers.cluster.node import Node
 from drivers.message import Failure, Message
 from drivers.platform.alpha import AlphaPlatform
+from drivers.platform.alpha_pci import PciBridge, PciSlot
 from drivers.platform.host import Platform
 from drivers.platform.process import Procedure
 from drivers.platform.vax import VaxPlatform
@@ -18,10 +19,15 @@ from emu.core.block import BlockDevice
 from emu.core.clock import Scheduler
 from emu.core.trace import Tracer
 from emu.hw.firmware import DriveType, Firmware, PortKind
+from emu.hw.memory.pci_window import PciWindows
 from emu.hw.memory.qbus_map import QbusMap
 from emu.hw.memory.ram import Ram
+from emu.hw.memory.store_buffer import StoreBuffer
 from emu.hw.mscp.controller import Controller
+from emu.hw.sym53c810.chip import Sym53c810
 from emu.sim.mirror import MirrorMedia, MirrorSet
+from emu.sim.storage_shelf import StorageShelf
+from emu.wire.scripts_image import ScriptsImage
 
 ALPHA_MEMORY_BYTES = 64 << 20
 VAX_MEMORY_BYTES = 16 << 20
@@ -34,7 +40,7 @@ MIRROR_MEMORY_BYTES = 32 << 20
 
 @dataclass
 class World:
-    """Everything there is.  `controllers`, `nodes` and `mirrors` keep the order in which they were made.
+    """Everything there is.  `controllers`, `shelves`, `nodes` and `mirrors` keep the order in which they were made.
 
     The controller inside the mirror sets, with the disks behind the disks, is not among `controllers`.
     """
@@ -43,6 +49,7 @@ class World:
     tracer: Tracer = field(default_factory=Tracer)
     boot_time: int = 0
     controllers: list[Controller] = field(default_factory=list)
+    shelves: list[StorageShelf] = field(default_factory=list)
     nodes: dict[str, Node] = field(default_factory=dict)
     mirrors: dict[str, MirrorSet] = field(default_factory=dict)
     _mirror_controller: Controller | None = field(default=None, init=False)
@@ -58,14 +65,55 @@ class World:
         self.controllers.append(controller)
         return controller
 
-    def add_alpha(self, name: str, *controllers: Controller, memory_bytes: int = ALPHA_MEMORY_BYTES) -> Node:
-        """Make an Alpha and plug it into controllers with XMI-class ports."""
+    def add_shelf(self, name: str = "") -> StorageShelf:
+        """Power up a SCSI bus; `StorageShelf.add_disk` puts disks on it."""
+        shelf = StorageShelf(self.clock, self.tracer, name or f"SHELF-{len(self.shelves)}")
+        self.shelves.append(shelf)
+        return shelf
+
+    def add_alpha(
+        self,
+        name: str,
+        *controllers: Controller,
+        shelves: Sequence[StorageShelf] = (),
+        program: ScriptsImage | None = None,
+        scsi_id: int = 7,
+        memory_bytes: int = ALPHA_MEMORY_BYTES,
+        stores: Callable[[Ram], StoreBuffer] | None = None,
+    ) -> Node:
+        """Make an Alpha; plug it into controllers with XMI-class ports, into SCSI buses with a 53C810 each.
+
+        program: the SCRIPTS of its port driver.  scsi_id: of its adapters.  stores: makes what its stores wait in;
+        without it they are in memory at once.
+        """
         ram = Ram(memory_bytes)
-        platform = AlphaPlatform(name, self.clock, ram, memory_bytes, self.tracer)
+        buffer = stores(ram) if stores is not None else None
+        platform = AlphaPlatform(
+            name,
+            self.clock,
+            buffer or ram,
+            memory_bytes,
+            self.tracer,
+            buffer.barrier if buffer is not None else None,
+        )
         node = self._add_node(name, platform)
         for controller in controllers:
             line = platform.interrupt_line()
             node.configure_port(controller.attach_port(ram, line))
+        if shelves:
+            assert program is not None, "a 53C810 needs SCRIPTS"
+            windows = PciWindows(ram)
+            bridge = PciBridge(platform, windows)
+            for number, shelf in enumerate(shelves):
+                chip = Sym53c810(
+                    self.clock,
+                    windows,
+                    platform.pci_interrupt_line(),
+                    shelf.bus,
+                    self.tracer,
+                    f"{name}/53C810-{number}",
+                )
+                node.configure_scsi(bridge, PciSlot(chip.configuration, chip), program, scsi_id)
         return node
 
     def add_vax(self, name: str, *controllers: Controller, memory_bytes: int = VAX_MEMORY_BYTES) -> Node:

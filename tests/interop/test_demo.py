@@ -44,6 +44,20 @@ def test_the_demo_with_a_controller_that_cannot_copy_goes_through_the_host(tmp_p
     ]
 
 
+def test_the_demo_on_scsi_disks_copies_without_moving_a_block_across_the_bus(tmp_path: Path) -> None:
+    run = demo("--node", "alpha-scsi", "--drive", "RZ24", "--keep", str(tmp_path / "kept"))
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "$1$DKA101:" in run.stdout
+    assert run.stdout.count("EXTENDED COPY") == 2
+    assert "FAILED" not in run.stdout
+    traffic = [line.split("│") for line in run.stdout.splitlines() if "│ data " in line]
+    for _, _, minicopy, full_copy, _ in traffic:
+        assert int(minicopy.split()[0]) < 20_000, "home and control blocks, parameter lists"
+        assert int(full_copy.split()[0]) < 40_000
+    assert len(traffic) == 2
+    assert (tmp_path / "kept" / "dka102.dsk").stat().st_size == 409_792 * 512
+
+
 def test_bad_input_to_the_demo_is_answered_in_one_line(tmp_path: Path) -> None:
     odd = tmp_path / "odd.dsk"
     odd.write_bytes(bytes(1000))
@@ -57,6 +71,7 @@ def test_bad_input_to_the_demo_is_answered_in_one_line(tmp_path: Path) -> None:
         ([str(good), str(tmp_path / "none.dsk")], "none.dsk"),
         ([str(good), str(other)], "the command failed: MOUNT"),
         (["--drive", "RD99"], "knows no drive RD99"),
+        (["--node", "alpha-scsi", "--drive", "RA92"], "knows no drive RA92"),
         (["--firmware", "nonsense"], "nonsense"),
         (["--keep", str(tmp_path)], "File exists"),
     ):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.classes.dudriver import UnitState
+from drivers.classes.disk import UnitState
 from drivers.message import Message
 from drivers.platform.host import WaitingIrp
 from drivers.platform.irp import Irp

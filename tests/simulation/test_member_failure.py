@@ -70,7 +70,7 @@ def test_a_read_that_one_member_cannot_do_is_done_by_another() -> None:
 def test_a_block_that_no_member_can_read_is_an_error_and_the_set_survives() -> None:
     stage = Stage(members=2, rules=[[BadBlocks([700])], [BadBlocks([700])]])
     vu = stage.ready()
-    assert stage.read_now(vu, 700, BLOCK_BYTES)[0] == 0x8C  # SS$_DRVERR
+    assert stage.read_now(vu, 700, BLOCK_BYTES)[0] == 0x1F4  # SS$_PARITY
     assert stage.read_now(vu, 701, BLOCK_BYTES)[0] == NORMAL
     assert len(vu.members) == 2
 

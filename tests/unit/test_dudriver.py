@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from drivers.classes.dudriver import UnitState
+from drivers.classes.disk import UnitState
 from drivers.port.pudriver import PortState
 from emu.core.block import BlockDevice, BlockRequest
 from emu.core.bus import Bytes, HostMemory, NonexistentMemory

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from drivers.classes.dudriver import DiskUnit
+from drivers.classes.disk import Disk
 from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
 from drivers.shadow.shdriver import VirtualUnit
@@ -31,7 +31,7 @@ def _matching_sets(job: Job, name: str) -> list[VirtualUnit]:
     return [units[unit] for unit in sorted(units) if unit.startswith(prefix)]
 
 
-def _matching_disks(job: Job, name: str) -> list[DiskUnit]:
+def _matching_disks(job: Job, name: str) -> list[Disk]:
     """Disks whose name begins so, with or without allocation class; a colon ends the name."""
     prefix = name.upper().lstrip("_")
     return [
@@ -66,7 +66,7 @@ def _show_device(job: Job, command: Command) -> Procedure:
         yield from _say_all(job, displays.brief_devices(session, sets, disks))
 
 
-def _show_full(job: Job, sets: list[VirtualUnit], disks: list[DiskUnit]) -> Procedure:
+def _show_full(job: Job, sets: list[VirtualUnit], disks: list[Disk]) -> Procedure:
     session = job.session
     shown: list[str] = []
     for vu in sets:

@@ -5,7 +5,7 @@ Nothing here changes a disk but COPY to one, and that only where a volume is mou
 
 from collections.abc import Callable, Iterator
 
-from drivers.classes.dudriver import DiskUnit, UnitState
+from drivers.classes.disk import Disk, UnitState
 from drivers.message import Failure, Message
 from drivers.platform.irp import NORMAL
 from drivers.platform.process import Procedure
@@ -22,7 +22,7 @@ PROGRESS_STEPS = 10
 DUMP_LINE_BYTES = 16
 LONGWORD_BYTES = 4
 
-Unit = DiskUnit | VirtualUnit
+Unit = Disk | VirtualUnit
 
 
 def _host_error(facility: str, ident: str, name: str, error: HostFileError) -> Failure:
@@ -114,7 +114,7 @@ def _backup(job: Job, command: Command) -> Procedure:
     yield from _with_disk(job, unit, "BACKUP", lambda: _back_up(job, command, unit))
 
 
-def _back_up(job: Job, command: Command, unit: DiskUnit) -> Procedure:
+def _back_up(job: Job, command: Command, unit: Disk) -> Procedure:
     file_name, size = command.parameter("OUTPUT"), unit.block_count
     log = command.is_given("LOG")
     try:
@@ -141,7 +141,7 @@ def _back_up(job: Job, command: Command, unit: DiskUnit) -> Procedure:
         job.tell(Message("BACKUP", "S", "CREATED", f"created {file_name}, {size} blocks of _{unit.name}"))
 
 
-def _verify(job: Job, unit: DiskUnit, output: OutputFile, log: str) -> Procedure:
+def _verify(job: Job, unit: Disk, output: OutputFile, log: str) -> Procedure:
     """Read disk and file again and compare."""
     progress = _Progress(job, unit, unit.block_count, log) if log else None
     saved = output.reopen()

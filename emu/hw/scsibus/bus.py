@@ -64,6 +64,7 @@ class ParallelBus:
     """One bus and who is on it.
 
     noise: says at which byte of a run parity is bad, None for a clean run; it is asked once for each run.
+    moved_bytes: how many have crossed the bus, by phase.
     """
 
     def __init__(self, clock: Clock, tracer: Tracer, name: str = "SCSI bus") -> None:
@@ -78,6 +79,7 @@ class ParallelBus:
         self.data = 0  # DB(0-7), the last byte moved
         self.parity_error = False  # since `begin_run`, at the receiving end
         self.noise: Callable[[int, int], int | None] | None = None
+        self.moved_bytes = [0] * len(PHASE)
         self._clock = clock
         self._tracer = tracer
         self._devices: list[Device] = []
@@ -199,10 +201,11 @@ class ParallelBus:
 
     # ---- the initiator's side
 
-    def take(self, room: memoryview, hold: bool = False) -> int:
+    def take(self, room: memoryview, hold: bool = False, attend: bool = False) -> int:
         """Take offered bytes while the phase stays the same; return how many came.
 
-        hold: keep ACK asserted behind the last byte of the room.
+        hold: keep ACK asserted behind the last byte of the room.  attend: assert ATN with a byte whose parity is bad,
+        so that the target sees it before it goes on to another phase.
         """
         phase, wanted = self.phase, len(room)
         moved = 0
@@ -212,6 +215,9 @@ class ParallelBus:
             room[moved : moved + length] = run[:length]
             moved += length
             self.data = run[length - 1]
+            is_last = len(self._runs) == 1 and length == len(run)
+            if attend and is_last and self.parity_error:
+                self.attention = True  # in the middle of a run it is time enough to raise it afterwards
             self._moved(run, length, hold and moved == wanted)
         return moved
 
@@ -239,6 +245,7 @@ class ParallelBus:
         return bad + 1
 
     def _moved(self, run: memoryview, length: int, hold: bool) -> None:
+        self.moved_bytes[self.phase] += length
         if length < len(run):
             self._runs[-1] = run[length:]
         else:

@@ -315,13 +315,15 @@ class ScriptsProcessor:
         """Bring bytes in; the last one of a message keeps its ACK until SCRIPTS clear it."""
         bus = self.core.bus
         hold = bus.phase == _MESSAGE_IN
-        checks_parity = self._bytes[_SCNTL0] & _EPC
+        control = self._bytes[_SCNTL0]
+        checks_parity = control & _EPC
+        attends = bool(checks_parity and control & _AAP)
         bus.hear_parity_error()
         moved = 0
         for view in views:
             length = len(view)
             is_last = moved + length == left
-            came = bus.take(view, hold and is_last)
+            came = bus.take(view, hold and is_last, attends)
             while bus.parity_error and not checks_parity:
                 bus.hear_parity_error()
                 came += bus.take(view[came:], hold and is_last)

@@ -1,0 +1,93 @@
+"""A disk as everything above the class drivers sees it: mounts, shadow sets, displays.
+
+MSCP or SCSI makes no difference here; DUDRIVER and DKDRIVER subclass `Disk`.
+"""
+
+from enum import Enum
+from typing import Protocol
+
+from drivers.platform.host import Platform
+from drivers.platform.irp import Irp
+from drivers.platform.process import Procedure
+from emu.core.trace import StateChanged
+
+
+class UnitState(Enum):
+    OFFLINE = "offline"
+    AVAILABLE = "available"
+    ONLINE = "online"
+    RECOVERING = "recovering"  # was on line, and is being brought on line again
+
+
+class ClassDriver(Protocol):
+    """The driver of a disk, as far as others look at it."""
+
+    platform: Platform
+    allocation_class: int
+
+
+class Disk:
+    """One disk: what VMS keeps in its unit control block.
+
+    media: "DU RA92".  identifier: 64 bits by which the disk is known wherever it is plugged in.  queue_length:
+    requests handed down and not yet answered; operations, errors: counts since boot.
+    """
+
+    __slots__ = (
+        "block_count",
+        "errors",
+        "identifier",
+        "media",
+        "name",
+        "operations",
+        "queue_length",
+        "read_cost",
+        "state",
+        "write_protected",
+    )
+
+    def __init__(self, name: str, media: str, identifier: int) -> None:
+        self.name = name
+        self.media = media
+        self.identifier = identifier
+        self.state = UnitState.AVAILABLE
+        self.block_count = 0
+        self.write_protected = False
+        self.queue_length = 0
+        self.operations = 0
+        self.errors = 0
+        self.read_cost = 2  # UNCERTAIN: default cost of a directly connected disk on the same site
+
+    @property
+    def driver(self) -> ClassDriver:
+        raise AssertionError("a disk has a class driver")
+
+    @property
+    def platform(self) -> Platform:
+        return self.driver.platform
+
+    def queue_io(self, irp: Irp) -> None:
+        """Start a request; it completes later, never inside this call."""
+        raise AssertionError("a disk takes requests")
+
+    def online(self) -> Procedure:
+        """Bring the unit on line (PACKACK); returns SS.*."""
+        raise AssertionError("a disk comes on line")
+
+    def available(self) -> Procedure:
+        """Give the unit up (AVAILABLE); returns SS.*."""
+        raise AssertionError("a disk is given up")
+
+    def copies_at_a_time(self, source: "Disk") -> int:
+        """Say how many IO.DISK_COPY_DATA requests from `source` are worth having under way; 0 when none can be done."""
+        return 0
+
+    def enter(self, state: UnitState) -> None:
+        """Change the state."""
+        if self.state is state:
+            return
+        platform = self.platform
+        if platform.tracer.listening:
+            now_ns, source = platform.clock.now_ns, f"{platform.name}/{self.name}"
+            platform.tracer.emit(StateChanged(now_ns, source, self.state.value, state.value))
+        self.state = state
