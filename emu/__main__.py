@@ -14,6 +14,8 @@ COMMANDS = {
     "serve": ("emu.shells.serve", "run", "put controllers on the buses of emulators in other processes"),
     "demo": ("emu.shells.demo", "run_demo", "watch a disk leave a shadow set, be backed up and return"),
     "decode": ("emu.shells.decode", "run", "explain an MSCP packet given in hexadecimal"),
+    "dissector": ("emu.shells.dissector", "run", "print a Lua dissector for Wireshark and tshark"),
+    "ladder": ("emu.shells.ladder", "run", "draw a capture as a ladder: text, SVG or Mermaid"),
     "firmware": ("emu.shells.firmware", "run", "list, check and build controller firmware"),
 }
 EXIT_INTERRUPTED = 130

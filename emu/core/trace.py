@@ -49,6 +49,24 @@ class InterruptRequested(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TaskTaken(Event):
+    """A logical unit was given a SCSI command."""
+
+    unit: int
+    tag: int
+    cdb: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded(Event):
+    """A logical unit ended a SCSI command; `sense` is empty where there is none."""
+
+    tag: int
+    status: int
+    sense: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class BlocksMoved(Event):
     """A unit's medium was asked to move blocks."""
 

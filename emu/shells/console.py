@@ -36,6 +36,7 @@ from emu.shells.host_files import DiskFiles
 from emu.shells.image_files import open_image
 from emu.shells.loop import Loop
 from emu.shells.streams import StreamError, connect
+from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
 from emu.shells.unit_options import SetupError, unit_option
 from emu.sim.world import World, drive_for
 
@@ -163,6 +164,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="its first line is the password of these consoles; needed where other machines can come",
     )
+    add_trace_argument(parser)
 
 
 def run(options: Namespace) -> int:
@@ -171,7 +173,7 @@ def run(options: Namespace) -> int:
         try:
             password = read_password(options.password_file) if options.password_file else None
             machine = _build(options, stack)
-        except (SetupError, FirmwareError, ImageError, PasswordError) as error:
+        except (SetupError, FirmwareError, ImageError, PasswordError, TraceFileError) as error:
             print(f"%HBVS-F-SETUP, {error}", file=sys.stderr)
             return EXIT_FAILURE
         status = EXIT_FAILURE
@@ -204,7 +206,8 @@ def _build(options: Namespace, stack: ExitStack) -> Machine:
     nodes = list(_nodes(options.nodes))
     requests += [_new_image(text, firmwares[0]) for text in options.new]
     play = not requests
-    machine = Machine(World(boot_time=vms_time(datetime.now())))
+    tracer = stack.enter_context(traced(options.trace))
+    machine = Machine(World(boot_time=vms_time(datetime.now()), tracer=tracer))
     if play:
         folder = stack.enter_context(TemporaryDirectory(prefix="hbvs-"))
         requests = list(_play_images(folder, firmwares[0]))

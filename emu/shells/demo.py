@@ -1,7 +1,8 @@
 """`hbvs demo`: a member leaves, is backed up, and returns by minicopy, on real image files, under load.
 
-Everything between the `$` prompt and the files is registers, rings, packets and interrupts.  The images are made for
-the occasion, or are private copies of the user's; what is compared at the end is what stands in the files.
+Everything between the `$` prompt and the files is registers, rings, packets and interrupts; with `--node alpha-scsi` it
+is SCRIPTS, phases of a SCSI bus and command descriptor blocks, and the bus counts what crosses it.  The images are
+made for the occasion, or are private copies of the user's; what is compared at the end is what stands in the files.
 """
 
 import argparse
@@ -30,18 +31,25 @@ from emu.console.times import vms_time
 from emu.core.block import BLOCK_BYTES
 from emu.core.chance import Chance
 from emu.core.clock import SECOND_NS
+from emu.core.trace import Tracer
 from emu.hw.firmware import FirmwareError
+from emu.hw.scsi.profiles import PROFILES
 from emu.media.file import FileDevice, ImageError
 from emu.media.slow import BLOCK_NS, SEEK_NS
-from emu.shells.firmware_files import load_firmware
+from emu.shells.firmware_files import load_firmware, load_scripts
 from emu.shells.host_files import DiskFiles
 from emu.shells.image_files import private_copy
+from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
 from emu.sim.application import Application, stamp
+from emu.sim.storage_shelf import HSZ, StorageShelf
 from emu.sim.world import World, drive_for
 
 SET, LABEL = "DSA1:", "PAYROLL"
-DRIVE = "RA92"
+NODES = ("alpha", "alpha-scsi")
+DRIVE, SCSI_DRIVE = "RA92", "RZ29B"
 FIRST_UNIT = 10
+SCSI_TARGET = 1
+QUIET_WRITES = 300
 DIRTY_SHARE = 0.01
 WRITES_BEFORE = 500
 WRITES_DURING = 1000
@@ -66,30 +74,39 @@ class Figures:
     bits_at_return: int = 0
     minicopy_s: float = 0.0
     full_copy_s: float = 0.0
+    quiet_blocks: int = 0
+    quiet_traffic: "Traffic" = (0, 0)
+    full_copy_traffic: "Traffic" = (0, 0)
+
+
+Traffic = tuple[int, int]  # data bytes to the host and from it
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "images", nargs="*", metavar="IMAGE", help="two or three images; private copies are used"
     )
+    parser.add_argument("--node", choices=NODES, default=NODES[0], help="MSCP or SCSI disks (default MSCP)")
     parser.add_argument(
-        "--drive", default=DRIVE, help=f"drive type of the images that are made (default {DRIVE})"
+        "--drive", help=f"drive type of the images that are made (default {DRIVE}, or {SCSI_DRIVE} on SCSI)"
     )
     parser.add_argument("--firmware", default="hbvs-shadow", help="the controller: a name or a firmware file")
     parser.add_argument("--seed", type=int, default=1, help="of the application's choices")
     parser.add_argument("--keep", metavar="DIRECTORY", help="keep images and backup there (a new directory)")
+    add_trace_argument(parser)
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
     """Give the demo; returns the exit code."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     try:
-        if arguments.keep:
-            Path(arguments.keep).mkdir(parents=True)
-            return _Demo(arguments, Path(arguments.keep), console).run()
-        with tempfile.TemporaryDirectory(prefix="hbvs-demo-") as directory:
-            return _Demo(arguments, Path(directory), console).run()
-    except (DemoError, ImageError, FirmwareError, ValueError) as error:
+        with traced(arguments.trace) as tracer:
+            if arguments.keep:
+                Path(arguments.keep).mkdir(parents=True)
+                return _Demo(arguments, Path(arguments.keep), console, tracer).run()
+            with tempfile.TemporaryDirectory(prefix="hbvs-demo-") as directory:
+                return _Demo(arguments, Path(directory), console, tracer).run()
+    except (DemoError, ImageError, FirmwareError, TraceFileError, ValueError) as error:
         print(f"%HBVS-F-DEMO, {error}", file=sys.stderr)
     except OSError as error:
         print(f"%HBVS-F-DEMO, {error.filename or 'file'}: {error.strerror}", file=sys.stderr)
@@ -97,7 +114,9 @@ def run_demo(arguments: argparse.Namespace) -> int:
 
 
 class _Demo:
-    def __init__(self, arguments: argparse.Namespace, directory: Path, console: Console) -> None:
+    def __init__(
+        self, arguments: argparse.Namespace, directory: Path, console: Console, tracer: Tracer
+    ) -> None:
         self._arguments = arguments
         self._directory = directory
         self._console = console
@@ -105,20 +124,45 @@ class _Demo:
         self._originals = [Path(name) for name in arguments.images]
         if len(self._originals) not in (0, 2, 3):
             raise DemoError("a shadow set for the demo has two or three images")
-        firmware = load_firmware(arguments.firmware)
-        self._paths = self._make_images(firmware.drives.get(arguments.drive.upper()))
-        self._world = World(boot_time=vms_time(datetime.now()))
-        controller = self._world.add_controller(firmware)
+        self._world = World(boot_time=vms_time(datetime.now()), tracer=tracer)
         self._media: list[FileDevice] = []
-        for number, path in enumerate(self._paths):
-            medium = FileDevice.open(path)
-            self._media.append(medium)
-            controller.attach_unit(FIRST_UNIT + number, medium, drive_for(firmware, medium))
-        self._node: Node = self._world.add_alpha("ALPHA1", controller)
+        self._shelf: StorageShelf | None = None
+        self._node: Node
+        if arguments.node == "alpha-scsi":
+            self._make_scsi_node()
+        else:
+            self._make_mscp_node()
         self._world.boot()
         self._names = [unit.name for unit in self._node.disks]
         self._dcl = Interpreter(self._world, DiskFiles(), self._say)
         self._backup = directory / "backup.dsk"
+
+    def _make_mscp_node(self) -> None:
+        firmware = load_firmware(self._arguments.firmware)
+        name = self._arguments.drive or DRIVE
+        drive = firmware.drives.get(name.upper())
+        size = drive.block_count if drive is not None else None
+        self._paths = self._make_images([f"dua{FIRST_UNIT + number}" for number in range(3)], name, size)
+        controller = self._world.add_controller(firmware)
+        for number, path in enumerate(self._paths):
+            medium = FileDevice.open(path)
+            self._media.append(medium)
+            controller.attach_unit(FIRST_UNIT + number, medium, drive_for(firmware, medium))
+        self._node = self._world.add_alpha("ALPHA1", controller)
+
+    def _make_scsi_node(self) -> None:
+        """An Alpha with a 53C810; the disks are the units of one target, which can copy among them."""
+        name = self._arguments.drive or SCSI_DRIVE
+        profile = PROFILES.get(name.upper())
+        size = profile.block_count if profile is not None else None
+        first = 100 * SCSI_TARGET
+        self._paths = self._make_images([f"dka{first + number}" for number in range(3)], name, size)
+        self._shelf = self._world.add_shelf()
+        for lun, path in enumerate(self._paths):
+            medium = FileDevice.open(path)
+            self._media.append(medium)
+            self._shelf.add_disk(SCSI_TARGET, medium, HSZ, lun=lun)
+        self._node = self._world.add_alpha("ALPHA1", shelves=[self._shelf], program=load_scripts("pke"))
 
     def run(self) -> int:
         try:
@@ -179,18 +223,45 @@ class _Demo:
         figures.blocks_written_during = application.blocks_written - blocks
         self._until(lambda: application.writes - writes >= WRITES_DURING)
 
-        self._note("for comparison, a member leaves without a bitmap")
         application.stop()
         self._until(lambda: application.finished)
+        if self._shelf is not None:
+            self._return_quietly(self._shelf, application, vu, leaving)
+        self._note("for comparison, a member leaves without a bitmap")
         self._type(f"DISMOUNT {last}/POLICY=NOMINICOPY")
+        before = self._traffic()
         started = time.perf_counter()
         self._type(f"MOUNT {SET}/SHADOW={last} {LABEL}/POLICY=NOMINICOPY")
         self._copy_with_bar(vu, "full copy")
         figures.full_copy_s = time.perf_counter() - started
+        figures.full_copy_traffic = self._traffic_since(before)
         full_copy = self._node.shadow.copies[-1]
         self._type(f"SHOW DEVICE {SET}")
         self._type(f"DISMOUNT {SET}")
         return self._verdict(application, left, minicopy, full_copy)
+
+    def _return_quietly(
+        self, shelf: StorageShelf, application: Application, vu: VirtualUnit, leaving: str
+    ) -> None:
+        """Let a member return with nobody else on the bus, to see what its copy moves across it."""
+        self._note(f"once more, {QUIET_WRITES} writes while it is away, and none while it is copied")
+        self._type(f"DISMOUNT {leaving}/POLICY=MINICOPY")
+        application.depth = 8
+        application.start(QUIET_WRITES)
+        self._until(lambda: application.finished)
+        before = self._traffic()
+        self._type(f"MOUNT {SET}/SHADOW={leaving} {LABEL}/POLICY=MINICOPY")
+        self._copy_with_bar(vu, "minicopy")
+        self._figures.quiet_traffic = self._traffic_since(before)
+        self._figures.quiet_blocks = self._node.shadow.copies[-1].blocks_copied
+
+    def _traffic(self) -> Traffic:
+        shelf = self._shelf
+        return (shelf.data_in_bytes, shelf.data_out_bytes) if shelf is not None else (0, 0)
+
+    def _traffic_since(self, before: Traffic) -> Traffic:
+        now = self._traffic()
+        return now[0] - before[0], now[1] - before[1]
 
     def _segments(self, stream: Random, bit_count: int) -> list[int]:
         """Choose the segments that are changed while the member is away."""
@@ -239,7 +310,8 @@ class _Demo:
         table = Table(title="minicopy against full copy", show_header=True)
         for heading in ("", "minicopy", "full copy"):
             table.add_column(heading, justify="left" if not heading else "right")
-        how = {True: "DISK COPY DATA", False: "host reads and writes"}
+        by_command = "DISK COPY DATA" if self._shelf is None else "EXTENDED COPY"
+        how = {True: by_command, False: "host reads and writes"}
         copies = (minicopy, full_copy)
         table.add_row("blocks copied", *(f"{copy.blocks_copied}" for copy in copies))
         table.add_row(
@@ -259,6 +331,12 @@ class _Demo:
         during = f"{figures.writes_during} writes, {figures.blocks_written_during} blocks"
         table.add_row("written during the copy", during, "no load")
         table.add_row("writes that waited for it", f"{minicopy.collisions}", "")
+        if self._shelf is not None:
+            table.add_section()
+            traffic = (figures.quiet_traffic, figures.full_copy_traffic)
+            table.add_row("copied on a quiet SCSI bus", f"{figures.quiet_blocks} blocks", "all")
+            table.add_row("data to the host meanwhile", *(f"{data_in} bytes" for data_in, _ in traffic))
+            table.add_row("data from the host", *(f"{data_out} bytes" for _, data_out in traffic))
         table.add_section()
         for what, result in checks:
             table.add_row(what, result, "")
@@ -267,18 +345,18 @@ class _Demo:
 
     # -- plumbing
 
-    def _make_images(self, drive: object) -> list[Path]:
+    def _make_images(self, names: list[str], drive: str, block_count: int | None) -> list[Path]:
+        """Make three images of a drive's size, or copy the user's."""
         if self._originals:
             copies = []
-            for number, original in enumerate(self._originals):
-                place = self._directory / f"dua{FIRST_UNIT + number}"
+            for name, original in zip(names, self._originals, strict=False):
+                place = self._directory / name
                 place.mkdir()
                 copies.append(private_copy(original, place))
             return copies
-        paths = [self._directory / f"dua{FIRST_UNIT + number}.dsk" for number in range(3)]
-        block_count = getattr(drive, "block_count", None)
         if block_count is None:
-            raise DemoError(f"the controller knows no drive {self._arguments.drive}")
+            raise DemoError(f"the controller knows no drive {drive}")
+        paths = [self._directory / f"{name}.dsk" for name in names]
         for path in paths:
             FileDevice.create(path, block_count).close()
         return paths

@@ -36,7 +36,8 @@ from emu.shells.firmware_files import known_firmware, load_firmware
 from emu.shells.host_files import DiskFiles
 from emu.sim.mirror import MirrorMedia
 from emu.sim.world import World, drive_for
-from emu.trace.ladder import Ladder
+from emu.trace.ladder import Ladder, rung_of
+from emu.trace.svg import svg
 from emu.wire.codes.mscp import END, OP
 from emu.wire.codes.uqssp import ENVELOPE_BYTES
 from emu.wire.codes.vms import IO
@@ -176,6 +177,16 @@ def write_ladder() -> str:
     """One write to a set, one of whose three members is away."""
     scene = with_a_member_away()
     return scene.draw(lambda: scene.finish(scene.write(1000)))
+
+
+def write_picture() -> str:
+    """The same write as a picture."""
+    scene = with_a_member_away()
+    events: list[Event] = []
+    scene.world.tracer.subscribe(events.append)
+    scene.finish(scene.write(1000))
+    rungs = [rung for rung in map(rung_of, events) if rung is not None]
+    return svg(rungs, scene.node.name, scene.controller.name)
 
 
 def minicopy_ladder() -> str:
@@ -364,6 +375,7 @@ def printed_files(root: Path) -> dict[Path, str]:
     parts["commands"] = commands_table()
     parts["firmware"] = firmware_table(root)
     files = {root / "tests" / "ladders" / f"{name}.txt": text for name, text in ladders.items()}
+    files[root / "docs" / "pictures" / "write.svg"] = write_picture()
     for path in sorted((root / "docs").rglob("*.md")):
         text = path.read_text()
         if _PART.search(text):

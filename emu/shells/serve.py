@@ -23,6 +23,7 @@ from emu.console.session import CommandsInHand
 from emu.console.times import vms_time
 from emu.core.block import BlockDevice, Flush, MediumError
 from emu.core.clock import SECOND_NS, Scheduler
+from emu.core.trace import Tracer
 from emu.front import ByteMachine
 from emu.front.buslink.frames import Framed
 from emu.front.buslink.session import Session
@@ -46,6 +47,7 @@ from emu.shells.lines import open_line
 from emu.shells.loop import Loop
 from emu.shells.mirror_files import MirrorFiles, shadow_paths
 from emu.shells.streams import StreamError, connect, listen
+from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
 from emu.shells.unit_options import SetupError, unit_option
 from emu.sim.mirror import MirrorSet
 from emu.sim.world import World, drive_for
@@ -131,6 +133,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="whose first line is the password of the consoles; needed where other machines can reach them",
     )
     add_iscsi_arguments(parser)
+    add_trace_argument(parser)
     parser.add_argument(
         "--frozen",
         action="store_true",
@@ -140,7 +143,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Run `hbvs serve`; returns the exit status."""
-    service = Service(frozen=options.frozen)
+    try:
+        with traced(options.trace) as tracer:
+            return _serve(options, tracer)
+    except TraceFileError as error:
+        print(f"%HBVS-F-SETUP, {error}", file=sys.stderr)
+        return EXIT_FAILURE
+
+
+def _serve(options: Namespace, tracer: Tracer) -> int:
+    service = Service(tracer, frozen=options.frozen)
     try:
         try:
             service.build(options)
@@ -177,8 +189,8 @@ class BusDoor:
 class Service:
     """Everything that is served, from the images to the sockets."""
 
-    def __init__(self, *, frozen: bool) -> None:
-        self.world = World(boot_time=vms_time(datetime.now()))
+    def __init__(self, tracer: Tracer, *, frozen: bool) -> None:
+        self.world = World(boot_time=vms_time(datetime.now()), tracer=tracer)
         self.loop = Loop(Scheduler() if frozen else self.world.clock)
         self.wall = self.loop.clock
         self.mode = Mode.FROZEN if frozen else Mode.POSTED

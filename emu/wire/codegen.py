@@ -11,9 +11,20 @@ from types import ModuleType
 from typing import Any
 
 from emu.wire.fields import Field, byte_order_of, fields_of, layouts_of, title_of
-from emu.wire.layouts import buslink, dup, iscsi, mscp, ods2, scsi, sym53c810, uqssp
+from emu.wire.layouts import buslink, dup, events, iscsi, mscp, ods2, pcapng, scsi, sym53c810, uqssp
 
-MODULES: tuple[ModuleType, ...] = (uqssp, mscp, dup, ods2, buslink, iscsi, scsi, sym53c810)
+MODULES: tuple[ModuleType, ...] = (
+    uqssp,
+    mscp,
+    dup,
+    ods2,
+    buslink,
+    iscsi,
+    scsi,
+    sym53c810,
+    pcapng,
+    events,
+)
 GENERATED = Path(__file__).parent / "generated"
 
 HEADER = '''\

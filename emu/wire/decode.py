@@ -36,6 +36,15 @@ from emu.wire.layouts import dup, mscp, uqssp
 HEADER_BYTES: Final = 12
 OPCODE_OFFSET: Final = 8  # of a command, end message or attention; the format, in an error log
 
+# The fields that tell one packet from another, in the order in which people want them.
+TELLING: Final = (
+    *("crf", "unit", "otrf", "mod", "bcnt", "lbn"),
+    *("lbcount", "src_unum", "src_lbn", "dest_lbn"),
+    *("cntf", "unsz", "sts", "evnt"),
+)
+STATUSES: Final = ("sts", "evnt")  # said in words alone
+QUIET: Final = ("mod", "cntf", "unsz")  # said when they are not zero
+
 
 @dataclass(frozen=True, slots=True)
 class FieldLine:
@@ -99,7 +108,7 @@ def status_words(word: int, fields: Mapping[int, str] | None = None) -> str:
 _SB: Final[Mapping[int, str]] = {int(word): word.words for word in codes.SB}
 _ST: Final[Mapping[int, str]] = {int(code): code.words for code in codes.ST}
 
-_LOGS: Final[Mapping[int, Any]] = {
+LOGS: Final[Mapping[int, Any]] = {
     codes.FM.CNT: mscp.ControllerLog,
     codes.FM.BAD: mscp.HostMemoryLog,
     codes.FM.DSK: mscp.DiskTransferLog,
@@ -110,7 +119,7 @@ _LOGS: Final[Mapping[int, Any]] = {
 
 _TRANSFERS: Final = (OP.ACC, OP.CCD, OP.ERS, OP.FLU, OP.CMP, OP.RD, OP.WR)
 
-_COMMANDS: Final[Mapping[int, Any]] = {
+COMMANDS: Final[Mapping[int, Any]] = {
     OP.ABO: mscp.ReferenceCommand,
     OP.GCS: mscp.ReferenceCommand,
     OP.SCC: mscp.SetControllerCharacteristicsCommand,
@@ -125,7 +134,7 @@ _COMMANDS: Final[Mapping[int, Any]] = {
     **dict.fromkeys(_TRANSFERS, mscp.TransferCommand),
 }
 
-_ENDS: Final[Mapping[int, Any]] = {
+ENDS: Final[Mapping[int, Any]] = {
     OP.ABO: mscp.AbortEnd,
     OP.GCS: mscp.GetCommandStatusEnd,
     OP.GUS: mscp.GetUnitStatusEnd,
@@ -138,27 +147,27 @@ _ENDS: Final[Mapping[int, Any]] = {
 }
 
 # Late, longer forms of the same messages: chosen when the text is long enough.
-_LONG_COMMANDS: Final[Mapping[int, Any]] = {OP.WR: mscp.HistoryWriteCommand}
-_LONG_ENDS: Final[Mapping[int, Any]] = {
+LONG_COMMANDS: Final[Mapping[int, Any]] = {OP.WR: mscp.HistoryWriteCommand}
+LONG_ENDS: Final[Mapping[int, Any]] = {
     OP.GUS: mscp.GetUnitStatusLoadEnd,
     OP.GUN: mscp.GetUnitNameEnd,
     OP.WR: mscp.HistoryWriteEnd,
 }
 
-_DUP_COMMANDS: Final[Mapping[int, Any]] = {
+DUP_COMMANDS: Final[Mapping[int, Any]] = {
     dup_codes.OP.ESP: dup.ExecuteSuppliedProgramCommand,
     dup_codes.OP.ELP: dup.ExecuteLocalProgramCommand,
     dup_codes.OP.SND: dup.DataCommand,
     dup_codes.OP.REC: dup.DataCommand,
     dup_codes.OP.SNI: dup.SendDataImmediateCommand,
 }
-_DUP_ENDS: Final[Mapping[int, Any]] = {
+DUP_ENDS: Final[Mapping[int, Any]] = {
     dup_codes.OP.GDS: dup.GetDustStatusEnd,
     dup_codes.OP.ELP: dup.ExecuteLocalProgramEnd,
     dup_codes.OP.SND: dup.DataEnd,
     dup_codes.OP.REC: dup.DataEnd,
 }
-_DUP_LONG_ENDS: Final[Mapping[int, Any]] = {
+DUP_LONG_ENDS: Final[Mapping[int, Any]] = {
     dup_codes.OP.GDS: dup.GetDustStatusLongEnd,
     dup_codes.OP.ELP: dup.ExecuteLocalProgramLongEnd,
 }
@@ -194,7 +203,7 @@ def _has_envelope(data: bytes) -> bool:
     if length == len(data) - ENVELOPE_BYTES:
         return True
     if message_type == MessageType.DATAGRAM:
-        return data[ENVELOPE_BYTES + OPCODE_OFFSET] in _LOGS and data[OPCODE_OFFSET] not in _OPCODES
+        return data[ENVELOPE_BYTES + OPCODE_OFFSET] in LOGS and data[OPCODE_OFFSET] not in _OPCODES
     return data[ENVELOPE_BYTES + OPCODE_OFFSET] in _OPCODES and data[OPCODE_OFFSET] not in _OPCODES
 
 
@@ -212,17 +221,17 @@ def _context(text: bytes, message_type: int, connection: int) -> _Context:
     code = text[OPCODE_OFFSET]
     opcode, is_end = code & ~codes.END, bool(code & codes.END)
     if message_type == MessageType.DATAGRAM:
-        return _Context(_LOGS.get(code, mscp.ControllerLog), code, is_log=True)
+        return _Context(LOGS.get(code, mscp.ControllerLog), code, is_log=True)
     if connection == ConnectionId.DUP:
         layouts, longer, plain = (
-            (_DUP_ENDS, _DUP_LONG_ENDS, dup.EndHeader) if is_end else (_DUP_COMMANDS, {}, dup.Header)
+            (DUP_ENDS, DUP_LONG_ENDS, dup.EndHeader) if is_end else (DUP_COMMANDS, {}, dup.Header)
         )
     elif is_end:
-        layouts, longer, plain = _ENDS, _LONG_ENDS, mscp.EndHeader
+        layouts, longer, plain = ENDS, LONG_ENDS, mscp.EndHeader
     elif code & codes.ATTENTION:
         layouts, longer, plain = {}, {}, mscp.AvailableAttention
     else:
-        layouts, longer, plain = _COMMANDS, _LONG_COMMANDS, mscp.Header
+        layouts, longer, plain = COMMANDS, LONG_COMMANDS, mscp.Header
     layout = layouts.get(opcode, plain)
     if opcode in longer and len(text) >= longer[opcode].sizeof():
         layout = longer[opcode]
@@ -253,7 +262,7 @@ def _line(field: Field, part: bytes, context: _Context, base: int) -> FieldLine:
         raw, meaning = part, _printable(part)
     else:
         raw = int.from_bytes(part, "little")
-        meaning = _MEANINGS.get(field.name, _number)(raw, context)
+        meaning = MEANINGS.get(field.name, _number)(raw, context)
     return FieldLine(base + field.offset, len(part), field.name, field.symbol, field.words, raw, meaning)
 
 
@@ -273,13 +282,24 @@ def _seconds(value: int, context: _Context) -> str:
     return f"{value} s" if value else "0 = none"
 
 
-def _named(code: type[Code]) -> Callable[[int, _Context], str]:
-    words = {int(member): member.words for member in code}
-    return lambda value, context: words.get(value, f"unknown {value:#x}")
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The meaning of a field that holds one number of a code."""
+
+    code: type[Code]
+
+    def __call__(self, value: int, context: _Context) -> str:
+        return next((member.words for member in self.code if member == value), f"unknown {value:#x}")
 
 
-def _flags(bits: type[Bits]) -> Callable[[int, _Context], str]:
-    return lambda value, context: _bit_names(value, {bit.name or "": int(bit) for bit in bits})
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """The meaning of a field that holds bits."""
+
+    bits: type[Bits]
+
+    def __call__(self, value: int, context: _Context) -> str:
+        return _bit_names(value, {bit.name or "": int(bit) for bit in self.bits})
 
 
 def _bit_names(value: int, masks: Mapping[str, int]) -> str:
@@ -305,27 +325,27 @@ def _opcode(value: int, context: _Context) -> str:
 
 def _modifiers(value: int, context: _Context) -> str:
     if context.is_dup:
-        return _flags(dup_codes.MD)(value, context)
+        return Flags(dup_codes.MD)(value, context)
     names = codes.MODIFIERS.get(context.opcode, ())
     return _bit_names(value, {name: getattr(codes.MD, name) for name in names})
 
 
 def _status(value: int, context: _Context) -> str:
     if context.is_dup:
-        return _named(dup_codes.ST)(value, context)
-    command = _COMMANDS.get(context.opcode) if context.is_end else None
+        return Named(dup_codes.ST)(value, context)
+    command = COMMANDS.get(context.opcode) if context.is_end else None
     if command is None:
         return status_words(value)
     return status_words(value, {field.offset: field.name for field in fields_of(command) if field.name})
 
 
 def _end_or_log_flags(value: int, context: _Context) -> str:
-    return _flags(codes.LF if context.is_log else codes.EF)(value, context)
+    return Flags(codes.LF if context.is_log else codes.EF)(value, context)
 
 
 def _dup_flags(value: int, context: _Context) -> str:
     bits: type[Bits] = dup_codes.DF if context.opcode == dup_codes.OP.GDS else dup_codes.PF
-    return _flags(bits)(value, context)
+    return Flags(bits)(value, context)
 
 
 def _unit(value: int, context: _Context) -> str:
@@ -364,11 +384,11 @@ def _time(value: int, context: _Context) -> str:
 
 
 def _header_code(value: int, context: _Context) -> str:
-    return f"{_named(codes.HEADER)(value >> 28, context)} {value & 0x0FFF_FFFF}"
+    return f"{Named(codes.HEADER)(value >> 28, context)} {value & 0x0FFF_FFFF}"
 
 
 def _fatal(value: int, context: _Context) -> str:
-    return _named(FATAL)(value, context) if value else "0"
+    return Named(FATAL)(value, context) if value else "0"
 
 
 def _media(value: int, context: _Context) -> str:
@@ -376,17 +396,17 @@ def _media(value: int, context: _Context) -> str:
 
 
 def _credits_type(value: int, context: _Context) -> str:
-    return f"{_named(MessageType)(value >> MESSAGE_TYPE_SHIFT, context)}, {value & CREDITS_MASK} credits"
+    return f"{Named(MessageType)(value >> MESSAGE_TYPE_SHIFT, context)}, {value & CREDITS_MASK} credits"
 
 
 def _length(value: int, context: _Context) -> str:
     return f"{value} bytes of text"
 
 
-_MEANINGS: Final[Mapping[str, Callable[[int, _Context], str]]] = {
+MEANINGS: Final[Mapping[str, Callable[[int, _Context], str]]] = {
     "length": _length,
     "credits_type": _credits_type,
-    "connection": _named(ConnectionId),
+    "connection": Named(ConnectionId),
     "crf": _hex,
     "otrf": _hex,
     "unit": _unit,
@@ -399,8 +419,8 @@ _MEANINGS: Final[Mapping[str, Callable[[int, _Context], str]]] = {
     "sts": _status,
     "evnt": _status,
     "cause": _status,
-    "unfl": _flags(codes.UF),
-    "cntf": _flags(codes.CF),
+    "unfl": Flags(codes.UF),
+    "cntf": Flags(codes.CF),
     "htmo": _seconds,
     "ctmo": _seconds,
     "timeout": _seconds,
@@ -410,10 +430,10 @@ _MEANINGS: Final[Mapping[str, Callable[[int, _Context], str]]] = {
     "cnti": _identifier,
     "src_uid": _identifier,
     "medi": _media,
-    "copy": _named(codes.COPY),
-    "func": _named(codes.FORMAT),
-    "oper": _named(codes.WHM),
-    "fmt": _named(codes.FM),
+    "copy": Named(codes.COPY),
+    "func": Named(codes.FORMAT),
+    "oper": Named(codes.WHM),
+    "fmt": Named(codes.FM),
     "buff": _buffer,
     "overlay_buff": _buffer,
     "pte_base": _hex,
@@ -422,6 +442,6 @@ _MEANINGS: Final[Mapping[str, Callable[[int, _Context], str]]] = {
     "port_adr": _hex,
     "sys_adr": _hex,
     "hdcd": _header_code,
-    "rpfl": _flags(codes.RF),
+    "rpfl": Flags(codes.RF),
     "code": _fatal,
 }

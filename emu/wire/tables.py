@@ -9,13 +9,15 @@ from typing import Any
 from emu.wire.codes import Bits, Code
 from emu.wire.codes import buslink as buslink_codes
 from emu.wire.codes import dup as dup_codes
+from emu.wire.codes import events as events_codes
 from emu.wire.codes import iscsi as iscsi_codes
 from emu.wire.codes import mscp as mscp_codes
 from emu.wire.codes import ods2 as ods2_codes
+from emu.wire.codes import pcapng as pcapng_codes
 from emu.wire.codes import scsi as scsi_codes
 from emu.wire.codes import uqssp as uqssp_codes
 from emu.wire.fields import Field, fields_of, layouts_of, title_of
-from emu.wire.layouts import buslink, dup, iscsi, mscp, ods2, scsi, uqssp
+from emu.wire.layouts import buslink, dup, events, iscsi, mscp, ods2, pcapng, scsi, uqssp
 
 CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("UQSSP", uqssp, uqssp_codes),
@@ -25,6 +27,8 @@ CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("Bus link", buslink, buslink_codes),
     ("SCSI", scsi, scsi_codes),
     ("iSCSI", iscsi, iscsi_codes),
+    ("Capture files", pcapng, pcapng_codes),
+    ("Events in capture files", events, events_codes),
 )
 
 PREFACE = """\

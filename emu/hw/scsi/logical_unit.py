@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError
 from emu.core.clock import Clock
-from emu.core.trace import BlocksMoved, Tracer
+from emu.core.trace import BlocksMoved, TaskEnded, TaskTaken, Tracer
 from emu.hw.scsi.bad_blocks import BadBlocks
 from emu.hw.scsi.buffers import BUFFER_BYTES
 from emu.hw.scsi.commands import Command, commands_of
@@ -331,6 +331,8 @@ class LogicalUnit:
         tag = task.tag
         if task.attribute == _UNTAGGED:
             task.tag = tag = Task.UNTAGGED
+        if self.tracer.listening:
+            self.tracer.emit(TaskTaken(self.clock.now_ns, self.name, self.lun, tag, bytes(task.cdb)))
         if itl.sense is not None and task.cdb[:1] != _REQUEST_SENSE:
             itl.sense = None
             self.task_set.pump()
@@ -343,7 +345,7 @@ class LogicalUnit:
             return
         if self.task_set.count >= self.profile.queue_depth:
             task.ended = True
-            task.complete(int(Status.TASK_SET_FULL if tasks else Status.BUSY), b"")
+            self._answer(task, int(Status.TASK_SET_FULL if tasks else Status.BUSY), b"")
             return
         tasks[tag] = task
         command = self._find(task.cdb)
@@ -353,7 +355,7 @@ class LogicalUnit:
     def _refuse_unheard(self, task: Task, asc: int, key: int) -> None:
         """End a task that has never been in the task set."""
         task.ended = True
-        task.complete(_CHECK_CONDITION, self._sense_for(task, Sense(key, asc)))
+        self._answer(task, _CHECK_CONDITION, self._sense_for(task, Sense(key, asc)))
 
     def _find(self, cdb: bytes) -> Command | None:
         if not cdb:
@@ -456,8 +458,13 @@ class LogicalUnit:
         """End a task, and start what waited for that."""
         task.ended = True
         del task.itl.tasks[task.tag]
-        task.complete(status, sense)
+        self._answer(task, status, sense)
         self.task_set.retire(task)
+
+    def _answer(self, task: Task, status: int, sense: bytes) -> None:
+        if self.tracer.listening:
+            self.tracer.emit(TaskEnded(self.clock.now_ns, self.name, task.tag, status, sense))
+        task.complete(status, sense)
 
     # ---- task management
 
@@ -518,7 +525,7 @@ class LogicalUnit:
             if status is None:
                 task.aborted()
             else:
-                task.complete(status, b"")
+                self._answer(task, status, b"")
             self.task_set.retire(task)
 
     def reset(self, attention: int) -> None:
