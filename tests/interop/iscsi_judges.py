@@ -4,13 +4,10 @@ Debian has them in libiscsi-bin, and qemu-utils with qemu-block-extra.  Where th
 they are; else the tests that need them are skipped.
 """
 
-import os
-import shutil
 import subprocess
-from functools import cache
 from pathlib import Path
 
-import pytest
+from tests.interop import debian
 
 PACKAGES = {
     "iscsi-test-cu": ("libiscsi-bin",),
@@ -19,33 +16,11 @@ PACKAGES = {
     "qemu-img": ("qemu-utils", "qemu-block-extra"),
     "qemu-io": ("qemu-utils", "qemu-block-extra"),
 }
-INSTALL_SECONDS = 240
-
-
-@cache
-def _installed(packages: tuple[str, ...]) -> bool:
-    """Try to install packages, once."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return False
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    command = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
-    try:
-        run = subprocess.run(
-            command, env=environment, capture_output=True, timeout=INSTALL_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return False
-    return run.returncode == 0
 
 
 def require(program: str) -> str:
     """Find a program, or skip the test."""
-    found = shutil.which(program)
-    if found is None and _installed(PACKAGES[program]):
-        found = shutil.which(program)
-    if found is None:
-        pytest.skip(f"{program} is not here, and could not be installed")
-    return found
+    return debian.require(program, *PACKAGES[program])
 
 
 def run(program: str, *arguments: str | Path, seconds: float = 30) -> str:
