@@ -11,7 +11,11 @@ from emu import __version__
 # Each command is a module of `emu.shells`, loaded when it is asked for: `add_arguments(parser)` and a routine.
 COMMANDS = {
     "console": ("emu.shells.console", "run", "work with disk images at a DCL prompt"),
-    "serve": ("emu.shells.serve", "run", "put controllers on the buses of emulators, disks before iSCSI initiators"),
+    "serve": (
+        "emu.shells.serve",
+        "run",
+        "put controllers on the buses of emulators, disks before iSCSI initiators",
+    ),
     "demo": ("emu.shells.demo", "run_demo", "watch a disk leave a shadow set, be backed up and return"),
     "decode": ("emu.shells.decode", "run", "explain an MSCP packet given in hexadecimal"),
     "dissector": ("emu.shells.dissector", "run", "print a Lua dissector for Wireshark and tshark"),
