@@ -28,6 +28,9 @@ MakeMachine = Callable[[str], ByteMachine]
 AWAKE_NS = (
     60_000 if (os.cpu_count() or 1) > 1 else 0
 )  # after the last event; one processor has other things to do
+CONNECTIONS = (
+    500  # who comes then is hung up on: without descriptors nobody could be, and `select` would not sleep
+)
 RETRY_SECONDS = 0.1  # between two looks at a line that was hung up
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -230,8 +233,12 @@ class Loop:
 
     def _accept(self, listener: Listener, make: MakeMachine) -> None:
         stream = listener.accept()
-        if stream is not None:
+        if stream is None:
+            return
+        if len(self._connections) < CONNECTIONS:
             self.attach(stream, make(stream.name))
+        else:
+            stream.close()
 
     # -- one connection
 

@@ -378,3 +378,27 @@ def test_a_broken_stream_is_told_as_a_loss(bench: Bench) -> None:
     bench.loop.attach(Broken("peer", near.detach()), machine)
     far.sendall(b"x")
     bench.until(lambda: machine.losses == 1)
+
+
+def test_who_comes_when_the_house_is_full_is_hung_up_on_and_the_others_go_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emu.shells.loop.CONNECTIONS", 2)
+    listener = listen("tcp://127.0.0.1:0")
+    port = int(listener.name.rpartition(":")[2])
+    machines: list[Machine] = []
+
+    def make(peer: str) -> Machine:
+        machines.append(Machine())
+        return machines[-1]
+
+    bench.loop.listen(listener, make)
+    visitors = [socket.create_connection(("127.0.0.1", port), GUARD_SECONDS) for _ in range(3)]
+    bench.peers += visitors
+    third = visitors[2]
+    bench.until(lambda: bool(select.select([third], [], [], 0)[0]))
+    assert third.recv(1) == b""
+    visitors[0].sendall(b"still here")
+    bench.until(lambda: bool(select.select([visitors[0]], [], [], 0)[0]))
+    assert visitors[0].recv(64) == b"still here"
+    assert len(machines) == 2
