@@ -45,6 +45,9 @@ class Behaviour(IntFlag):
     INTERRUPT_ON_FATAL = 0x02  # a fatal error interrupts if there is a vector, as the RQDX3 does
     BARE_END_CODE_ON_BAD_LBN = 0x04  # endcode 80 alone for an LBN out of range, as the UDA50 does
     FATAL_WITHOUT_VL = 0x08  # a step-1 word without VL is fatal 8C80, as for the UDA50; else it is ignored
+    INIT_TIMEOUT = (
+        0x20  # an init step unanswered for 10 s is fatal 19; no known controller, RQDX3 waits for ever
+    )
     SMALL_DISK_LOGS = 0x10  # disk errors are logged in the small disk format; else as SDI and transfer errors
 
 

@@ -9,7 +9,8 @@ from drivers.classes.disk import UnitState
 from drivers.port.pudriver import PortState
 from emu.core.block import BlockDevice, BlockRequest
 from emu.core.bus import Bytes, HostMemory, NonexistentMemory
-from emu.hw.uqssp.port import Connection, Server, UqsspPort
+from emu.hw.uqssp.connection import Connection, Server
+from emu.hw.uqssp.port import UqsspPort
 from emu.media.faulty import FailAfter, FaultyDevice, Hold
 from emu.media.memory import MemoryDevice
 from emu.media.slow import SlowDevice

@@ -316,5 +316,5 @@ def test_queued_commands_of_a_lost_host_never_start() -> None:
     host.start()
     hold.release()
     host.scc()
-    assert (host.port.outstanding, host.port.pool, host.credits) == (0, 1, 15)
+    assert (host.port.traffic.outstanding, host.port.traffic.pool, host.credits) == (0, 1, 15)
     assert hold.held == []

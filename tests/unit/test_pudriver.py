@@ -280,7 +280,7 @@ def test_a_short_message_reads_as_if_padded_with_zeros() -> None:
 
 def test_a_datagram_for_nobody_is_for_everybody() -> None:
     pair = Pair()
-    pair.hardware.send(bytes([12, 0, 0x10, 0xFF]) + bytes(range(12)))
+    pair.hardware.traffic.send(bytes([12, 0, 0x10, 0xFF]) + bytes(range(12)))
     pair.clock.run_soon()
     assert pair.listener.datagrams == [bytes(range(12)) + bytes(48)]
     assert pair.listener.texts == []
@@ -297,7 +297,7 @@ def test_a_datagram_of_a_connection_is_its_own_and_needs_no_credit() -> None:
 def test_a_message_for_an_unknown_connection_is_dropped_and_its_slot_goes_back() -> None:
     pair = Pair()
     for _ in range(100):
-        pair.hardware.send(bytes([12, 0, 0x01, 0x02]) + bytes(12))
+        pair.hardware.traffic.send(bytes([12, 0, 0x01, 0x02]) + bytes(12))
         pair.clock.run_soon()
     pair.link.send_sequential(bytes(12))
     pair.clock.run_soon()
@@ -306,7 +306,7 @@ def test_a_message_for_an_unknown_connection_is_dropped_and_its_slot_goes_back()
 
 def test_a_credit_notification_gives_credits_and_has_no_text() -> None:
     pair = Pair()
-    pair.hardware.send(bytes([0, 0, 0x23, 0x00]))
+    pair.hardware.traffic.send(bytes([0, 0, 0x23, 0x00]))
     pair.clock.run_soon()
     assert pair.connection.credits == 4
     assert pair.listener.texts == []

@@ -11,7 +11,7 @@ from emu.core.clock import SECOND_NS
 from emu.core.trace import Event, MessageMoved, RegisterAccess, StateChanged
 from emu.hw.firmware import Behaviour
 from emu.hw.memory.ram import Ram
-from emu.hw.uqssp.port import State
+from emu.hw.uqssp.state import State
 from emu.shells.firmware_files import load_firmware
 from tests.dumb_host import (
     IP,

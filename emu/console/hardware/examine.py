@@ -76,9 +76,15 @@ REGISTERS = (
         "credits the host has",
         lambda place: place.server.connection.credits if place.server else 0,
     ),
-    Register("POOL", 8, 10, "credits left to give", lambda place: place.port.pool if place.port else 0),
     Register(
-        "OUTST", 8, 10, "commands outstanding", lambda place: place.port.outstanding if place.port else 0
+        "POOL", 8, 10, "credits left to give", lambda place: place.port.traffic.pool if place.port else 0
+    ),
+    Register(
+        "OUTST",
+        8,
+        10,
+        "commands outstanding",
+        lambda place: place.port.traffic.outstanding if place.port else 0,
     ),
     Register(
         "CFLGS",

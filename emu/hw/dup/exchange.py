@@ -20,7 +20,8 @@ from functools import partial
 from emu.core.bus import BusError
 from emu.hw.dup.dialogue import Conversation, Message
 from emu.hw.uqssp.buffers import HostBuffer
-from emu.hw.uqssp.port import Connection, UqsspPort
+from emu.hw.uqssp.connection import Connection
+from emu.hw.uqssp.port import UqsspPort
 from emu.wire.codes.dup import MD, OP, ST
 from emu.wire.generated.dup import DataCommand, DataEnd, EndHeader, SendDataImmediateCommand
 

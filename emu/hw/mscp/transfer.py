@@ -195,7 +195,7 @@ class Transfer(Outstanding):
 
     def finish(self, status: int, byte_count: int) -> None:
         command, flags = self.command, self.end_flags
-        if byte_count and self.server.port.purges and self._purge_first(status, byte_count):
+        if byte_count and self.server.port.purges.wanted and self._purge_first(status, byte_count):
             return
         # RQDX3 and SIMH leave the buffer descriptor and the LBN of the command where they were.
         self.end(
@@ -229,7 +229,9 @@ class Transfer(Outstanding):
         if not self.host_buffer or self._purged or address & MAPPED or not channel:
             return False
         self._purged = True
-        self.server.port.purge(channel, lambda: None if self.ended else self.finish(status, byte_count))
+        self.server.port.purges.purge(
+            channel, lambda: None if self.ended else self.finish(status, byte_count)
+        )
         return True
 
     def remaining(self) -> int:

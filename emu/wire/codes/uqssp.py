@@ -120,6 +120,7 @@ ADDRESS_MASK_UNIBUS: Final = 0x0003FFFE
 ADDRESS_MASK_QBUS: Final = 0x003FFFFE
 
 # Communications area, offsets from the ring base; the response ring lies at the base itself.
+SCRATCHPAD_OFFSET: Final = -16  # looked at only if the host offers one
 PURGE_CHANNEL_OFFSET: Final = -5
 COMMAND_INTERRUPT_OFFSET: Final = -4  # word, 1 = command ring went from full to not full
 RESPONSE_INTERRUPT_OFFSET: Final = -2  # word, 1 = response ring went from empty to not empty
