@@ -5,7 +5,7 @@ from collections.abc import Callable
 from drivers.classes.disk import Disk
 from drivers.classes.dkdriver import DkDriver
 from drivers.classes.dudriver import DuDriver
-from drivers.cluster.link import Cluster
+from drivers.cluster.link import Cluster, Exchange
 from drivers.message import Failure, Message
 from drivers.platform.alpha import AlphaPlatform
 from drivers.platform.alpha_pci import PciBridge, PciSlot
@@ -28,15 +28,14 @@ class Node:
     letters.
     """
 
-    def __init__(self, name: str, platform: Platform, cluster: Cluster) -> None:
+    def __init__(self, name: str, platform: Platform, exchange: Exchange) -> None:
         self.name = name
         self.platform = platform
-        self.cluster = cluster
+        self.cluster = Cluster(name, exchange)
         self.controllers: list[DuDriver] = []
         self.adapters: list[DkDriver] = []
-        self.shadow = ShadowDriver(platform, name, cluster, self.disk)
+        self.shadow = ShadowDriver(platform, name, self.cluster, self.disk)
         self.utilities = ShadowUtilities(self.shadow)
-        cluster.nodes.append(name)
 
     @property
     def kind(self) -> str:

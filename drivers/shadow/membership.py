@@ -7,17 +7,19 @@ miss a member before the bitmap that records it is active.  (spec 1.4, 2.7, 2.8,
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from drivers.classes.disk import Disk, UnitState
-from drivers.cluster.link import Answer, Cluster
+from drivers.cluster.link import Cluster
+from drivers.cluster.request import Answer, NodeLost
 from drivers.message import Failure, Message
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
 from drivers.shadow.copy import CopyThread
+from drivers.shadow.requests import Adopt, LockRange, Query, SetBits, Stall, UnlockRange
 from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.state import BitmapRecord, MemberState, SetState
 from drivers.shadow.volume import SCB_LBN, storage_control_block, write_blocks
@@ -34,54 +36,6 @@ STRIKE_MEMORY_NS = 60 * SECOND_NS
 BITMAP_INCARNATION = 1  # UNCERTAIN: the meaning of a bitmap identifier's high word is not published
 
 Edit = Callable[[SetState], SetState]
-
-
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """Hold the set's I/O; answered when none is under way."""
-
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Adopt:
-    """Take a new state, made by node `by`, and let I/O go on."""
-
-    state: SetState
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Ask for the state of a set; answered with a SetState, or None if it is not mounted there."""
-
-    unit: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetBits:
-    """Record a write in the master bitmap; answered when the bits are set."""
-
-    bitmap: int
-    lbn: int
-    block_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class LockRange:
-    """Announce a write to the node that copies; answered with a token when it may go on."""
-
-    unit: str
-    lbn: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class UnlockRange:
-    """A write announced before has ended."""
-
-    unit: str
-    token: int
 
 
 class ShadowDriver:
@@ -106,13 +60,12 @@ class ShadowDriver:
         self.member_timeout_s = SHADOW_MBR_TMO_S
         self._bitmap_sequence = 0
         self._processing: set[str] = set()
-        listen = partial(cluster.listen, node)
-        listen(Stall, self._stall)
-        listen(Adopt, self._adopt)
-        listen(Query, self._query)
-        listen(SetBits, self._set_bits)
-        listen(LockRange, self._lock_range)
-        listen(UnlockRange, self._unlock_range)
+        cluster.listen(Stall, self._stall)
+        cluster.listen(Adopt, self._adopt)
+        cluster.listen(Query, self._query)
+        cluster.listen(SetBits, self._set_bits)
+        cluster.listen(LockRange, self._lock_range)
+        cluster.listen(UnlockRange, self._unlock_range)
 
     # -- what other nodes ask
 
@@ -193,16 +146,21 @@ class ShadowDriver:
         block_count = (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
         waiting = len(masters)
 
-        def bits_are_set(_: Any = None) -> None:
+        def bits_are_set(_: NodeLost | None = None) -> None:
+            # A master that is lost took its bitmap along: there is nothing to record any more.
             nonlocal waiting
             waiting -= 1
             if waiting > 0:
                 return
             if copier:
                 message = LockRange(vu.name, irp.lbn, irp.lbn + block_count)
-                self.cluster.request(copier, message, partial(vu.fan_out, irp))
+                self.cluster.request(copier, message, range_is_granted)
             else:
                 vu.write_recorded(irp)
+
+        def range_is_granted(token: int | NodeLost) -> None:
+            # A copier that is lost copies no more, its ranges are free.
+            vu.fan_out(irp, 0 if isinstance(token, NodeLost) else token)
 
         if not masters or not block_count:
             waiting = 0
@@ -244,6 +202,7 @@ class ShadowDriver:
             failure = refusal
         if (new.members, bool(new.nodes)) != (old.members, bool(old.nodes)):
             new = yield from self.write_control_blocks(new)
+        new = replace(new, version=old.version + 1)
         nodes = (*old.nodes, *(node for node in new.nodes if node not in old.nodes))
         yield from self.cluster.ask_all(nodes, Adopt(new, self.node))
         if failure is not None:
@@ -368,6 +327,7 @@ class ShadowDriver:
                 )
             if new is not old:
                 new = yield from self.write_control_blocks(new)
+            new = replace(new, version=old.version + 1)
             yield from self.cluster.ask_all(old.nodes, Adopt(new, self.node))
         finally:
             self.cluster.unlock(vu.name)

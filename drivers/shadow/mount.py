@@ -12,8 +12,8 @@ from drivers.classes.disk import Disk
 from drivers.message import Failure, Say
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
-from drivers.shadow.membership import Adopt, Query
 from drivers.shadow.messages import added_message, incompatible, mount_message, status_message
+from drivers.shadow.requests import Adopt, Query
 from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, MemberState, SetState
 from drivers.shadow.utility import Policy, PrivateMount, Utility
 from drivers.shadow.volume import SCB_LBN, VolumeIdentity, full_members, identify, unshadowed, write_blocks

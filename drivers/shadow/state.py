@@ -58,7 +58,8 @@ class SetState:
     """A shadow set.
 
     generation: of the storage control blocks; a VMS time, larger with every change.  nodes: who has
-    the set mounted.  copier: the node whose copy thread works, "" for none.
+    the set mounted.  copier: the node whose copy thread works, "" for none.  version: counts changes, so that of
+    two states the later is known.
     """
 
     name: str
@@ -71,6 +72,7 @@ class SetState:
     nodes: tuple[str, ...]
     bitmaps: tuple[BitmapRecord, ...] = ()
     copier: str = ""
+    version: int = 0
 
     @property
     def sources(self) -> tuple[MemberRecord, ...]:

@@ -6,7 +6,7 @@ Nothing here knows files or wall time: media come ready made, the time of day is
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from drivers.cluster.link import Cluster
+from drivers.cluster.link import Exchange
 from drivers.cluster.node import Node
 from drivers.message import Failure, Message
 from drivers.platform.alpha import AlphaPlatform
@@ -55,7 +55,7 @@ class World:
     _mirror_controller: Controller | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.cluster = Cluster(self.clock)
+        self.cluster = Exchange(self.clock)
 
     def add_controller(self, firmware: Firmware, name: str = "") -> Controller:
         """Power up a controller from its firmware."""

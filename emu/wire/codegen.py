@@ -11,7 +11,19 @@ from types import ModuleType
 from typing import Any
 
 from emu.wire.fields import Field, byte_order_of, fields_of, layouts_of, title_of
-from emu.wire.layouts import buslink, dup, events, iscsi, mscp, ods2, pcapng, scsi, sym53c810, uqssp
+from emu.wire.layouts import (
+    buslink,
+    dup,
+    events,
+    iscsi,
+    mscp,
+    ods2,
+    pcapng,
+    scsi,
+    shadowing,
+    sym53c810,
+    uqssp,
+)
 
 MODULES: tuple[ModuleType, ...] = (
     uqssp,
@@ -24,6 +36,7 @@ MODULES: tuple[ModuleType, ...] = (
     sym53c810,
     pcapng,
     events,
+    shadowing,
 )
 GENERATED = Path(__file__).parent / "generated"
 

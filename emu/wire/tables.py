@@ -15,9 +15,10 @@ from emu.wire.codes import mscp as mscp_codes
 from emu.wire.codes import ods2 as ods2_codes
 from emu.wire.codes import pcapng as pcapng_codes
 from emu.wire.codes import scsi as scsi_codes
+from emu.wire.codes import shadowing as shadowing_codes
 from emu.wire.codes import uqssp as uqssp_codes
 from emu.wire.fields import Field, fields_of, layouts_of, title_of
-from emu.wire.layouts import buslink, dup, events, iscsi, mscp, ods2, pcapng, scsi, uqssp
+from emu.wire.layouts import buslink, dup, events, iscsi, mscp, ods2, pcapng, scsi, shadowing, uqssp
 
 CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("UQSSP", uqssp, uqssp_codes),
@@ -29,6 +30,7 @@ CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("iSCSI", iscsi, iscsi_codes),
     ("Capture files", pcapng, pcapng_codes),
     ("Events in capture files", events, events_codes),
+    ("Shadow drivers of a cluster", shadowing, shadowing_codes),
 )
 
 PREFACE = """\

@@ -1,0 +1,224 @@
+"""What the shadow drivers of a cluster ask of each other, as bytes (`emu/wire/layouts/shadowing.py`)."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from drivers.cluster.request import Request, text_in, text_of
+from drivers.shadow.state import BitmapRecord, MemberRecord, MemberState, SetState
+from emu.wire.codes.ods2 import MEMBER_STATUS
+from emu.wire.codes.shadowing import Request as Function
+from emu.wire.generated import shadowing as layouts
+from emu.wire.packet import Bytes
+
+_STATUS = {
+    MemberState.SOURCE: int(MEMBER_STATUS.SRC | MEMBER_STATUS.VALID),
+    MemberState.TARGET: int(MEMBER_STATUS.FCPY | MEMBER_STATUS.CIP),
+}
+_STATES = {status: state for state, status in _STATUS.items()}
+
+
+def pack_state(state: SetState) -> bytes:
+    """Make the bytes of a set's state."""
+    header = layouts.SetHeader(
+        unit=text_in(state.name, 16),
+        label=text_in(state.label, 12),
+        block_count=state.block_count,
+        unit_id=state.unit_id,
+        mount_time=state.mount_time,
+        generation=state.generation,
+        version=state.version,
+        members=len(state.members),
+        nodes=len(state.nodes),
+        bitmaps=len(state.bitmaps),
+        copier=text_in(state.copier, 8),
+    )
+    return b"".join(
+        (
+            header.pack(),
+            *(
+                layouts.Member.pack_fields(
+                    text_in(member.device, 32), member.identifier, _STATUS[member.state], member.minicopy
+                )
+                for member in state.members
+            ),
+            *(text_in(node, 8) for node in state.nodes),
+            *(_pack_bitmap(bitmap) for bitmap in state.bitmaps),
+        )
+    )
+
+
+def _pack_bitmap(bitmap: BitmapRecord) -> bytes:
+    return layouts.Bitmap(
+        identifier=bitmap.identifier,
+        in_use=bitmap.in_use,
+        unit=text_in(bitmap.unit, 16),
+        master=text_in(bitmap.master, 8),
+        device=text_in(bitmap.device, 32),
+        member=bitmap.member,
+        generation=bitmap.generation,
+        created_ns=bitmap.created_ns,
+        name=bitmap.name,
+    ).pack()
+
+
+def unpack_state(data: Bytes) -> SetState:
+    """Read the bytes of a set's state; raises ValueError."""
+    header = layouts.SetHeader.unpack(data)
+    place = layouts.SetHeader.SIZE
+    members, nodes, bitmaps = [], [], []
+    for _ in range(header.members):
+        member = layouts.Member.unpack(data, place)
+        place += layouts.Member.SIZE
+        if member.status not in _STATES:
+            raise ValueError(f"a member has status {member.status:#x}")
+        state = _STATES[member.status]
+        members.append(MemberRecord(text_of(member.device), member.identifier, state, bool(member.minicopy)))
+    for _ in range(header.nodes):
+        nodes.append(text_of(layouts.NodeName.unpack(data, place).name))
+        place += layouts.NodeName.SIZE
+    for _ in range(header.bitmaps):
+        bitmaps.append(_unpack_bitmap(layouts.Bitmap.unpack(data, place)))
+        place += layouts.Bitmap.SIZE
+    return SetState(
+        name=text_of(header.unit),
+        unit_id=header.unit_id,
+        label=text_of(header.label),
+        block_count=header.block_count,
+        mount_time=header.mount_time,
+        generation=header.generation,
+        members=tuple(members),
+        nodes=tuple(nodes),
+        bitmaps=tuple(bitmaps),
+        copier=text_of(header.copier),
+        version=header.version,
+    )
+
+
+def _unpack_bitmap(bitmap: layouts.Bitmap) -> BitmapRecord:
+    return BitmapRecord(
+        identifier=bitmap.identifier,
+        unit=text_of(bitmap.unit),
+        master=text_of(bitmap.master),
+        device=text_of(bitmap.device),
+        member=bitmap.member,
+        name=bitmap.name,
+        generation=bitmap.generation,
+        created_ns=bitmap.created_ns,
+        in_use=bool(bitmap.in_use),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Stall(Request):
+    """Hold the set's I/O; answered when none is under way."""
+
+    CODE: ClassVar = Function.STALL
+    unit: str
+
+    def pack(self) -> bytes:
+        return text_in(self.unit, 16)
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        return cls(text_of(layouts.Unit.unpack(data).unit))
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt(Request):
+    """Take a new state, made by node `by`, and let I/O go on."""
+
+    CODE: ClassVar = Function.ADOPT
+    state: SetState
+    by: str
+
+    def pack(self) -> bytes:
+        return text_in(self.by, 8) + pack_state(self.state)
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        author = layouts.Author.unpack(data)
+        return cls(unpack_state(memoryview(data)[layouts.Author.SIZE :]), text_of(author.by))
+
+
+@dataclass(frozen=True, slots=True)
+class Query(Request):
+    """Ask for the state of a set; answered with a SetState, or None if it is not mounted there."""
+
+    CODE: ClassVar = Function.QUERY
+    unit: str
+
+    def pack(self) -> bytes:
+        return text_in(self.unit, 16)
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        return cls(text_of(layouts.Unit.unpack(data).unit))
+
+    @staticmethod
+    def pack_answer(answer: SetState | None) -> bytes:
+        return pack_state(answer) if answer is not None else b""
+
+    @staticmethod
+    def unpack_answer(data: Bytes) -> SetState | None:
+        return unpack_state(data) if data else None
+
+
+@dataclass(frozen=True, slots=True)
+class SetBits(Request):
+    """Record a write in the master bitmap; answered when the bits are set."""
+
+    CODE: ClassVar = Function.SET_BITS
+    bitmap: int
+    lbn: int
+    block_count: int
+
+    def pack(self) -> bytes:
+        return layouts.SetBits.pack_fields(self.bitmap, self.lbn, self.block_count)
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        packet = layouts.SetBits.unpack(data)
+        return cls(packet.bitmap, packet.lbn, packet.block_count)
+
+
+@dataclass(frozen=True, slots=True)
+class LockRange(Request):
+    """Announce a write to the node that copies; answered with a token when it may go on."""
+
+    CODE: ClassVar = Function.LOCK_RANGE
+    unit: str
+    lbn: int
+    end: int
+
+    def pack(self) -> bytes:
+        return layouts.LockRange.pack_fields(text_in(self.unit, 16), self.lbn, self.end)
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        packet = layouts.LockRange.unpack(data)
+        return cls(text_of(packet.unit), packet.lbn, packet.end)
+
+    @staticmethod
+    def pack_answer(answer: int) -> bytes:
+        return layouts.Token.pack_fields(answer)
+
+    @staticmethod
+    def unpack_answer(data: Bytes) -> int:
+        return layouts.Token.unpack(data).token
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockRange(Request):
+    """A write announced before has ended."""
+
+    CODE: ClassVar = Function.UNLOCK_RANGE
+    unit: str
+    token: int
+
+    def pack(self) -> bytes:
+        return layouts.UnlockRange.pack_fields(text_in(self.unit, 16), self.token)
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        packet = layouts.UnlockRange.unpack(data)
+        return cls(text_of(packet.unit), packet.token)

@@ -1,0 +1,14 @@
+"""What shadow drivers ask of each other."""
+
+from emu.wire.codes import Code
+
+
+class Request(Code):
+    """Function codes of the shadow driver's requests."""
+
+    STALL = 1, "hold the set's I/O; answered when none is under way"
+    ADOPT = 2, "take a new state, let I/O go on"
+    QUERY = 3, "tell the state of a set; no data when it is not mounted"
+    SET_BITS = 4, "record a write in a master bitmap"
+    LOCK_RANGE = 5, "a write comes to where a copy may be"
+    UNLOCK_RANGE = 6, "such a write has ended"

@@ -1,0 +1,91 @@
+"""What shadow drivers tell each other: the requests of `emu.wire.codes.shadowing.Request`, and their answers.
+
+DEVIATION: V7.3 keeps the state of a set in lock value blocks and storage control blocks, its messages are not
+published; these are our own.  SetBits has the 12 bytes that let nine of them go in one message.  Texts are ASCII,
+filled with zeros; sizes are blocks.
+"""
+
+from construct import Bytes, Int8ul, Int16ul, Int32ul, Int64ul, Padding, Struct
+
+# The state of a set: this, then `members` times Member, `nodes` times NodeName, `bitmaps` times Bitmap.
+SetHeader = (
+    Struct(
+        "unit" / Bytes(16) * "virtual unit, DSAn:",
+        "label" / Bytes(12) * "volume label",
+        "block_count" / Int32ul * "blocks",
+        "unit_id" / Int64ul * "SHAD$Q_UNIT_ID identity of the virtual unit",
+        "mount_time" / Int64ul * "SCB$Q_MOUNTTIME time of last mount",
+        "generation" / Int64ul * "SHAD$Q_GENERNUM generation number",
+        "version" / Int32ul * "counts changes of this state",
+        "members" / Int8ul * "members that follow",
+        "nodes" / Int8ul * "nodes that follow",
+        "bitmaps" / Int16ul * "bitmaps that follow",
+        "copier" / Bytes(8) * "node whose copy thread works",
+    )
+    * "State of a shadow set"
+)
+
+Member = (
+    Struct(
+        "device" / Bytes(32) * "physical device",
+        "identifier" / Int64ul * "SHAD$Q_MEMBER_IDS unit identifier",
+        "status" / Int8ul * "MEMBER_STATUS: SRC and VALID, or FCPY and CIP",
+        "minicopy" / Int8ul * "1 = the copy goes by a bitmap",
+        Padding(6),
+    )
+    * "Member of a shadow set"
+)
+
+NodeName = Struct("name" / Bytes(8) * "SCS node name") * "Node that has the set mounted"
+
+Bitmap = (
+    Struct(
+        "identifier" / Int32ul * "bitmap identifier",
+        "in_use" / Int8ul * "1 = a minicopy consumes it",
+        Padding(3),
+        "unit" / Bytes(16) * "virtual unit",
+        "master" / Bytes(8) * "node with the master bitmap",
+        "device" / Bytes(32) * "departed disk",
+        "member" / Int64ul * "its unit identifier",
+        "generation" / Int64ul * "of its storage control block",
+        "created_ns" / Int64ul * "when it was made",
+        "name" / Bytes(22) * "of its storage control block: lock name, mount time, backup revision",
+        Padding(2),
+    )
+    * "Write bitmap"
+)
+
+# Data of STALL and QUERY.
+Unit = Struct("unit" / Bytes(16) * "virtual unit") * "Which set"
+
+# Data of ADOPT: this, then the state.
+Author = Struct("by" / Bytes(8) * "node that made the state") * "Who made a state"
+
+SetBits = (
+    Struct(
+        "bitmap" / Int32ul * "bitmap identifier",
+        "lbn" / Int32ul * "first block of the write",
+        "block_count" / Int32ul * "blocks of the write",
+    )
+    * "A write to be recorded"
+)
+
+LockRange = (
+    Struct(
+        "unit" / Bytes(16) * "virtual unit",
+        "lbn" / Int32ul * "first block",
+        "end" / Int32ul * "block behind the last",
+    )
+    * "A write to where a copy may be"
+)
+
+# Answer of LOCK_RANGE.
+Token = Struct("token" / Int32ul * "names the lock; 0: nothing copies") * "A range that was granted"
+
+UnlockRange = (
+    Struct(
+        "unit" / Bytes(16) * "virtual unit",
+        "token" / Int32ul * "of the answer to LOCK_RANGE",
+    )
+    * "A write has ended"
+)
