@@ -26,7 +26,8 @@ from drivers.platform.host import WaitingIrp
 from drivers.platform.irp import Irp
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import EventFlag, Procedure
-from drivers.port.pkedriver import UNTAGGED, PkeDriver, PortStatus, ScsiRequest
+from drivers.port.pkedriver import PkeDriver
+from drivers.port.scsi_request import UNTAGGED, PortStatus, ScsiRequest
 from emu.core.block import BLOCK_BYTES
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.wire.codes.scsi import EIGHT_BYTES, Asc, ModePage, Opcode, SenseKey, Status, Vpd

@@ -26,7 +26,9 @@ def search(folder: Path, *names: str) -> str:
     # Safety only: nothing here claims that something happens in the end, but for the end states.
     flags = ["-w", "-O1", "-DSAFETY", "-DCOLLAPSE", "-DVECTORSZ=2048"]
     subprocess.run([compiler, *flags, "-o", "pan", "pan.c"], cwd=folder, check=True)
-    run = subprocess.run(["./pan", "-m100000", "-w24"], cwd=folder, capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        ["./pan", "-m100000", "-w24"], cwd=folder, capture_output=True, text=True, check=True
+    )
     assert "max search depth too small" not in run.stdout
     return run.stdout
 
@@ -47,4 +49,4 @@ def test_a_wrong_order_loses_data(tmp_path: Path, name: str) -> None:
 def test_every_wrong_order_of_the_model_is_tried() -> None:
     text = MODEL.read_text()
     head = text[: text.index("*/")]
-    assert WRONG_ORDERS == [line.split()[1] for line in head.splitlines() if line.startswith(" *   ")]
+    assert [line.split()[1] for line in head.splitlines() if line.startswith(" *   ")] == WRONG_ORDERS

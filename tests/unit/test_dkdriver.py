@@ -419,7 +419,7 @@ def test_a_request_the_disk_never_ends_times_out_and_the_others_do_not() -> None
 
 def test_a_dead_adapter_fails_what_is_asked_of_its_disks() -> None:
     rig = Rig()
-    windows = rig.driver.port._slot.registers.processor._dma._memory  # type: ignore[attr-defined]
+    windows = rig.driver.port.adapter.slot.registers.processor._dma._memory  # type: ignore[attr-defined]
     windows.write_register(0x400, 0, 4)
     irp = rig.queue(READ, 0, length=512)
     rig.finish(irp)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from drivers.port.pkedriver import PortStatus
 from drivers.port.pudriver import PortState
+from drivers.port.scsi_request import PortStatus
 from emu.core.block import BlockRequest
 from emu.core.clock import SECOND_NS, Scheduler
 from emu.core.trace import RegisterAccess, Tracer
