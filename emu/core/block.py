@@ -30,6 +30,17 @@ class MediumError(Exception):
         self.lbn = lbn
 
 
+class CorrectableError(MediumError):
+    """A block whose data came with so many wrong symbols (1 to 15) as its code can correct.
+
+    Whoever lets that happen asks for the block again, alone.
+    """
+
+    def __init__(self, reason: str, lbn: int, symbols: int) -> None:
+        super().__init__(reason, lbn)
+        self.symbols = symbols
+
+
 class MediumWriteProtected(MediumError):
     """A write to a medium that must not change."""
 

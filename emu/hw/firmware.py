@@ -48,6 +48,7 @@ class Behaviour(IntFlag):
     INIT_TIMEOUT = (
         0x20  # an init step unanswered for 10 s is fatal 19; no known controller, RQDX3 waits for ever
     )
+    ELEVATOR = 0x40  # transfers go to a drive's arm by cylinder, express requests first
     SMALL_DISK_LOGS = 0x10  # disk errors are logged in the small disk format; else as SDI and transfer errors
 
 

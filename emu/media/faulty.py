@@ -5,11 +5,11 @@ have state, so every device has its own.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function, MediumError
+from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, CorrectableError, Function, MediumError
 from emu.core.views import split
 from emu.media.procedure import Procedure, Steps
 
@@ -99,6 +99,25 @@ class BadBlocks:
             return None
         lbn = self._lbns[index]
         return MediumError(f"block {lbn} is bad", lbn)
+
+
+class CorrectableBlocks:
+    """Blocks that read with a few wrong symbols, until they are asked for again alone: then corrected."""
+
+    def __init__(self, symbols: Mapping[int, int]) -> None:
+        self._symbols = symbols  # of each such LBN
+        self._seen: int | None = None
+
+    def on_request(self, request: BlockRequest) -> MediumError | None:
+        if request.function != _READ:
+            return None
+        blocks = -(-request.byte_count // BLOCK_BYTES)
+        seen, self._seen = self._seen, None
+        lbn = min((lbn for lbn in self._symbols if 0 <= lbn - request.lbn < blocks), default=None)
+        if lbn is None or (blocks == 1 and lbn == seen):
+            return None
+        self._seen = lbn
+        return CorrectableError(f"block {lbn} needs correction", lbn, self._symbols[lbn])
 
 
 class FailAfter:

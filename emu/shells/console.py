@@ -321,7 +321,7 @@ def _plug_in(machine: Machine, request: ImageRequest, mechanics: bool) -> None:
     assert request.number is not None, "units have got their numbers"
     try:
         drive = drive_for(controller.firmware, medium, request.drive)
-        controller.attach_unit(request.number, medium, drive)
+        controller.attach_unit(request.number, medium, drive, has_arm=mechanics)
     except (ValueError, FirmwareError) as error:
         raise SetupError(f"{request.path}: {error}") from error
     locked = ", write-locked" if medium.write_protected else ""

@@ -100,7 +100,8 @@ def test_rqdx3_is_what_its_firmware_and_the_book_say() -> None:
     assert rqdx3.unit_limit == 4
     assert rqdx3.dup_extension == "RQ3"
     assert rqdx3.programs["FORMAT"] == 1
-    assert rqdx3.behaviour == Behaviour.INTERRUPT_ON_FATAL | Behaviour.SMALL_DISK_LOGS
+    wanted = Behaviour.INTERRUPT_ON_FATAL | Behaviour.SMALL_DISK_LOGS | Behaviour.ELEVATOR
+    assert rqdx3.behaviour == wanted
     assert sorted(rqdx3.commands) == [1, 2, 3, 4, 8, 9, 10, 11, 16, 17, 18, 19, 32, 33, 34, 47]
     assert set(rqdx3.drives) == {
         "RX18", "RX33", "RX50", "RD31", "RD32", "RD33", "RD51", "RD52", "RD53", "RD54",

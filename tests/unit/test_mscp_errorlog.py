@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from emu.core.block import BlockRequest, MediumError
-from emu.media.faulty import BadBlocks, DeadFrom, FailAfter, FaultyDevice
+from emu.media.faulty import BadBlocks, CorrectableBlocks, DeadFrom, FailAfter, FaultyDevice
 from emu.media.memory import MemoryDevice
 from tests.dumb_host import (
     DATA,
@@ -286,3 +286,32 @@ def test_a_comparison_that_had_to_read_twice_says_so() -> None:
     host = logging(rule=Moody(2))
     log, end = log_and_end(host, 0x21, extent(0, 1024), modifiers=0x4000)
     assert (log[9], status(end), end[9]) == (0x81, 0, ERLOG)
+
+
+@pytest.mark.parametrize("symbols", [1, 8, 15])
+@pytest.mark.parametrize("opcode", [0x21, 0x10, 0x20])
+def test_a_block_that_can_be_corrected_is_and_the_log_counts_its_symbols(opcode: int, symbols: int) -> None:
+    log, end = log_and_end(logging(rule=CorrectableBlocks({5: symbols})), opcode, extent(3, 4096))
+    assert (log[9], word(log, 10)) == (0x81, 0x0108 + 0x20 * (symbols - 1))
+    assert (status(end), longword(end, 12), end[9]) == (0, 4096, ERLOG)
+
+
+@pytest.mark.parametrize("opcode", [0x21, 0x10, 0x20])
+def test_without_error_correction_a_block_that_needs_it_is_an_error(opcode: int) -> None:
+    host = logging(rule=CorrectableBlocks({5: 2}))
+    log, end = log_and_end(host, opcode, extent(3, 4096), modifiers=0x0200)
+    assert (log[9], word(log, 10)) == (0x01, 0x0128)
+    assert (status(end), longword(end, 12), end[9]) == (0x0128, 1024, ERLOG)
+
+
+def test_without_error_correction_a_failure_of_another_kind_is_still_recovered() -> None:
+    log, end = log_and_end(logging(rule=FailAfter(0)), 0x21, extent(0, 4096), modifiers=0x0200)
+    assert (log[9], status(end), longword(end, 12)) == (0x81, 0, 4096)
+
+
+def test_several_blocks_are_corrected_in_one_transfer_each_with_its_log() -> None:
+    host = logging(rule=CorrectableBlocks({5: 1, 6: 2, 9: 3}))
+    host.send(0x21, parameters=extent(4, 4096))
+    *logs, end = host.responses()
+    assert sorted(word(log, 14) for log in logs) == [0x0108, 0x0128, 0x0148]
+    assert (status(end[4:]), longword(end, 16), word(end, 10)) == (0, 4096, 3)

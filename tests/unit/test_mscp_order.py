@@ -121,7 +121,7 @@ def test_command_status_shrinks_with_the_place_in_the_queue() -> None:
     second = host.send(0x08)
     third = host.send(0x21, parameters=extent(0, 512))
     assert command_status(host, first) == 1024
-    assert command_status(host, second) == 1 << 28
+    assert command_status(host, second) == 1 << 28 | 0xFFFF
     assert command_status(host, third) == 2 << 28 | 512
     hold.release()
     assert [ending[0] for ending in endings(host)] == [first, second, third]
@@ -151,6 +151,27 @@ def test_a_reset_forgets_commands_and_touches_memory_no_more() -> None:
     hold.holding = False
     assert status(host.online()) == 0
     assert endings(host) == []
+
+
+def test_command_status_shrinks_while_nothing_moves() -> None:
+    host, _ = held()
+    first = host.send(0x21, parameters=extent(0, 1024))
+    available = host.send(0x08)
+    for reference in (first, available):
+        seen = [command_status(host, reference) for _ in range(20)]
+        assert seen == sorted(set(seen), reverse=True)
+
+
+def test_abort_takes_the_one_command_out_of_a_long_queue() -> None:
+    host, hold = held()
+    first = host.send(0x21, parameters=extent(0, 512))
+    flush = host.send(0x13, parameters=extent(0, 0))
+    reads = [host.send(0x21, parameters=extent(lbn, 512)) for lbn in (1, 2, 3)]
+    abort = host.send(0x01, 0, 0, longwords(reads[1]))
+    assert endings(host) == [(reads[1], 0xA1, 2), (abort, 0x81, 0)]
+    for _ in range(3):
+        hold.release()
+    assert endings(host) == [(first, 0xA1, 0), (flush, 0x93, 0), (reads[0], 0xA1, 0), (reads[2], 0xA1, 0)]
 
 
 # ---- DISK COPY DATA

@@ -35,8 +35,8 @@ def abort(server: "MscpServer", text: Bytes) -> None:
 def get_command_status(server: "MscpServer", text: Bytes) -> None:
     """Tell how much of a command is left.
 
-    The value must shrink from one answer to the next, or the host gives the controller up: commands
-    ahead in bits 31-28, the command's own measure below.
+    Commands ahead in bits 31-28, the command's own measure below.  The value must shrink from one answer to the
+    next, or the host gives the controller up: so it does by one where nothing has moved, or others got ahead.
     """
     command = ReferenceCommand.unpack(text)
     end = GetCommandStatusEnd(
@@ -44,10 +44,11 @@ def get_command_status(server: "MscpServer", text: Bytes) -> None:
     )
     found = _find(server, command)
     if found is not None:
-        ahead = 0
-        if not found.started:
-            ahead = min(found.unit.outstanding().index(found), COMMANDS_AHEAD_LIMIT)
-        end.cmst = ahead << COMMANDS_AHEAD_SHIFT | found.remaining()
+        ahead = min(found.unit.ahead_of(found), COMMANDS_AHEAD_LIMIT)
+        status = ahead << COMMANDS_AHEAD_SHIFT | found.remaining()
+        if found.shown is not None and status >= found.shown:
+            status = max(found.shown - 1, 0)
+        end.cmst = found.shown = status
     server.connection.send_end(end.pack())
 
 

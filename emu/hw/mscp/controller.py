@@ -10,8 +10,9 @@ from emu.core.bus import HostMemory, InterruptLine
 from emu.core.clock import Clock
 from emu.core.trace import BlocksMoved, Tracer
 from emu.hw.dup.server import DupServer
-from emu.hw.firmware import DriveType, Firmware, PortKind
+from emu.hw.firmware import Behaviour, DriveType, Firmware, PortKind
 from emu.hw.mscp.attention import announce_available, announce_duplicate
+from emu.hw.mscp.elevator import Elevator
 from emu.hw.mscp.server import MscpServer
 from emu.hw.mscp.unit import AccessPath, Unit, identifier
 from emu.hw.uqssp.port import UqsspPort
@@ -67,9 +68,11 @@ class Controller:
         *,
         serial: int | None = None,
         write_protect_switch: bool = False,
+        has_arm: bool = False,
     ) -> Unit:
         """Plug in a drive with its medium, at any time; hosts that want to know are told.
 
+        has_arm: the medium serves one request at a time, and how long that takes depends on where the last one was.
         serial: 48 bits of the unit's identifier; by default made of the controller's and the number.
 
         Raises:
@@ -84,6 +87,8 @@ class Controller:
         if serial is None:
             serial = self.serial << _NUMBER_BITS | number
         unit = Unit(number, drive, medium, serial, write_protect_switch)
+        if has_arm and self.firmware.behaviour & Behaviour.ELEVATOR:
+            unit.elevator = Elevator(drive.track * drive.group * drive.cylinder)
         self.units[number] = unit
         self._announce(unit)
         return unit
@@ -106,6 +111,7 @@ class Controller:
             unit.drive,
             serial=unit.serial,
             write_protect_switch=unit.write_protect_switch,
+            has_arm=unit.elevator is not None,
         )
         _join(AccessPath(self, here), AccessPath(of, unit))
         return here
@@ -222,6 +228,7 @@ class Controller:
             unit.drive,
             serial=unit.serial,
             write_protect_switch=unit.write_protect_switch,
+            has_arm=unit.elevator is not None,
         )
         path = unit.other_path
         if path is not None:
@@ -270,6 +277,8 @@ def _join(one: AccessPath, other: AccessPath) -> None:
 
 
 def _end_commands(unit: Unit, status: int) -> None:
+    if unit.elevator is not None:
+        unit.elevator.forget()
     for command in unit.outstanding():
         if not command.ended:  # one may have started behind another's end, and been refused
             command.cut_short(status)

@@ -7,13 +7,15 @@ the request its unit's medium works on, so that a transfer makes one object and 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from emu.core.block import BlockRequest, Function, MediumError, MediumWriteProtected
-from emu.wire.codes.mscp import EF, SB
+from emu.core.block import BlockRequest, CorrectableError, Function, MediumError, MediumWriteProtected
+from emu.wire.codes.mscp import EF, SB, SB_SHIFT
 
 if TYPE_CHECKING:
     from emu.hw.mscp.server import MscpServer
     from emu.hw.mscp.unit import Unit
 
+
+UNMEASURED_WORK = 0xFFFF  # so often a host may ask before it sees that nothing gets less
 
 _LOGGED = int(EF.LOG)
 _READ = int(Function.READ)
@@ -43,9 +45,10 @@ class Outstanding(BlockRequest):
     starts before it has ended itself.
 
     end_flags, log_number: of the end message, set when something went wrong on the way.
+    shown: the last answer to GET COMMAND STATUS.
     """
 
-    __slots__ = ("command", "end_flags", "ended", "log_number", "server", "started", "unit")
+    __slots__ = ("command", "end_flags", "ended", "log_number", "server", "shown", "started", "unit")
 
     sequential: ClassVar[bool] = False
 
@@ -57,6 +60,7 @@ class Outstanding(BlockRequest):
         self.ended = False
         self.end_flags = 0
         self.log_number = 0
+        self.shown: int | None = None
 
     def start(self) -> None:
         """Do the command; raise Reject if it is refused as it stands."""
@@ -87,8 +91,8 @@ class Outstanding(BlockRequest):
             self.end_flags |= _LOGGED
 
     def remaining(self) -> int:
-        """Return a measure of the work left that only shrinks, below 2^28: GET COMMAND STATUS shows it."""
-        return 0
+        """Return a measure of the work left, below 2^28: GET COMMAND STATUS shows it."""
+        return UNMEASURED_WORK
 
     def revoke(self) -> None:
         """Take the memory away from a request the medium still has: whatever it does, nothing moves."""
@@ -117,6 +121,8 @@ def medium_status(error: MediumError, function: int) -> int:
     """Return the status word for a failure of a medium: a block that cannot be read is a matter of its data."""
     if isinstance(error, MediumWriteProtected):
         return int(SB.WPR_HARDWARE)
+    if isinstance(error, CorrectableError):
+        return int(SB.DAT_ECC_1) + (error.symbols - 1 << SB_SHIFT)
     if function == _READ and error.lbn is not None:
         return int(SB.DAT_ECC)
     return int(SB.DRV)

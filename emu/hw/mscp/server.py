@@ -6,7 +6,6 @@ controller with several hosts has one server for each, over the same units.
 
 # DEVIATION: FORMAT, DISPLAY, non-volatile memory and write history are unknown opcodes, whatever the
 # firmware lists.
-# DEVIATION: no elevator: transfers start in the order of arrival, so that an express request gains nothing.
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -14,21 +13,16 @@ from typing import TYPE_CHECKING
 from emu.core.bus import Bytes
 from emu.hw.firmware import Behaviour, Firmware
 from emu.hw.mscp import characteristics, control
+from emu.hw.mscp.compare import CompareControllerData, CompareHostData
 from emu.hw.mscp.copy import DiskCopyData
 from emu.hw.mscp.errorlog import log_controller_error
+from emu.hw.mscp.flush import Flush
 from emu.hw.mscp.online import Available, DetermineAccessPaths, Online, SetUnitCharacteristics
 from emu.hw.mscp.outstanding import CommandPacket, Outstanding
+from emu.hw.mscp.reading import Access, Read
 from emu.hw.mscp.replacement import Replace
-from emu.hw.mscp.transfer import (
-    Access,
-    CompareControllerData,
-    CompareHostData,
-    Erase,
-    Flush,
-    Read,
-    Write,
-)
 from emu.hw.mscp.unit import Unit
+from emu.hw.mscp.writing import Erase, Write
 from emu.hw.uqssp.port import UqsspPort
 from emu.wire.codes.mscp import CF, CF_HOST_SETTABLE, END, OP, SB, UF
 from emu.wire.codes.uqssp import STEP, ConnectionId
@@ -145,6 +139,8 @@ class MscpServer:
         self.online.clear()
         self.unit_flags.clear()
         for unit in self.units.values():
+            if unit.elevator is not None:
+                unit.elevator.forget(self)
             for command in reversed(unit.outstanding()):  # the last first, so that none of them starts
                 if command.server is self:
                     command.drop()

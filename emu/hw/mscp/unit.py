@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from emu.core.block import BlockDevice
 from emu.hw.firmware import DriveType
+from emu.hw.mscp.elevator import Elevator
 from emu.hw.mscp.forced_error import ForcedErrors
 from emu.hw.mscp.outstanding import Outstanding
 from emu.hw.mscp.replacement import ReplacementArea
@@ -58,7 +59,8 @@ class Unit:
     duplicate: another drive shows the same number.  in_diagnosis: a program of the controller has it.
     exclusive: the only host that may use the unit, if one has claimed it.  other_path: the drive's second
     port, where it is cabled.  forced_errors, replacement:
-    what the drive knows of its blocks.  replaced_lbns: of the replacement; empty, the medium is all there is.
+    what the drive knows of its blocks.  elevator: where transfers have to take turns at its arm.
+    replaced_lbns: of the replacement; empty, the medium is all there is.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Unit:
         self.in_diagnosis = False
         self.exclusive: MscpServer | None = None
         self.other_path: AccessPath | None = None
+        self.elevator: Elevator | None = None
         self.active: list[Outstanding] = []
         self.waiting: deque[Outstanding] = deque()
         self._advancing = False
@@ -152,6 +155,8 @@ class Unit:
         """Hear that a command has ended."""
         if command in self.active:
             self.active.remove(command)
+        if self.elevator is not None:
+            self.elevator.leave(command)
         if self.waiting:
             self._advance()
 
@@ -179,3 +184,9 @@ class Unit:
     def outstanding(self) -> list[Outstanding]:
         """List the commands that have not ended, oldest claim first."""
         return [*self.active, *(command for command in self.waiting if not command.ended)]
+
+    def ahead_of(self, command: Outstanding) -> int:
+        """Count the commands that have their turn before this one."""
+        if not command.started:
+            return self.outstanding().index(command)
+        return self.elevator.ahead_of(command) if self.elevator is not None else 0

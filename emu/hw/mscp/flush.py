@@ -1,0 +1,41 @@
+"""FLUSH: what was written is durable."""
+
+from emu.core.block import Function, MediumError
+from emu.hw.mscp.movement import Movement
+from emu.hw.mscp.outstanding import Reject
+from emu.wire.codes.mscp import SB
+
+_SUC = int(SB.SUC)
+_FLUSH = int(Function.FLUSH)
+
+
+class Flush(Movement):
+    """FLUSH: what was written is durable before this ends, and before anything later starts.
+
+    The whole unit is flushed whatever extent is named.
+    """
+
+    # UNCERTAIN: the ordering of FLUSH; it is taken as sequential, which no host can mind.
+
+    __slots__ = ()
+
+    sequential = True
+
+    def start(self) -> None:
+        unit = self.unit
+        if unit.number not in self.server.online:
+            raise Reject(unit.status_for(self.server))
+        self._walk = None
+        self.function = _FLUSH
+        self.lbn = 0
+        self.byte_count = 0
+        self.views = ()
+        self._submit()
+
+    def done(self, error: MediumError | None) -> None:
+        if self.ended:
+            return
+        if error is None:
+            self.finish(_SUC, self.command.bcnt)
+        else:
+            self.finish(self._medium_failed(error, 0), 0)
