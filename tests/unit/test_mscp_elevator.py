@@ -87,12 +87,14 @@ def test_command_status_counts_those_ahead_and_shrinks_though_others_get_ahead()
     read(host, 40)
     last = read(host, 70)
     seen = []
-    for _ in range(4):
+    for cylinder in range(41, 51):  # one is served, another gets ahead
         seen.append(longword(host.ask(0x02, parameters=longwords(last)), 16))
-        read(host, 50)
+        read(host, cylinder)
+        hold.release()
+        host.take()
     assert seen[0] == 1 << 28 | 512
     assert seen == sorted(set(seen), reverse=True)
-    served(host, hold)
+    assert served(host, hold)[-1] == 70
 
 
 def test_abort_finds_a_transfer_that_waits_for_the_arm() -> None:

@@ -153,13 +153,28 @@ def test_a_reset_forgets_commands_and_touches_memory_no_more() -> None:
     assert endings(host) == []
 
 
-def test_command_status_shrinks_while_nothing_moves() -> None:
+def test_command_status_stands_still_when_nothing_moves() -> None:
     host, _ = held()
     first = host.send(0x21, parameters=extent(0, 1024))
     available = host.send(0x08)
-    for reference in (first, available):
-        seen = [command_status(host, reference) for _ in range(20)]
-        assert seen == sorted(set(seen), reverse=True)
+    assert [command_status(host, first) for _ in range(3)] == [1024] * 3
+    assert [command_status(host, available) for _ in range(3)] == [1 << 28 | 0xFFFF] * 3
+
+
+def test_command_status_shrinks_with_every_command_that_ends_before_however_many_there_are() -> None:
+    host, hold = started(log2=5), Hold()
+    unit = host.controller.units[0]
+    assert unit.medium is not None
+    unit.medium = FaultyDevice(unit.medium, [hold])
+    for lbn in range(12):
+        host.send(0x21, parameters=extent(lbn, 512))
+    available = host.send(0x08)
+    seen = []
+    while hold.held:
+        seen.append(command_status(host, available))
+        hold.release(hold.held[0])
+        host.take()
+    assert seen == sorted(set(seen), reverse=True)
 
 
 def test_abort_takes_the_one_command_out_of_a_long_queue() -> None:

@@ -35,8 +35,8 @@ def abort(server: "MscpServer", text: Bytes) -> None:
 def get_command_status(server: "MscpServer", text: Bytes) -> None:
     """Tell how much of a command is left.
 
-    Commands ahead in bits 31-28, the command's own measure below.  The value must shrink from one answer to the
-    next, or the host gives the controller up: so it does by one where nothing has moved, or others got ahead.
+    The value must shrink from one answer to the next, or the host gives the controller up.  So it does while the
+    unit gets on with anything, and never grows; where nothing at all moves, giving up is right.
     """
     command = ReferenceCommand.unpack(text)
     end = GetCommandStatusEnd(
@@ -44,12 +44,21 @@ def get_command_status(server: "MscpServer", text: Bytes) -> None:
     )
     found = _find(server, command)
     if found is not None:
-        ahead = min(found.unit.ahead_of(found), COMMANDS_AHEAD_LIMIT)
-        status = ahead << COMMANDS_AHEAD_SHIFT | found.remaining()
-        if found.shown is not None and status >= found.shown:
-            status = max(found.shown - 1, 0)
-        end.cmst = found.shown = status
+        end.cmst = _work_left(found)
     server.connection.send_end(end.pack())
+
+
+def _work_left(command: "Outstanding") -> int:
+    """Measure a command: those ahead of it in bits 31-28, its own work below."""
+    unit = command.unit
+    left = min(unit.ahead_of(command), COMMANDS_AHEAD_LIMIT) << COMMANDS_AHEAD_SHIFT | command.remaining()
+    if command.shown is not None:
+        shown, ended = command.shown
+        if ended != unit.ended_count:  # others may have got ahead, or there are too many to count
+            shown = max(shown - 1, 0)
+        left = min(left, shown)
+    command.shown = left, unit.ended_count
+    return left
 
 
 def _find(server: "MscpServer", command: ReferenceCommand) -> "Outstanding | None":

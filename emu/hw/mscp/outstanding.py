@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from emu.hw.mscp.unit import Unit
 
 
-UNMEASURED_WORK = 0xFFFF  # so often a host may ask before it sees that nothing gets less
+UNMEASURED_WORK = 0xFFFF  # room to shrink while others get on
 
 _LOGGED = int(EF.LOG)
 _READ = int(Function.READ)
@@ -45,7 +45,7 @@ class Outstanding(BlockRequest):
     starts before it has ended itself.
 
     end_flags, log_number: of the end message, set when something went wrong on the way.
-    shown: the last answer to GET COMMAND STATUS.
+    shown: the last answer to GET COMMAND STATUS, and how many commands of the unit had ended by then.
     """
 
     __slots__ = ("command", "end_flags", "ended", "log_number", "server", "shown", "started", "unit")
@@ -60,7 +60,7 @@ class Outstanding(BlockRequest):
         self.ended = False
         self.end_flags = 0
         self.log_number = 0
-        self.shown: int | None = None
+        self.shown: tuple[int, int] | None = None
 
     def start(self) -> None:
         """Do the command; raise Reject if it is refused as it stands."""

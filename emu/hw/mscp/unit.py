@@ -60,7 +60,7 @@ class Unit:
     exclusive: the only host that may use the unit, if one has claimed it.  other_path: the drive's second
     port, where it is cabled.  forced_errors, replacement:
     what the drive knows of its blocks.  elevator: where transfers have to take turns at its arm.
-    replaced_lbns: of the replacement; empty, the medium is all there is.
+    ended_count: of its commands.  replaced_lbns: of the replacement; empty, the medium is all there is.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Unit:
         self.exclusive: MscpServer | None = None
         self.other_path: AccessPath | None = None
         self.elevator: Elevator | None = None
+        self.ended_count = 0
         self.active: list[Outstanding] = []
         self.waiting: deque[Outstanding] = deque()
         self._advancing = False
@@ -153,6 +154,7 @@ class Unit:
 
     def retire(self, command: Outstanding) -> None:
         """Hear that a command has ended."""
+        self.ended_count += 1
         if command in self.active:
             self.active.remove(command)
         if self.elevator is not None:
