@@ -20,6 +20,7 @@ COMMANDS = {
     "decode": ("emu.shells.decode", "run", "explain an MSCP packet given in hexadecimal"),
     "dissector": ("emu.shells.dissector", "run", "print a Lua dissector for Wireshark and tshark"),
     "ladder": ("emu.shells.ladder", "run", "draw a capture as a ladder: text, SVG or Mermaid"),
+    "conform": ("emu.shells.conform", "run", "judge an MSCP controller by the clauses of the manuals"),
     "firmware": ("emu.shells.firmware", "run", "list, check and build controller firmware"),
 }
 EXIT_INTERRUPTED = 130
