@@ -40,7 +40,8 @@ from emu.shells.firmware_files import load_firmware, load_scripts
 from emu.shells.host_files import DiskFiles
 from emu.shells.image_files import private_copy
 from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
-from emu.sim.application import Application, stamp
+from emu.sim.application import Application
+from emu.sim.ledger import stamp
 from emu.sim.storage_shelf import HSZ, StorageShelf
 from emu.sim.world import World, drive_for
 
@@ -192,7 +193,7 @@ class _Demo:
         self._until(lambda: application.writes >= WRITES_BEFORE)
 
         self._type(f"DISMOUNT {leaving}/POLICY=MINICOPY")
-        left = application.departures[leaving]
+        left = application.departures[leaving].written
         blocks_at_leave = application.blocks_written
         (bitmap,) = self._node.shadow.bitmaps.values()
         chosen = self._segments(stream, bitmap.bit_count)

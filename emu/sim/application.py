@@ -1,12 +1,10 @@
-"""An application on a virtual unit, and what it knows of its own data.
+"""An application on a virtual unit, which checks what it reads.
 
-It keeps a number of reads and writes under way, never two writes to one block at a time, and remembers
-for every block the last write that was acknowledged.  Every block of a write carries the write's number
-and its own LBN, so that the application can tell at each read whether it got what it may get, and
-afterwards what every block of a member or of a backup must hold.
+It keeps a number of reads and writes under way, never two writes to one block at a time, and knows by its ledger at
+each read whether it got what it may get, and afterwards what every block of a member or of a backup must hold.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from random import Random
 
 from drivers.cluster.node import Node
@@ -14,20 +12,15 @@ from drivers.platform.irp import Irp
 from drivers.shadow.shdriver import VirtualUnit
 from emu.core.block import BLOCK_BYTES
 from emu.core.trace import Event, StateChanged
+from emu.sim.ledger import Ledger, stamp
 from emu.wire.codes.vms import IO, SS
-from emu.wire.packet import QUADWORD
 
 FAULT_LIMIT = 100  # an application gives up here: on a dead set every request fails at once, for ever
 FIRST_FREE_LBN = 3  # boot block, home block and storage control block are not the application's
 
 
-def stamp(number: int, lbn: int) -> bytes:
-    """The contents of a block after write `number`."""
-    return (QUADWORD.pack(number) + QUADWORD.pack(lbn)) * (BLOCK_BYTES // 16)
-
-
 class _Request(Irp):
-    __slots__ = ("application", "before", "number", "slot")
+    __slots__ = ("application", "lbns", "number", "promised", "slot")
 
     def __init__(
         self, application: "Application", function: int, lbn: int, block_count: int, address: int, slot: int
@@ -36,7 +29,8 @@ class _Request(Irp):
         self.application = application
         self.number = 0
         self.slot = slot
-        self.before: list[int] = []
+        self.lbns = range(lbn, lbn + block_count)
+        self.promised: list[int] = []
 
     def complete(self) -> None:
         self.application.request_ended(self)
@@ -46,11 +40,11 @@ class Application:
     """Random reads and writes on one virtual unit, from one node.
 
     stream: where its choices come from.  depth: requests under way at most, may be lowered.  block_limit:
-    the largest request.  read_share: part of requests that read.  first_number: of its writes, so that two
-    applications never write the same stamp.  region: (first LBN, LBN behind the last) it works in.
+    the largest request.  read_share: part of requests that read.  region: (first LBN, LBN behind the last) it
+    works in.  ledger: shared by applications that write to the same blocks.
 
-    written: LBN -> number of the last acknowledged write.  faults: what went wrong, in words.
-    departures: device -> copy of `written` at the instant the member left the set.
+    faults: what went wrong, in words.  departures: device -> copy of the ledger at the instant the member left
+    the set.
     """
 
     def __init__(
@@ -62,32 +56,35 @@ class Application:
         depth: int = 8,
         block_limit: int = 16,
         read_share: float = 0.25,
-        first_number: int = 1,
         region: tuple[int, int] | None = None,
+        ledger: Ledger | None = None,
         choose_lbn: Callable[[Random], int] | None = None,
     ) -> None:
         self.node = node
         self.vu = vu
-        self.written: dict[int, int] = {}
+        self.ledger = ledger or Ledger()
         self.faults: list[str] = []
-        self.departures: dict[str, dict[int, int]] = {}
+        self.departures: dict[str, Ledger] = {}
         self.reads = 0
         self.writes = 0
         self.blocks_written = 0
         self._stream = stream
         self._block_limit = block_limit
         self._read_share = read_share
-        self._number = first_number
         self._region = region or (FIRST_FREE_LBN, vu.block_count)
         self.choose_lbn = choose_lbn or self.choose_anywhere
         self.depth = depth
-        self._writing: dict[int, int] = {}  # LBN -> number of the write under way
         self._running = False
         self._writes_left = 0
         length = block_limit * BLOCK_BYTES
         self._buffers = [node.platform.pool.allocate(length) for _ in range(depth)]
         self._idle = list(range(depth))
         node.platform.tracer.subscribe(self._hear)
+
+    @property
+    def written(self) -> dict[int, int]:
+        """LBN -> number of the last acknowledged write."""
+        return self.ledger.written
 
     @property
     def under_way(self) -> int:
@@ -132,7 +129,7 @@ class Application:
             block_count = min(self._stream.randint(1, self._block_limit), self._region[1] - lbn)
             if self._stream.random() < self._read_share:
                 self._read(lbn, block_count)
-            elif any(block in self._writing for block in range(lbn, lbn + block_count)):
+            elif not self.ledger.may_write(range(lbn, lbn + block_count)):
                 continue  # a host orders its own overlapping writes
             elif self._writes_left:
                 self._writes_left -= 1
@@ -143,55 +140,39 @@ class Application:
     def _write(self, lbn: int, block_count: int) -> None:
         slot = self._idle.pop()
         request = _Request(self, IO.WRITEPBLK, lbn, block_count, self._buffers[slot], slot)
-        request.number = self._number
-        self._number += 1
-        data = b"".join(stamp(request.number, block) for block in range(lbn, lbn + block_count))
+        request.number = self.ledger.begin(request.lbns)
+        data = b"".join(stamp(request.number, block) for block in request.lbns)
         self.node.platform.window(request.address, len(data))[:] = data
-        for block in range(lbn, lbn + block_count):
-            self._writing[block] = request.number
         self.vu.queue_io(request)
 
     def _read(self, lbn: int, block_count: int) -> None:
         slot = self._idle.pop()
         request = _Request(self, IO.READPBLK, lbn, block_count, self._buffers[slot], slot)
-        request.before = [self.written.get(block, 0) for block in range(lbn, lbn + block_count)]
+        request.promised = self.ledger.promised(request.lbns)
         self.vu.queue_io(request)
 
     def request_ended(self, request: _Request) -> None:
         """Check what came, and go on."""
         self._idle.append(request.slot)
-        block_count = request.byte_count // BLOCK_BYTES
-        blocks = range(request.lbn, request.lbn + block_count)
         if request.status != SS.NORMAL:
             verb = "write" if request.number else "read"
             self.faults.append(f"{verb} of LBN {request.lbn} failed: {SS(request.status).name}")
-            for block in blocks:
-                self._writing.pop(block, None)
+            if request.number:
+                self.ledger.forget(request.lbns)
         elif request.number:
             self.writes += 1
-            self.blocks_written += block_count
-            for block in blocks:
-                del self._writing[block]
-                self.written[block] = request.number
+            self.blocks_written += len(request.lbns)
+            self.ledger.acknowledged(request.number, request.lbns)
         else:
             self.reads += 1
-            self._check_read(request, blocks)
+            data = self.node.platform.window(request.address, request.byte_count)
+            fault = self.ledger.fault_in(data, request.lbns, request.promised)
+            if fault:
+                self.faults.append(fault)
         if len(self.faults) >= FAULT_LIMIT:
             self._running = False
         if self._running:
             self.node.platform.fork(self._fill)
-
-    def _check_read(self, request: _Request, blocks: range) -> None:
-        data = self.node.platform.window(request.address, request.byte_count)
-        for index, block in enumerate(blocks):
-            number = QUADWORD.unpack_from(data, index * BLOCK_BYTES)[0]
-            first, last = request.before[index], self._writing.get(block, self.written.get(block, 0))
-            if first == 0:
-                continue  # not written before the read began: what was there is not ours to know
-            if not first <= number <= last:
-                self.faults.append(f"LBN {block} held write {number}, not between {first} and {last}")
-            elif number and data[index * BLOCK_BYTES : (index + 1) * BLOCK_BYTES] != stamp(number, block):
-                self.faults.append(f"LBN {block} is torn")
 
     def _hear(self, event: Event) -> None:
         """Remember what was written when a member left: nothing is under way at that instant."""
@@ -200,10 +181,4 @@ class Application:
             and event.after == "no member"
             and event.source.startswith(f"{self.node.name}/{self.vu.name}/")
         ):
-            self.departures[event.source.rsplit("/", 1)[-1]] = dict(self.written)
-
-
-def expected_blocks(written: Mapping[int, int]) -> Iterator[tuple[int, bytes]]:
-    """What blocks must hold: (LBN, contents), ascending."""
-    for lbn in sorted(written):
-        yield lbn, stamp(written[lbn], lbn)
+            self.departures[event.source.rsplit("/", 1)[-1]] = self.ledger.copy()

@@ -76,6 +76,7 @@ def test_layouts_stand_only_in_wire() -> None:
 
 REPLAY = """
 from drivers.shadow.utility import Policy
+from emu.sim.ledger import Ledger
 from emu.trace.digest import TraceDigest
 from tests.simulation.stage import Stage
 stage = Stage(seed=7, latency_us=(20, 4000), vax=True, block_count=6000)
@@ -85,7 +86,7 @@ vu = stage.ready()
 stage.mount([], node=stage.vax)
 applications = [
     stage.application(vu, region=(3, 3000)),
-    stage.application(stage.vax.shadow.units["DSA1:"], stage.vax, first_number=1 << 32, region=(3000, 6000)),
+    stage.application(stage.vax.shadow.units["DSA1:"], stage.vax, ledger=Ledger(1 << 32), region=(3000, 6000)),
 ]
 for application in applications:
     application.start()

@@ -16,7 +16,8 @@ from emu.media.faulty import FaultyDevice, Rule
 from emu.media.memory import MemoryDevice
 from emu.media.slow import SlowDevice
 from emu.shells.firmware_files import load_firmware
-from emu.sim.application import Application, expected_blocks
+from emu.sim.application import Application
+from emu.sim.ledger import stamp
 from emu.sim.world import World, drive_for
 from emu.wire.codes.vms import IO, SS
 
@@ -183,8 +184,8 @@ class Stage:
         data = contents(self.disk(device))
         wrong = [
             lbn
-            for lbn, block in expected_blocks(written)
-            if data[lbn * BLOCK_BYTES : (lbn + 1) * BLOCK_BYTES] != block
+            for lbn, number in sorted(written.items())
+            if data[lbn * BLOCK_BYTES : (lbn + 1) * BLOCK_BYTES] != stamp(number, lbn)
         ]
         assert not wrong, f"{device} is wrong at LBNs {wrong[:10]}"
 

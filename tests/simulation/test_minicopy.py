@@ -31,7 +31,7 @@ def test_a_member_is_backed_up_and_returns_while_the_application_goes_on(firmwar
     application.start()
     stage.world.settle(lambda: application.writes >= 100)
     stage.dismount(LEAVING, Policy.MINICOPY)
-    backup_of = application.departures[LEAVING]
+    backup_of = application.departures[LEAVING].written
     stage.world.settle(lambda: application.writes >= 200)
     backup = contents(stage.disk(LEAVING))
     (bitmap,) = stage.alpha.shadow.bitmaps.values()

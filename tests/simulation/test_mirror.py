@@ -20,7 +20,7 @@ from emu.media.faulty import DeadFrom, FaultyDevice, Hold, Rule
 from emu.media.memory import MemoryDevice
 from emu.media.slow import SlowDevice
 from emu.shells.firmware_files import load_firmware
-from emu.sim.application import stamp
+from emu.sim.ledger import stamp
 from emu.sim.mirror import MirrorDisk, MirrorMedia, MirrorSet
 from emu.sim.world import World, drive_for
 from tests.dumb_host import DATA, DumbHost, byte_count, extent, longword, status

@@ -7,6 +7,7 @@ from drivers.platform.irp import Irp
 from drivers.shadow.utility import Policy
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.media.faulty import BadBlocks, DeadFrom, Hold
+from emu.sim.ledger import Ledger
 from emu.wire.codes.scsi_bus import PHASE
 from tests.simulation.scsi_stage import TARGET, ScsiStage
 from tests.simulation.stage import NORMAL, SET
@@ -218,7 +219,7 @@ def test_two_alphas_on_one_bus_share_a_set() -> None:
     there = stage.mount([], node=second)
     applications = [
         stage.application(vu, region=(3, 9000)),
-        stage.application(there, second, first_number=1 << 32, region=(9000, 20_000)),
+        stage.application(there, second, ledger=Ledger(1 << 32), region=(9000, 20_000)),
     ]
     for application in applications:
         application.start(150)
@@ -236,7 +237,7 @@ def test_a_bus_reset_by_one_alpha_is_noticed_and_survived_by_the_other() -> None
     there = stage.mount([], node=second)
     applications = [
         stage.application(vu, region=(3, 9000)),
-        stage.application(there, second, first_number=1 << 32, region=(9000, 20_000)),
+        stage.application(there, second, ledger=Ledger(1 << 32), region=(9000, 20_000)),
     ]
     for application in applications:
         application.start()
@@ -261,7 +262,7 @@ def test_a_member_returns_by_minicopy_while_both_alphas_write() -> None:
     there = stage.mount([], node=second)
     applications = [
         stage.application(vu, region=(3, 9000)),
-        stage.application(there, second, first_number=1 << 32, region=(9000, 20_000)),
+        stage.application(there, second, ledger=Ledger(1 << 32), region=(9000, 20_000)),
     ]
     for application in applications:
         application.start()

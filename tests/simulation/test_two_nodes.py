@@ -4,6 +4,7 @@ import pytest
 
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES
+from emu.sim.ledger import Ledger
 from tests.simulation.stage import NORMAL, SET, Stage
 
 LEAVING = "$1$DUA11:"
@@ -81,13 +82,13 @@ def test_both_write_while_a_member_leaves_and_returns(seed: int) -> None:
     assert stage.vax is not None
     alpha_vu, vax_vu = stage.alpha.shadow.units[SET], stage.vax.shadow.units[SET]
     on_alpha = stage.application(alpha_vu, region=(3, 3_000))
-    on_vax = stage.application(vax_vu, stage.vax, first_number=1 << 32, region=(3_000, 6_000))
+    on_vax = stage.application(vax_vu, stage.vax, ledger=Ledger(1 << 32), region=(3_000, 6_000))
     applications = (on_alpha, on_vax)
     for application in applications:
         application.start()
     stage.world.settle(lambda: all(a.writes >= 30 for a in applications))
     stage.dismount(LEAVING, Policy.MINICOPY)
-    left = [dict(a.departures[LEAVING]) for a in applications]
+    left = [a.departures[LEAVING].written for a in applications]
     for written in left:
         stage.assert_holds(LEAVING, written)
     stage.world.settle(lambda: all(a.writes >= 80 for a in applications))
