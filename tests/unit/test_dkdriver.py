@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.classes.disk import UnitState
-from drivers.classes.dkdriver import DkUnit
+from drivers.classes.dk_unit import DkUnit
 from drivers.platform.irp import Irp
 from emu.core.block import BlockDevice
 from emu.core.clock import SECOND_NS
