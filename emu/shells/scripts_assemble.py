@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from emu.wire.scripts_assembler import AssemblyError, assemble
+from emu.wire.scripts_assembler import assemble
 from emu.wire.scripts_disassembler import disassemble
 from emu.wire.scripts_image import ScriptsImage, ScriptsImageError, build_image, parse_image
+from emu.wire.scripts_source import AssemblyError
 
 SCRIPTS = Path(__file__).parents[2] / "firmware_images" / "scripts"
 MANIFEST = "manifest.toml"

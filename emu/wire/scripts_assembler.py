@@ -26,7 +26,6 @@ instruction.  PASS(name) is an external without declaration.  Table entries are 
 
 # DEVIATION: no target role (RESELECT, DISCONNECT, WAIT SELECT), no IF ATN, no structures of TABLE.
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -49,7 +48,6 @@ from emu.wire.codes.sym53c810 import (
     MEMORY_MOVE,
     MOVE,
     NO_FLUSH,
-    NUMBERED_REGISTERS,
     ON_THE_FLY,
     OPERATION_SHIFT,
     OPERATOR,
@@ -60,10 +58,6 @@ from emu.wire.codes.sym53c810 import (
     RELATIVE_ALTERNATE,
     SELECT_FROM_TABLE,
     SELECT_WITH_ATN,
-    SET_ACK,
-    SET_ATN,
-    SET_CARRY,
-    SET_TARGET,
     STORE_NO_FLUSH,
     TABLE_INDIRECT,
     TEST_CARRY,
@@ -73,54 +67,16 @@ from emu.wire.codes.sym53c810 import (
     WAIT_PHASE,
 )
 from emu.wire.scripts_image import ScriptsImage
-
-PHASES = {
-    "DATA_OUT": 0,
-    "DATA_IN": 1,
-    "COMMAND": 2,
-    "CMD": 2,
-    "STATUS": 3,
-    "RES4": 4,
-    "RES5": 5,
-    "MSG_OUT": 6,
-    "MSG_IN": 7,
-}
-LATCHES = {"ACK": SET_ACK, "ATN": SET_ATN, "CARRY": SET_CARRY, "TARGET": SET_TARGET}
-OPERATORS = {
-    "|": OPERATOR.OR,
-    "OR": OPERATOR.OR,
-    "^": OPERATOR.XOR,
-    "XOR": OPERATOR.XOR,
-    "&": OPERATOR.AND,
-    "AND": OPERATOR.AND,
-    "+": OPERATOR.ADD,
-    "-": OPERATOR.ADD,
-    "SHL": OPERATOR.SHIFT_LEFT,
-    "SHR": OPERATOR.SHIFT_RIGHT,
-}
-REGISTERS: dict[str, int] = {
-    **{register.name: int(register) for register in REG if register.name not in NUMBERED_REGISTERS},
-    **{
-        f"{name}{index}": REG[name] + index
-        for name, width in NUMBERED_REGISTERS.items()
-        for index in range(width)
-    },
-}
-ARCHITECTURES = {
-    "810": False,
-    "810A": True,
-    "825": False,
-    "825A": True,
-    "860": True,
-    "875": True,
-    "895": True,
-}
-
-TOKEN = re.compile(r"\s*(0[xX][0-9A-Fa-f]+|\d+|[A-Za-z_.$][\w.$]*|[-+&|^(),=:])")
-
-
-class AssemblyError(Exception):
-    """A source line that is not understood; the text names file and line."""
+from emu.wire.scripts_source import (
+    ARCHITECTURES,
+    LATCHES,
+    OPERATORS,
+    PHASES,
+    REGISTERS,
+    AssemblyError,
+    SourceReader,
+    Value,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +86,6 @@ class Program:
     image: ScriptsImage
     labels: dict[str, int]
     listing: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """A number, perhaps from the start of the program (`is_label`) or from an address of the loader's."""
-
-    number: int
-    is_label: bool = False
-    external: str | None = None
-
-    @property
-    def is_constant(self) -> bool:
-        return not self.is_label and self.external is None
 
 
 @dataclass(slots=True)
@@ -162,23 +105,16 @@ def assemble(source: str, name: str) -> Program:
     return _Assembler(source, name).assemble()
 
 
-class _Assembler:
+class _Assembler(SourceReader):
     """One source on its way through two passes; in the first, unknown labels are 0."""
 
     def __init__(self, source: str, name: str) -> None:
+        super().__init__(name)
         self._source = source
-        self._name = name
-        self._labels: dict[str, int] = {}
-        self._constants: dict[str, int] = {}
-        self._places: dict[str, _Value] = {}  # members of RELATIVE
-        self._externals: dict[str, list[int]] = {}
         self._entries: list[str] = []
         self._label_patches: list[int] = []
         self._has_load_store = False
-        self._is_final = False
         self._words: list[int] = []
-        self._line = 0
-        self._tokens: list[str] = []
         self._statements: dict[str, Callable[[], None]] = {
             "ARCH": self._arch,
             "ABSOLUTE": self._absolute,
@@ -199,7 +135,7 @@ class _Assembler:
             "RETURN": lambda: self._transfer(TRANSFER.RETURN),
             "INT": lambda: self._transfer(TRANSFER.INT),
             "INTFLY": lambda: self._transfer(TRANSFER.INT, ON_THE_FLY),
-            "NOP": lambda: self._emit(TRANSFER_CONTROL, _Value(0)),
+            "NOP": lambda: self._emit(TRANSFER_CONTROL, Value(0)),
         }
 
     def assemble(self) -> Program:
@@ -252,142 +188,14 @@ class _Assembler:
                 raise self._error(f"{word} is no instruction")
             statement()
 
-    # ---- words of a line
-
-    def _tokenize(self, text: str) -> list[str]:
-        tokens = []
-        position = 0
-        text = text.rstrip()
-        while position < len(text):
-            match = TOKEN.match(text, position)
-            if match is None:
-                raise self._error(f"{text[position:].strip()!r} is not understood")
-            tokens.append(match[1])
-            position = match.end()
-        return tokens
-
-    def _error(self, text: str) -> AssemblyError:
-        return AssemblyError(f"{self._name}:{self._line}: {text}")
-
-    def _accept(self, *words: str) -> bool:
-        """Take these words if they come next."""
-        if [token.upper() for token in self._tokens[: len(words)]] != list(words):
-            return False
-        del self._tokens[: len(words)]
-        return True
-
-    def _expect(self, word: str) -> None:
-        if not self._accept(word):
-            found = self._tokens[0] if self._tokens else "the end of the line"
-            raise self._error(f"{word} is missing before {found}")
-
-    def _take(self) -> str:
-        if not self._tokens:
-            raise self._error("something is missing at the end of the line")
-        return self._tokens.pop(0)
-
-    def _symbol(self) -> str:
-        symbol = self._take()
-        if not re.match(r"[A-Za-z_.$]", symbol):
-            raise self._error(f"{symbol} is not a name")
-        return symbol
-
-    # ---- expressions
-
-    def _expression(self) -> _Value:
-        value = self._term()
-        while self._tokens and self._tokens[0] in "+-":
-            sign = -1 if self._take() == "-" else 1
-            value = self._add(value, self._term(), sign)
-        return value
-
-    def _add(self, left: _Value, right: _Value, sign: int) -> _Value:
-        number = left.number + sign * right.number
-        if right.is_constant:
-            return _Value(number, left.is_label, left.external)
-        if sign > 0 and left.is_constant:
-            return _Value(number, right.is_label, right.external)
-        if sign < 0 and left.is_label and right.is_label:
-            return _Value(number)
-        raise self._error("these addresses cannot be added")
-
-    def _term(self) -> _Value:
-        token = self._take()
-        if token == "-":
-            term = self._term()
-            return self._add(_Value(0), term, -1)
-        if token == "(":
-            value = self._expression()
-            self._expect(")")
-            return value
-        if token[0].isdigit():
-            return _Value(int(token, 0) if token[:2].lower() == "0x" else int(token))
-        if token.upper() == "PASS" and self._accept("("):
-            name = self._symbol()
-            self._expect(")")
-            self._externals.setdefault(name, [])
-            return _Value(0, external=name)
-        if token in self._constants:
-            return _Value(self._constants[token])
-        if token in self._places:
-            return self._places[token]
-        if token in self._externals:
-            return _Value(0, external=token)
-        if token in self._labels:
-            return _Value(self._labels[token], is_label=True)
-        if self._is_final or not re.match(r"[A-Za-z_.$]", token):
-            raise self._error(f"{token} is not defined")
-        return _Value(0, is_label=True)
-
-    def _constant(self, low: int, high: int, what: str) -> int:
-        value = self._expression()
-        if not value.is_constant:
-            if self._is_final:
-                raise self._error(f"{what} has to be a number")
-            return 0
-        if not low <= value.number <= high:
-            raise self._error(f"{what} is {value.number:#x}, not from {low:#x} to {high:#x}")
-        return value.number
-
-    def _byte(self, what: str) -> int:
-        return self._constant(-0x80, 0xFF, what) & 0xFF
-
-    def _count(self) -> int:
-        return self._constant(0, COUNT_MASK, "the count")
-
-    def _offset(self) -> int:
-        """Take a signed 24-bit offset from DSA."""
-        return self._constant(-0x80_0000, 0x7F_FFFF, "the offset") & COUNT_MASK
-
-    def _register(self) -> int:
-        name = self._take()
-        if name.upper() not in REGISTERS:
-            raise self._error(f"{name} is no register")
-        return REGISTERS[name.upper()]
-
-    def _phase(self) -> int:
-        name = self._take()
-        if name.upper() not in PHASES:
-            raise self._error(f"{name} is no phase")
-        return PHASES[name.upper()]
-
-    def _address(self) -> tuple[_Value, bool]:
-        """Take an address; True for REL(address)."""
-        if self._accept("REL"):
-            self._expect("(")
-            value = self._expression()
-            self._expect(")")
-            return value, True
-        return self._expression(), False
-
     # ---- output
 
-    def _emit(self, *values: int | _Value) -> None:
+    def _emit(self, *values: int | Value) -> None:
         for value in values:
             number = value if isinstance(value, int) else self._note_patch(value)
             self._words.append(number & 0xFFFF_FFFF)
 
-    def _note_patch(self, value: _Value) -> int:
+    def _note_patch(self, value: Value) -> int:
         """Have the next word patched by the loader if it is an address."""
         if value.is_label:
             self._label_patches.append(len(self._words))
@@ -395,7 +203,7 @@ class _Assembler:
             self._externals[value.external].append(len(self._words))
         return value.number
 
-    def _emit_jump(self, first: int, target: _Value, is_relative: bool, relative_bit: int) -> None:
+    def _emit_jump(self, first: int, target: Value, is_relative: bool, relative_bit: int) -> None:
         if is_relative:
             if self._is_final and not target.is_label:
                 raise self._error("REL wants a label")
@@ -442,7 +250,7 @@ class _Assembler:
         def one() -> None:
             name = self._symbol()
             self._expect("=")
-            self._places[name] = _Value(self._constant(0, COUNT_MASK, "the offset"), external=base)
+            self._places[name] = Value(self._constant(0, COUNT_MASK, "the offset"), external=base)
 
         self._listed(one)
 
@@ -498,7 +306,7 @@ class _Assembler:
 
     def _block_move(self, first: int) -> None:
         if self._accept("FROM"):
-            target: int | _Value = self._offset()
+            target: int | Value = self._offset()
             first |= TABLE_INDIRECT
         else:
             first |= self._count()
@@ -604,9 +412,9 @@ class _Assembler:
 
     def _transfer(self, operation: int, bits: int = 0) -> None:
         first = TRANSFER_CONTROL | operation << OPERATION_SHIFT | bits
-        target, is_relative = _Value(0), False
+        target, is_relative = Value(0), False
         if operation == TRANSFER.INT:
-            target = _Value(0) if bits and not self._tokens else self._expression()
+            target = Value(0) if bits and not self._tokens else self._expression()
         elif operation != TRANSFER.RETURN:
             target, is_relative = self._address()
         first |= self._condition() if self._accept(",") else IF_TRUE

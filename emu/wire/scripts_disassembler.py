@@ -43,7 +43,7 @@ from emu.wire.codes.sym53c810 import (
     USE_SFBR,
     WAIT_PHASE,
 )
-from emu.wire.scripts_assembler import LATCHES, PHASES, REGISTERS
+from emu.wire.scripts_source import LATCHES, PHASES, REGISTERS
 
 _PHASES = {phase: name for name, phase in reversed(PHASES.items())}
 _REGISTERS = {place: name for name, place in REGISTERS.items()}

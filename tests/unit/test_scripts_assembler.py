@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emu.shells import scripts_assemble
-from emu.wire.scripts_assembler import AssemblyError, assemble
+from emu.wire.scripts_assembler import assemble
 from emu.wire.scripts_disassembler import disassemble, instruction_length, statement
 from emu.wire.scripts_image import ScriptsImage, ScriptsImageError, build_image, parse_image
+from emu.wire.scripts_source import AssemblyError
 
 SCRIPTS = Path(__file__).parents[2] / "firmware_images" / "scripts"
 
