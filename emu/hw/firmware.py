@@ -157,7 +157,7 @@ def parse_firmware(data: bytes) -> Firmware:
     try:
         image = IMAGE.parse(data[: -CRC.sizeof()])
         name = _text(image.name)
-    except (LayoutError, UnicodeDecodeError) as error:
+    except LayoutError as error:
         raise FirmwareError(f"the contents do not follow the format: {error}") from error
     commands: dict[int, int] = {}
     for command in image.commands:
@@ -330,7 +330,10 @@ def _port_kind(name: str, value: int) -> PortKind:
 
 
 def _text(field: bytes) -> str:
-    return field.decode("ascii").rstrip(" ")
+    try:
+        return field.decode("ascii").rstrip(" ")
+    except UnicodeDecodeError as error:
+        raise FirmwareError(f"the contents do not follow the format: {error}") from error
 
 
 def _drive(row: Any) -> DriveType:
