@@ -147,7 +147,10 @@ ENDS: Final[Mapping[int, Any]] = {
 }
 
 # Late, longer forms of the same messages: chosen when the text is long enough.
-LONG_COMMANDS: Final[Mapping[int, Any]] = {OP.WR: mscp.HistoryWriteCommand}
+LONG_COMMANDS: Final[Mapping[int, Any]] = {
+    OP.WR: mscp.HistoryWriteCommand,
+    OP.WHM: mscp.WriteHistoryKeyCommand,
+}
 LONG_ENDS: Final[Mapping[int, Any]] = {
     OP.GUS: mscp.GetUnitStatusLoadEnd,
     OP.GUN: mscp.GetUnitNameEnd,

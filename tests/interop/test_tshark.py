@@ -49,6 +49,7 @@ COMMANDS = {
     "DisplayCommand": 0x06,
     "DiskCopyDataCommand": 0x0D,
     "WriteHistoryCommand": 0x19,
+    "WriteHistoryKeyCommand": 0x19,
 }
 ENDS = {
     "EndHeader": 0x88,

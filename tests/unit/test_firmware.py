@@ -128,8 +128,8 @@ def test_shadow_controller_is_a_kdm70_that_copies() -> None:
     shadow, kdm70 = load_firmware("hbvs-shadow"), load_firmware("kdm70")
     assert shadow.model == kdm70.model == 27
     assert shadow.port_kind is PortKind.XMI
-    assert shadow.controller_flags == 0x8008  # RPL, LDCD
-    assert shadow.commands == {**kdm70.commands, 0x0D: 0x0007}
+    assert shadow.controller_flags == 0x8208  # RPL, WHL, LDCD
+    assert shadow.commands == {**kdm70.commands, 0x0D: 0x0007, 0x18: 0, 0x19: 0}
     assert 0x0D not in kdm70.commands
     assert shadow.drives == kdm70.drives
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from emu.core.clock import Scheduler
+from emu.core.clock import SECOND_NS, Scheduler
 from emu.core.trace import Tracer
 from emu.hw.mscp.controller import Controller
 from emu.media.faulty import FaultyDevice, Hold
@@ -257,3 +257,36 @@ def test_dissolving_a_shadow_set_that_is_none_is_plain_available(modifier: int) 
     one.online()
     assert status(one.ask(0x08, 0, modifier)) == 0
     assert status(one.read(0, 512)) == 0x0004
+
+
+# ---- host timeouts of several hosts
+
+
+def test_a_silent_host_loses_what_it_has_and_the_other_keeps_its_own() -> None:
+    one, other = two_hosts()
+    rx33(one.controller, 1)
+    one.responses(), other.responses()
+    one.scc(ATTN, timeout=10)
+    other.scc(ATTN, timeout=0)
+    one.online(0, flags=EXACC, modifiers=EXCAC)
+    one.online(1)
+    other.online(1)
+    assert status(other.online(0)) == 0x0203
+    other.run(11 * SECOND_NS)
+    assert one.sa() == 0, "two seconds of grace"
+    other.run(2 * SECOND_NS)
+    assert one.sa() == 0x8009
+    assert attentions(other) == [(0x40, 0, 0)], "the unit it had for itself is there for the others"
+    assert status(other.ask(0x03, 1)) == 0, "what was shared is still online here"
+    assert status(other.online(0)) == 0
+
+
+def test_a_silent_host_gives_a_drive_back_to_the_controller_at_its_other_port() -> None:
+    one, other = two_controllers()
+    one.scc(ATTN, timeout=5)
+    other.scc(ATTN, timeout=0)
+    one.online(0)
+    assert status(other.online(3)) == 0x0003
+    other.run(8 * SECOND_NS)
+    assert attentions(other) == [(0x40, 3, 0)]
+    assert status(other.online(3)) == 0

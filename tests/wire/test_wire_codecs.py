@@ -58,6 +58,7 @@ SIZES = {
         "DiskCopyDataCommand": 60,
         "DiskCopyDataEnd": 34,
         "WriteHistoryCommand": 32,
+        "WriteHistoryKeyCommand": 36,
         "WriteHistoryEnd": 32,
         "WriteHistoryEntry": 16,
         "AvailableAttention": 32,

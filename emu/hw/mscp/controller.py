@@ -15,6 +15,7 @@ from emu.hw.mscp.attention import announce_available, announce_duplicate
 from emu.hw.mscp.elevator import Elevator
 from emu.hw.mscp.server import MscpServer
 from emu.hw.mscp.unit import AccessPath, Unit, identifier
+from emu.hw.mscp.write_history import WriteHistory
 from emu.hw.uqssp.port import UqsspPort
 from emu.wire.codes.mscp import SB, SLUN_UNIT
 
@@ -39,6 +40,7 @@ class Controller:
         self.serial = serial
         self.identifier = identifier(serial, firmware.model, firmware.class_)
         self.units: dict[int, Unit] = {}
+        self.write_history = WriteHistory()
         self._duplicates: dict[int, list[Unit]] = {}  # drives whose number is another's already
         self.ports: list[UqsspPort] = []
         self.servers: list[MscpServer] = []
@@ -194,6 +196,7 @@ class Controller:
         assert medium is not None, "only what is loaded can be unloaded"
         unit.medium = None
         self._let_go(unit)
+        self.write_history.deallocate([*self.write_history.of_unit(unit)])
         path = unit.other_path
         if path is not None:
             path.unit.medium = None
@@ -206,8 +209,7 @@ class Controller:
     def _let_go(self, unit: Unit) -> None:
         unit.exclusive = None
         for server in self.servers:
-            server.online.pop(unit.number, None)
-            server.unit_flags.pop(unit.number, None)
+            server.let_go(unit)
 
     def _take_offline(self, unit: Unit, status: int) -> None:
         self._let_go(unit)

@@ -110,9 +110,7 @@ class Available(UnitState):
         assert unit.drive is not None, "an available unit has a drive"
         controller = server.controller
         for each in controller.servers if mod & MD.ALC else (server,):
-            had = each.online.pop(unit.number, None)
-            each.unit_flags.pop(unit.number, None)
-            if had is not None and each is not server:
+            if each.let_go(unit) and each is not server:
                 controller.tell_available(unit, each)
         controller.release(unit, server)
         if controller.is_online(unit):

@@ -4,8 +4,7 @@
 controller with several hosts has one server for each, over the same units.
 """
 
-# DEVIATION: FORMAT, DISPLAY, non-volatile memory and write history are unknown opcodes, whatever the
-# firmware lists.
+# DEVIATION: DISPLAY, non-volatile memory and encryption are unknown opcodes, whatever the firmware lists.
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -17,11 +16,13 @@ from emu.hw.mscp.compare import CompareControllerData, CompareHostData
 from emu.hw.mscp.copy import DiskCopyData
 from emu.hw.mscp.errorlog import log_controller_error
 from emu.hw.mscp.flush import Flush
+from emu.hw.mscp.format import Format, FormatRx33
 from emu.hw.mscp.online import Available, DetermineAccessPaths, Online, SetUnitCharacteristics
 from emu.hw.mscp.outstanding import CommandPacket, Outstanding
 from emu.hw.mscp.reading import Access, Read
 from emu.hw.mscp.replacement import Replace
 from emu.hw.mscp.unit import Unit
+from emu.hw.mscp.write_history import HistoryWrite, WriteHistoryManagement
 from emu.hw.mscp.writing import Erase, Write
 from emu.hw.uqssp.port import UqsspPort
 from emu.wire.codes.mscp import CF, CF_HOST_SETTABLE, END, OP, SB, UF
@@ -29,10 +30,13 @@ from emu.wire.codes.uqssp import STEP, ConnectionId
 from emu.wire.generated.mscp import (
     DiskCopyDataCommand,
     EndHeader,
+    FormatCommand,
     Header,
+    HistoryWriteCommand,
     OnlineCommand,
     ReplaceCommand,
     TransferCommand,
+    WriteHistoryKeyCommand,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +55,9 @@ OUTSTANDING: Mapping[int, tuple[Callable[[Bytes], CommandPacket], type[Outstandi
     OP.DAP: (Header.unpack, DetermineAccessPaths),
     OP.DCD: (DiskCopyDataCommand.unpack, DiskCopyData),
     OP.RPL: (ReplaceCommand.unpack, Replace),
+    OP.FMT: (FormatCommand.unpack, Format),
+    OP.FMT_RX33: (FormatCommand.unpack, FormatRx33),
+    OP.WHM: (WriteHistoryKeyCommand.unpack, WriteHistoryManagement),
     OP.ACC: (TransferCommand.unpack, Access),
     OP.CCD: (TransferCommand.unpack, CompareControllerData),
     OP.ERS: (TransferCommand.unpack, Erase),
@@ -58,6 +65,11 @@ OUTSTANDING: Mapping[int, tuple[Callable[[Bytes], CommandPacket], type[Outstandi
     OP.CMP: (TransferCommand.unpack, CompareHostData),
     OP.RD: (TransferCommand.unpack, Read),
     OP.WR: (TransferCommand.unpack, Write),
+}
+
+# What a controller that keeps a write history does otherwise.
+WITH_HISTORY: Mapping[int, tuple[Callable[[Bytes], CommandPacket], type[Outstanding]]] = {
+    OP.WR: (HistoryWriteCommand.unpack, HistoryWrite),
 }
 
 BYTE_COUNT_LIMIT = 1 << 28  # RQDX3 refuses from here on
@@ -93,7 +105,8 @@ class MscpServer:
         self.byte_count_limit = maximum + 1 if maximum else BYTE_COUNT_LIMIT
         known = {int(opcode) for opcode in firmware.commands}
         self._immediate = {int(opcode): run for opcode, run in IMMEDIATE.items() if opcode in known}
-        self._outstanding = {int(opcode): kind for opcode, kind in OUTSTANDING.items() if opcode in known}
+        kinds = {**OUTSTANDING, **(WITH_HISTORY if firmware.controller_flags & CF.WHL else {})}
+        self._outstanding = {int(opcode): kind for opcode, kind in kinds.items() if opcode in known}
         self._strict = bool(firmware.behaviour & Behaviour.STRICT_MODIFIERS)
         self._nowhere = Unit(NOWHERE, None, None, 0, False)
 
@@ -147,6 +160,11 @@ class MscpServer:
             if unit.exclusive is self or unit in released:
                 self.controller.release(unit, self)
 
+    def let_go(self, unit: Unit) -> bool:
+        """Have a unit online no more; True if it was."""
+        self.unit_flags.pop(unit.number, None)
+        return self.online.pop(unit.number, None) is not None
+
     def flags_in_force(self) -> int:
         """Return the controller flags as SET CONTROLLER CHARACTERISTICS reports them."""
         flags = self.firmware.controller_flags | self.controller_flags & CF_HOST_SETTABLE
@@ -161,6 +179,8 @@ class MscpServer:
             flags |= int(UF.RPL)
         if unit.exclusive is self:
             flags |= int(UF.EXC)
+        if any(self.controller.write_history.of_unit(unit)):
+            flags |= int(UF.WHL)
         return flags
 
     def set_host_timeout(self, seconds: int) -> None:

@@ -11,7 +11,7 @@ from emu.hw.firmware import Behaviour
 from emu.hw.mscp.outstanding import Outstanding, Reject
 from emu.wire.codes.mscp import CF, EF, END, SB, UF
 from emu.wire.codes.uqssp import CHANNEL_MASK, CHANNEL_SHIFT, MAPPED
-from emu.wire.generated.mscp import TransferCommand, TransferEnd
+from emu.wire.generated.mscp import HistoryWriteCommand, TransferCommand, TransferEnd
 
 LBN_LIMIT = 1 << 28
 
@@ -32,7 +32,7 @@ class Transfer(Outstanding):
 
     __slots__ = ("_bad_block", "_purged")
 
-    command: TransferCommand
+    command: TransferCommand | HistoryWriteCommand
     _bad_block: int
     _purged: bool
 
@@ -95,24 +95,25 @@ class Transfer(Outstanding):
     # ---- the end
 
     def finish(self, status: int, byte_count: int) -> None:
-        command, flags = self.command, self.end_flags
         if byte_count and self.server.port.purges.wanted and self._purge_first(status, byte_count):
             return
+        self.end(self._end_text(status, byte_count))
+
+    def _end_text(self, status: int, byte_count: int) -> bytes:
+        command, flags = self.command, self.end_flags
         # RQDX3 and SIMH leave the buffer descriptor and the LBN of the command where they were.
-        self.end(
-            TransferEnd(
-                command.crf,
-                command.unit,
-                self.log_number,
-                command.opcd | END,
-                flags,
-                status,
-                byte_count,
-                command.buff,
-                command.pte_base,
-                self._bad_block if flags & _BAD_BLOCK_REPORTED else command.lbn,
-            ).pack()
-        )
+        return TransferEnd(
+            command.crf,
+            command.unit,
+            self.log_number,
+            command.opcd | END,
+            flags,
+            status,
+            byte_count,
+            command.buff,
+            command.pte_base,
+            self._bad_block if flags & _BAD_BLOCK_REPORTED else command.lbn,
+        ).pack()
 
     def refuse(self, status: int) -> None:
         command, server = self.command, self.server

@@ -127,6 +127,8 @@ MODIFIERS: Final[Mapping[int, tuple[str, ...]]] = {
     OP.FLU: ("FEU", "VOL"),
     OP.RPL: ("PRI", "EXP"),
     OP.FMT: (),
+    OP.FMT_RX33: (),
+    OP.WHM: (),
     OP.CMP: ("EXP", "SEC", "SER", "SSH", "SCH", "SCL"),
     OP.RD: ("EXP", "CMP", "SEC", "SER", "SSH", "SCH", "SCL"),
     OP.WR: ("EXP", "CMP", "ERR", "SER", "SCH", "SCL", "WBN", "WBV", "SEQ", "SSH", "HISLO"),

@@ -2599,13 +2599,13 @@ class DiskCopyDataEnd(Packet):
         )
 
 
-_WriteHistoryCommand = struct.Struct("<IH2xB1xH4xII4xHH")
+_WriteHistoryCommand = struct.Struct("<IH2xB1xHIII4xHH")
 
 
 class WriteHistoryCommand(Packet):
     """WRITE HISTORY MANAGEMENT command: 32 bytes."""
 
-    __slots__ = ("crf", "unit", "opcd", "mod", "buff", "pte_base", "oper", "offs")
+    __slots__ = ("crf", "unit", "opcd", "mod", "bcnt", "buff", "pte_base", "oper", "offs")
 
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
@@ -2613,6 +2613,7 @@ class WriteHistoryCommand(Packet):
         "unit": (4, 2),
         "opcd": (8, 1),
         "mod": (10, 2),
+        "bcnt": (12, 4),
         "buff": (16, 4),
         "pte_base": (20, 4),
         "oper": (28, 2),
@@ -2625,6 +2626,7 @@ class WriteHistoryCommand(Packet):
         unit: int = 0,
         opcd: int = 0,
         mod: int = 0,
+        bcnt: int = 0,
         buff: int = 0,
         pte_base: int = 0,
         oper: int = 0,
@@ -2634,6 +2636,7 @@ class WriteHistoryCommand(Packet):
         self.unit = unit
         self.opcd = opcd
         self.mod = mod
+        self.bcnt = bcnt
         self.buff = buff
         self.pte_base = pte_base
         self.oper = oper
@@ -2648,6 +2651,7 @@ class WriteHistoryCommand(Packet):
                 packet.unit,
                 packet.opcd,
                 packet.mod,
+                packet.bcnt,
                 packet.buff,
                 packet.pte_base,
                 packet.oper,
@@ -2663,6 +2667,7 @@ class WriteHistoryCommand(Packet):
             self.unit,
             self.opcd,
             self.mod,
+            self.bcnt,
             self.buff,
             self.pte_base,
             self.oper,
@@ -2675,6 +2680,7 @@ class WriteHistoryCommand(Packet):
         unit: int = 0,
         opcd: int = 0,
         mod: int = 0,
+        bcnt: int = 0,
         buff: int = 0,
         pte_base: int = 0,
         oper: int = 0,
@@ -2685,6 +2691,7 @@ class WriteHistoryCommand(Packet):
             unit,
             opcd,
             mod,
+            bcnt,
             buff,
             pte_base,
             oper,
@@ -2701,10 +2708,144 @@ class WriteHistoryCommand(Packet):
             self.unit,
             self.opcd,
             self.mod,
+            self.bcnt,
             self.buff,
             self.pte_base,
             self.oper,
             self.offs,
+        )
+
+
+_WriteHistoryKeyCommand = struct.Struct("<IH2xB1xHIII4xHHHH")
+
+
+class WriteHistoryKeyCommand(Packet):
+    """WRITE HISTORY MANAGEMENT command with what to look for: 36 bytes."""
+
+    __slots__ = ("crf", "unit", "opcd", "mod", "bcnt", "buff", "pte_base", "oper", "offs", "hrn", "ent_loc")
+
+    SIZE: ClassVar[int] = 36
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "crf": (0, 4),
+        "unit": (4, 2),
+        "opcd": (8, 1),
+        "mod": (10, 2),
+        "bcnt": (12, 4),
+        "buff": (16, 4),
+        "pte_base": (20, 4),
+        "oper": (28, 2),
+        "offs": (30, 2),
+        "hrn": (32, 2),
+        "ent_loc": (34, 2),
+    }
+
+    def __init__(
+        self,
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        bcnt: int = 0,
+        buff: int = 0,
+        pte_base: int = 0,
+        oper: int = 0,
+        offs: int = 0,
+        hrn: int = 0,
+        ent_loc: int = 0,
+    ) -> None:
+        self.crf = crf
+        self.unit = unit
+        self.opcd = opcd
+        self.mod = mod
+        self.bcnt = bcnt
+        self.buff = buff
+        self.pte_base = pte_base
+        self.oper = oper
+        self.offs = offs
+        self.hrn = hrn
+        self.ent_loc = ent_loc
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.crf,
+                packet.unit,
+                packet.opcd,
+                packet.mod,
+                packet.bcnt,
+                packet.buff,
+                packet.pte_base,
+                packet.oper,
+                packet.offs,
+                packet.hrn,
+                packet.ent_loc,
+            ) = _WriteHistoryKeyCommand.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("WriteHistoryKeyCommand", 36, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _WriteHistoryKeyCommand.pack(
+            self.crf,
+            self.unit,
+            self.opcd,
+            self.mod,
+            self.bcnt,
+            self.buff,
+            self.pte_base,
+            self.oper,
+            self.offs,
+            self.hrn,
+            self.ent_loc,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        bcnt: int = 0,
+        buff: int = 0,
+        pte_base: int = 0,
+        oper: int = 0,
+        offs: int = 0,
+        hrn: int = 0,
+        ent_loc: int = 0,
+    ) -> bytes:
+        return _WriteHistoryKeyCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            bcnt,
+            buff,
+            pte_base,
+            oper,
+            offs,
+            hrn,
+            ent_loc,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 36:
+            raise ShortPacket("WriteHistoryKeyCommand", 36, len(buffer) - offset)
+        _WriteHistoryKeyCommand.pack_into(
+            buffer,
+            offset,
+            self.crf,
+            self.unit,
+            self.opcd,
+            self.mod,
+            self.bcnt,
+            self.buff,
+            self.pte_base,
+            self.oper,
+            self.offs,
+            self.hrn,
+            self.ent_loc,
         )
 
 
@@ -4274,6 +4415,7 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "DiskCopyDataCommand": DiskCopyDataCommand,
     "DiskCopyDataEnd": DiskCopyDataEnd,
     "WriteHistoryCommand": WriteHistoryCommand,
+    "WriteHistoryKeyCommand": WriteHistoryKeyCommand,
     "WriteHistoryEnd": WriteHistoryEnd,
     "WriteHistoryEntry": WriteHistoryEntry,
     "AvailableAttention": AvailableAttention,

@@ -254,16 +254,24 @@ DiskCopyDataEnd = (
     * "DISK COPY DATA end"
 )
 
-# UNCERTAIN: operations 2, 3 and 5 need a reference number or locator, which probably follows.
-WriteHistoryCommand = (
+_WRITE_HISTORY = (
+    *_HEADER,
+    "bcnt" / Int32ul * "reserved; taken as the buffer's length in bytes",  # UNCERTAIN: it must be somewhere
+    *_BUFFER,
+    "oper" / Int16ul * "MSCP$W_OPER operation",
+    "offs" / Int16ul * "MSCP$W_OFFSET first entry wanted",
+)
+
+WriteHistoryCommand = Struct(*_WRITE_HISTORY) * "WRITE HISTORY MANAGEMENT command"
+
+# UNCERTAIN: operations 2, 3 and 5 need a reference number or locator; placed as in DISK COPY DATA.
+WriteHistoryKeyCommand = (
     Struct(
-        *_HEADER,
-        Padding(4),
-        *_BUFFER,
-        "oper" / Int16ul * "MSCP$W_OPER operation",
-        "offs" / Int16ul * "MSCP$W_OFFSET first entry wanted",
+        *_WRITE_HISTORY,
+        "hrn" / Int16ul * "MSCP$W_HRN host reference number",
+        "ent_loc" / Int16ul * "MSCP$W_ENT_LOC write history entry locator",
     )
-    * "WRITE HISTORY MANAGEMENT command"
+    * "WRITE HISTORY MANAGEMENT command with what to look for"
 )
 
 WriteHistoryEnd = (
