@@ -335,14 +335,21 @@ class Host:
         number_of_unit = self.facts.scratch if unit is None else unit
         return longwords(crn) + words(number_of_unit, 0) + bytes([opcode, 0]) + words(modifiers) + parameters
 
+    def put_command(
+        self, opcode: int, unit: int | None = None, modifiers: int = 0, parameters: bytes = b"", **how: Any
+    ) -> int:
+        """Place a command without polling; returns its reference number."""
+        text = self.command(opcode, unit, modifiers, parameters)
+        self.put(text, **how)
+        return number(text, 0, 4)
+
     def send(
         self, opcode: int, unit: int | None = None, modifiers: int = 0, parameters: bytes = b"", **how: int
     ) -> int:
         """Place a command and poll; returns its reference number."""
-        text = self.command(opcode, unit, modifiers, parameters)
-        self.put(text, **how)
+        crn = self.put_command(opcode, unit, modifiers, parameters, **how)
         self.poll()
-        return number(text, 0, 4)
+        return crn
 
     def ask(
         self, opcode: int, unit: int | None = None, modifiers: int = 0, parameters: bytes = b"", **how: int

@@ -261,6 +261,23 @@ class HostMemory(Ram):
         self._check(address, len(data))
         super().write(address, data)
 
+    def read_longword(self, address: int) -> int:
+        self._check(address, 4)
+        return super().read_longword(address)
+
+    def write_longword(self, address: int, value: int) -> None:
+        self._check(address, 4)
+        super().write_longword(address, value)
+
+    def write_word(self, address: int, value: int) -> None:
+        self._check(address, 2)
+        super().write_word(address, value)
+
+    def announce(self, test: int, address: int) -> bool:
+        self._check(test, 4)
+        self._check(address, 2)
+        return super().announce(test, address)
+
     def window(self, address: int, length: int) -> Sequence[memoryview]:
         self._check(address, length)
         return super().window(address, length)
