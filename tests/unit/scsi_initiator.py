@@ -13,7 +13,7 @@ from emu.hw.scsi.task import Nexus, Task
 from emu.media.memory import MemoryDevice
 
 BLOCKS = 1000
-GOOD, CHECK_CONDITION, BUSY, CONFLICT, FULL, ABORTED = 0x00, 0x02, 0x08, 0x18, 0x28, 0x40
+GOOD, CHECK_CONDITION, BUSY, CONFLICT, FULL, ACA_ACTIVE, ABORTED = 0x00, 0x02, 0x08, 0x18, 0x28, 0x30, 0x40
 
 
 class AskedTask(Task):

@@ -152,7 +152,7 @@ def test_pages_of_an_rz_are_what_dkdriver_requires():
 
 def test_page_controls():
     stage = Stage()
-    assert stage.good("1a 08 4a 00 ff 00")[4:].hex() == "0a0a04000840" + "00" * 6
+    assert stage.good("1a 08 4a 00 ff 00")[4:].hex() == "0a0a04060840" + "00" * 6
     assert stage.good("1a 08 8a 00 ff 00")[4:].hex() == "0a0a00000000" + "0000ffff0000"
     assert stage.refused("1a 08 ca 00 ff 00") == "05/39/00"
     assert stage.refused("1a 08 3e 00 ff 00") == "05/24/00"
@@ -265,11 +265,67 @@ def test_diagnostics():
     assert stage.good("1c 01 00 00 ff 00").hex() == "0000000100"
 
 
-def test_defect_lists_are_empty():
+def test_a_disk_from_the_factory_has_no_defects():
     stage = Stage()
     assert stage.good("37 00 00 00 00 00 00 00 20 00").hex() == "00000000"
     assert stage.good("b7 18 00 00 00 00 00 00 00 20 00 00").hex() == "00180000" + "00000000"
     assert stage.refused("37 00 1e 00 00 00 00 00 20 00") == "01/1c/00"
+
+
+def test_the_grown_list_has_what_was_reassigned_and_outlives_power():
+    cells = Cells()
+    stage = rz(nonvolatile=cells, heads=16, sectors=99)
+    stage.good("07 00 00 00 00 00", bytes.fromhex("0000000c 00000005 00000700 00000005"))
+    again = rz(nonvolatile=cells, heads=16, sectors=99)
+    assert again.good("37 00 08 00 00 00 00 00 ff 00").hex() == "00080008" + "00000005" + "00000700"
+    assert again.good("37 00 10 00 00 00 00 00 ff 00").hex() == "00100000"
+    assert again.good("b7 0b 00 00 00 01 00 00 00 ff 00 00").hex() == (
+        "000b000000000010" + "0000000000000700"
+    )
+    # 700h is cylinder 1, head 2, sector 10 of a drive with 16 heads and 99 sectors.
+    assert again.good("37 00 0d 00 00 00 00 00 ff 00").hex()[-16:] == "00000102" + "0000000a"
+    assert again.good("37 00 0c 00 00 00 00 00 ff 00").hex()[-16:] == "00000102" + "00001400"
+
+
+def test_spare_blocks_come_to_an_end():
+    stage = Stage(blocks=5000)
+    blocks = b"".join(lba.to_bytes(4, "big") for lba in range(4096))
+    stage.good("07 00 00 00 00 00", bytes.fromhex("00004000") + blocks)
+    task = stage.ask("07 00 00 00 00 00", bytes.fromhex("00000004 00001000"))
+    assert (task.why, task.sense[8:12].hex()) == ("04/32/00", "00001000")
+    stage.good("07 00 00 00 00 00", bytes.fromhex("00000004 00000fff"))
+
+
+# ---- CD-ROM
+
+
+def test_a_cd_has_one_track_of_data():
+    stage = Stage(PROFILES["RRD42"], blocks=1200)
+    track, end = "00140100" + "00000000", "0014aa00" + "000004b0"
+    assert stage.good("43 00 00 00 00 00 00 00 ff 00").hex() == "00120101" + track + end
+    assert stage.good("43 00 00 00 00 00 aa 00 ff 00").hex() == "000a0101" + end
+    assert stage.good("43 00 00 00 00 00 00 00 04 40").hex() == "000a0101"
+    assert stage.good("43 00 01 00 00 00 00 00 ff 00").hex() == "000a0101" + track
+    assert stage.refused("43 00 00 00 00 00 02 00 ff 00") == "05/24/00"
+    assert stage.refused("43 00 04 00 00 00 00 00 ff 00") == "05/24/00"
+
+
+def test_a_position_of_a_cd_may_be_told_in_minutes_seconds_and_frames():
+    stage = Stage(PROFILES["RRD42"], blocks=4 * 75 * 61 + 8)  # 61 seconds and 2 frames of 2048 bytes
+    track, end = "00140100" + "00000200", "0014aa00" + "00010302"
+    assert stage.good("43 02 00 00 00 00 00 00 ff 00").hex() == "00120101" + track + end
+    assert stage.good("44 02 00000013 00 0008 00").hex() == "01000000" + "00000204"
+    assert stage.good("44 00 00000013 00 0008 00").hex() == "01000000" + "00000013"
+    assert stage.refused("44 00 00100000 00 0008 00") == "05/21/00"
+
+
+def test_a_cd_has_the_page_of_its_kind():
+    assert Stage(PROFILES["RRD45"]).good("1a 08 0d 00 ff 00")[4:].hex() == "0d060000003c004b"
+
+
+def test_pages_of_an_rz_have_the_length_scsi_2_gives_them():
+    assert rz().good("1a 08 08 00 ff 00")[4:].hex() == "080a" + "00" * 10
+    assert rz().good("1a 08 0a 00 ff 00")[4:].hex() == "0a06" + "00" * 6
 
 
 def test_target_port_groups():
@@ -280,4 +336,4 @@ def test_target_port_groups():
     )
     extended = stage.good("a3 2a 00 00 00 00 00 00 00 ff 00 00")
     assert extended.hex() == "00000010" + "10000000" + "0001000100000001" + "00000001"
-    assert stage.good("a3 0d 00 00 00 00 00 00 00 04 00 00").hex() == "de070000"
+    assert stage.good("a3 0d 00 00 00 00 00 00 00 04 00 00").hex() == "fe070000"

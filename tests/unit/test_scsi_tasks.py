@@ -84,7 +84,7 @@ def test_a_second_untagged_task_is_overlapped():
     assert second.why == "0b/4e/00"
 
 
-def test_there_is_no_aca_to_have_a_task_in():
+def test_without_an_aca_condition_there_is_none_to_have_a_task_in():
     assert Stage().refused(READY, attribute=Attribute.ACA) == "05/49/00"
 
 
@@ -177,7 +177,8 @@ def test_a_reset_makes_saved_mode_pages_current():
 def test_functions_for_what_is_not_there():
     stage = Stage()
     assert stage.target.manage(LUN_RESET, stage.nexus, 5) is Response.NO_LUN
-    assert stage.target.manage(TaskManagement.CLEAR_ACA, stage.nexus, 0) is Response.NOT_SUPPORTED
+    old = Stage(PROFILES["RZ28M"], block_count=1000)
+    assert old.target.manage(TaskManagement.CLEAR_ACA, old.nexus, 0) is Response.NOT_SUPPORTED
     assert stage.target.manage(TaskManagement.TASK_REASSIGN, stage.nexus, 0) is Response.NOT_SUPPORTED
     assert stage.target.manage(99, stage.nexus, 0) is Response.NOT_SUPPORTED
 

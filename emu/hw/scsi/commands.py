@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from emu.hw.scsi import (
     blocks,
     buffers,
+    cdrom,
     compare,
     defects,
     inquiry,
@@ -40,7 +41,7 @@ Perform = Callable[["LogicalUnit", Task, Any], Steps | None]
 
 _ACTION = 0x1F
 _LUN_BITS = 0xE0  # of byte 1, before SCSI-3
-_VENDOR_CONTROL = 0xC0
+_VENDOR_CONTROL, _NACA = 0xC0, 0x04
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,8 @@ COMMANDS: Sequence[Command] = (
     _command(_DISKS, "3FE0FFFFFFFF00FFFF07", _10, read_long.write_long_10, _W, writes=True),
     _command(_DISK, "4118FFFFFFFF1FFFFF07", _10, provisioning.write_same, _W, writes=True),
     _command(_DISK, "4200000000001FFFFF07", wire.ParameterListCdb, provisioning.unmap, _W, writes=True),
+    _command(Kind.CD, "43020F000000FFFFFF07", wire.ReadTocCdb, cdrom.read_toc, _R),
+    _command(Kind.CD, "4402FFFFFFFF00FFFF07", _10, cdrom.read_header, _R),
     *(
         _command(
             _DISK,
@@ -320,13 +323,13 @@ def commands_of(kind: Kind) -> list[Command | Mapping[int, Command] | None]:
 def _forbidden(command: Command, strict: bool) -> int:
     """Make the mask of the bits that must be zero.
 
-    Of CONTROL that is all: there is no ACA, no linked commands.  Before SCSI-3 byte 1 has the LUN, which the
+    Of CONTROL that is all but NACA: there are no linked commands.  Before SCSI-3 byte 1 has the LUN, which the
     message IDENTIFY has said already, and vendors had two bits of CONTROL.
     """
     allowed = bytearray(command.usage)
     allowed[0] = 0xFF
     allowed[1] |= _ACTION if command.action is not None else 0
-    allowed[-1] = 0
+    allowed[-1] = _NACA
     if not strict:
         allowed[1] |= _LUN_BITS
         allowed[-1] = _VENDOR_CONTROL

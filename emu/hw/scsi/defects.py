@@ -1,6 +1,7 @@
 """The medium's defects and its format: REASSIGN BLOCKS, READ DEFECT DATA, FORMAT UNIT.
 
-(SBC; spec "SCSI".)  The medium of a model has no defects: the lists are empty, and reassigning makes a block good.
+(SBC; spec "SCSI".)  The medium of a model has no defects from the factory, so the primary list is empty; the grown one
+has the blocks an initiator has reassigned.
 """
 
 # DEVIATION: FORMAT UNIT leaves zeros, and takes no notice of defect lists.
@@ -23,15 +24,18 @@ from emu.wire.generated import scsi as wire
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
 
+SPARES = 4096  # blocks that can be reassigned
+
 _LONGLBA = 0x02
 _LONGLIST_REASSIGN = 0x01
 _FMTPINFO = 0xC0
 _LONGLIST_FORMAT = 0x20
 _FMTDATA = 0x10
 _IMMED = 0x02
-_REQUESTED_LISTS = 0x18
+_REQUESTED_LISTS, _GLIST = 0x18, 0x08
 _FORMAT = 0x07
-_BLOCK_FORMATS = (0, 3, 4, 5)  # short block, long block, bytes from index, physical sector
+_SHORT_BLOCK, _LONG_BLOCK, _BYTES_FROM_INDEX, _PHYSICAL_SECTOR = 0, 3, 4, 5
+_FORMATS = (_SHORT_BLOCK, _LONG_BLOCK, _BYTES_FROM_INDEX, _PHYSICAL_SECTOR)
 
 
 def reassign_blocks(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps:
@@ -49,34 +53,63 @@ def reassign_blocks(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps:
     for lba in lbas:
         if lba >= unit.block_count:
             raise CheckCondition(Sense(SenseKey.ILLEGAL_REQUEST, Asc.LBA_OUT_OF_RANGE, command_specific=lba))
+    grown = {*unit.grown_defects, *lbas}
+    if len(grown) > SPARES:
+        raise CheckCondition(Sense(SenseKey.HARDWARE_ERROR, Asc.NO_DEFECT_SPARE, command_specific=lbas[0]))
     for lba in lbas:
         if lba in unit.bad_blocks.marks:
             yield from erase_blocks(unit, task, lba, 1)
+    unit.grown_defects = sorted(grown)
+    unit.save()
 
 
 _REASSIGN_LIST_BYTES = 1 << 16  # more than a list has; what there is is looked at
 
 
 def read_defect_data_10(unit: "LogicalUnit", task: Task, cdb: wire.DefectData10Cdb) -> None:
-    """READ DEFECT DATA(10): an empty list."""
-    task.reply(wire.DefectHeader10.pack_fields(_valid_lists(cdb.request), 0), cdb.allocation)
+    """READ DEFECT DATA(10)."""
+    form, listed = _defect_list(unit, cdb.request)
+    listed = listed[: 0xFFFF // _defect_bytes(form) * _defect_bytes(form)]
+    header = wire.DefectHeader10.pack_fields(cdb.request & _REQUESTED_LISTS | form, len(listed))
+    task.reply(header + listed, cdb.allocation)
     _require_format(cdb.request)
 
 
 def read_defect_data_12(unit: "LogicalUnit", task: Task, cdb: wire.DefectData12Cdb) -> None:
-    """READ DEFECT DATA(12): an empty list."""
-    task.reply(wire.DefectHeader12.pack_fields(_valid_lists(cdb.request), 0, 0), cdb.allocation)
+    """READ DEFECT DATA(12), from a defect of the list on."""
+    form, listed = _defect_list(unit, cdb.request)
+    header = wire.DefectHeader12.pack_fields(cdb.request & _REQUESTED_LISTS | form, 0, len(listed))
+    task.reply(header + listed[cdb.index * _defect_bytes(form) :], cdb.allocation)
     _require_format(cdb.request)
 
 
-def _valid_lists(request: int) -> int:
+def _defect_list(unit: "LogicalUnit", request: int) -> tuple[int, bytes]:
+    """Return the format of the list, which is the default where another was wanted, and the defects in it."""
     form = request & _FORMAT
-    return request & _REQUESTED_LISTS | (form if form in _BLOCK_FORMATS else 0)
+    if form not in _FORMATS:
+        form = _SHORT_BLOCK
+    grown = unit.grown_defects if request & _GLIST else []
+    return form, b"".join(_defect(unit, lba, form) for lba in grown)
+
+
+def _defect_bytes(form: int) -> int:
+    return FOUR_BYTES.size if form == _SHORT_BLOCK else EIGHT_BYTES.size
+
+
+def _defect(unit: "LogicalUnit", lba: int, form: int) -> bytes:
+    if form == _SHORT_BLOCK:
+        return FOUR_BYTES.pack(min(lba, 0xFFFF_FFFF))
+    if form == _LONG_BLOCK:
+        return EIGHT_BYTES.pack(lba)
+    track, sector = divmod(lba, unit.profile.sectors)
+    cylinder, head = divmod(track, unit.profile.heads)
+    place = sector * unit.block_bytes if form == _BYTES_FROM_INDEX else sector
+    return FOUR_BYTES.pack(cylinder << 8 & 0xFFFF_FFFF | head) + FOUR_BYTES.pack(place)
 
 
 def _require_format(request: int) -> None:
     """Say that the list, which has been sent already, has another format than was wanted."""
-    if request & _FORMAT not in _BLOCK_FORMATS:
+    if request & _FORMAT not in _FORMATS:
         raise CheckCondition(Sense(SenseKey.RECOVERED_ERROR, Asc.DEFECT_LIST_NOT_FOUND))
 
 

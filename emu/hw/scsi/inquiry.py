@@ -28,7 +28,7 @@ _DESC = 0x01
 _PMI = 0x01
 _RMB = 0x80
 _SCSI_1 = 1
-_RESPONSE_FORMAT = 2
+_RESPONSE_FORMAT, _NORMACA = 2, 0x20
 _TPGS_IMPLICIT_AND_3PC = 0x18
 _MULTIP = 0x10
 _CMDQUE = 0x02
@@ -78,7 +78,8 @@ def _standard_data(unit: "LogicalUnit") -> bytes:
             device=profile.device_type,
             removable=_RMB if profile.removable else 0,
             version=profile.version,
-            format=_SCSI_1 if profile.version == _SCSI_1 else _RESPONSE_FORMAT,
+            format=(_SCSI_1 if profile.version == _SCSI_1 else _RESPONSE_FORMAT)
+            | (_NORMACA if profile.normal_aca else 0),
             length=wire.StandardInquiry.SIZE - 5 + len(tail),
             flags5=_TPGS_IMPLICIT_AND_3PC if profile.modern else 0,
             flags6=_MULTIP if profile.modern else 0,

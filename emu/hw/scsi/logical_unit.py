@@ -39,13 +39,13 @@ from emu.hw.scsi.sense import (
 from emu.hw.scsi.task import Nexus, Steps, Task
 from emu.hw.scsi.task_set import TaskSet
 from emu.hw.scsi.third_party_copy import CopyResult
-from emu.wire.codes.scsi import Asc, Attribute, Opcode, SenseKey, Status, guilty_bit
+from emu.wire.codes.scsi import Asc, Attribute, Opcode, ReserveOut, SenseKey, Status, guilty_bit
 
 if TYPE_CHECKING:
     from emu.hw.scsi.target import Target
 
 _UNTAGGED = int(Attribute.UNTAGGED)
-_ACA = int(Attribute.ACA)
+_ACA, _HEAD_OF_QUEUE = int(Attribute.ACA), int(Attribute.HEAD_OF_QUEUE)
 _CHECK_CONDITION = int(Status.CHECK_CONDITION)
 _TASK_ABORTED = int(Status.TASK_ABORTED)
 _REQUEST_SENSE = bytes((Opcode.REQUEST_SENSE,))
@@ -56,6 +56,8 @@ _ACTION = 0x1F
 _PREVENT = 0x03
 _POWER_AND_START = 0xF1
 _START = 0x01
+_NACA = 0x04  # of CONTROL, the last byte of a CDB
+_PREEMPT_AND_ABORT = (int(Opcode.PERSISTENT_RESERVE_OUT), int(ReserveOut.PREEMPT_AND_ABORT))
 _LONG_OPERATIONS = (int(Opcode.FORMAT_UNIT), int(Opcode.SANITIZE))
 
 
@@ -118,11 +120,13 @@ class LogicalUnit:
         if medium is not None:
             self._require_size(medium)
         self.task_set = TaskSet()
+        self.aca: ItlNexus | None = None  # the nexus whose error has established an ACA condition
         self.nexuses: dict[str, ItlNexus] = {}
         self.reserved_by: str | None = None  # RESERVE, by the nexus of this name
         self.mode = ModePages(profile, self.block_count)
         self.reservations = PersistentReservations()
         self.bad_blocks = BadBlocks(profile.check_bytes)
+        self.grown_defects: list[int] = []  # blocks that were reassigned, ascending
         self.operation: LongOperation | None = None  # FORMAT UNIT or SANITIZE in progress
         self.buffer = bytearray(BUFFER_BYTES)
         self.counters = dict.fromkeys(COUNTERS, 0)
@@ -132,6 +136,7 @@ class LogicalUnit:
             self.mode.recall(record.get("mode", {}))
             self.reservations.recall(record.get("reservations", {}))
             self.bad_blocks.recall(record.get("bad blocks", {}))
+            self.grown_defects = list(record.get("grown defects", []))
 
     def join(self, target: "Target", lun: int) -> None:
         """Become a unit of a target."""
@@ -275,6 +280,7 @@ class LogicalUnit:
                 "mode": self.mode.record(),
                 "reservations": self.reservations.record(),
                 "bad blocks": self.bad_blocks.record(),
+                "grown defects": self.grown_defects,
             }
             write_record(self.nonvolatile, record)
 
@@ -299,6 +305,8 @@ class LogicalUnit:
         if self.reserved_by == nexus.name:
             self.reserved_by = None
         self._abort(itl.tasks.values())
+        if itl is self.aca:
+            self._end_aca()
         del self.nexuses[nexus.name]
 
     def establish_unit_attention(self, asc: int, but: ItlNexus | None = None) -> None:
@@ -340,7 +348,13 @@ class LogicalUnit:
             self._abort(tasks.values())
             self._refuse_unheard(task, Asc.OVERLAPPED_COMMANDS, SenseKey.ABORTED_COMMAND)
             return
-        if task.attribute == _ACA:
+        if self.aca is not None:
+            status = self._status_under_aca(task)
+            if status is not None:
+                task.ended = True
+                self._answer(task, int(status), b"")
+                return
+        elif task.attribute == _ACA:
             self._refuse_unheard(task, Asc.INVALID_MESSAGE, SenseKey.ILLEGAL_REQUEST)
             return
         if self.task_set.count >= self.profile.queue_depth:
@@ -458,6 +472,8 @@ class LogicalUnit:
         """End a task, and start what waited for that."""
         task.ended = True
         del task.itl.tasks[task.tag]
+        if status == _CHECK_CONDITION:
+            self._contain(task)
         self._answer(task, status, sense)
         self.task_set.retire(task)
 
@@ -465,6 +481,49 @@ class LogicalUnit:
         if self.tracer.listening:
             self.tracer.emit(TaskEnded(self.clock.now_ns, self.name, task.tag, status, sense))
         task.complete(status, sense)
+
+    # ---- errors and the other tasks
+
+    def _contain(self, task: Task) -> None:
+        """Do what the initiator wants done about the other tasks when one has failed: NACA and QERR say it."""
+        itl, command = task.itl, task.command
+        if self.profile.normal_aca and command is not None and task.cdb[command.length - 1] & _NACA:
+            if self.aca is None:
+                self.aca = itl
+                self.task_set.blocked = True
+        elif task.attribute == _ACA:  # what was sent to recover has failed, and wants no condition of its own
+            self.aca = None
+            self.task_set.blocked = False
+        if self.mode.error_aborts_all:
+            for other in list(self.nexuses.values()):
+                self.abort_for(other, by=task.nexus)
+        elif self.mode.error_aborts_nexus:
+            self._abort(itl.tasks.values())
+
+    def _status_under_aca(self, task: Task) -> Status | None:
+        """Say with what status a new task is turned away while there is an ACA condition; None if it is not."""
+        cdb, command = task.cdb, self._find(task.cdb)
+        if task.itl is self.aca:
+            if task.attribute == _ACA and not any(one.attribute == _ACA for one in task.itl.tasks.values()):
+                return None
+            return Status.ACA_ACTIVE
+        if command is not None and (command.opcode, command.action) == _PREEMPT_AND_ABORT:
+            task.attribute = _HEAD_OF_QUEUE  # it may be what ends the condition
+            return None
+        naca = command is not None and len(cdb) >= command.length and cdb[command.length - 1] & _NACA
+        return Status.ACA_ACTIVE if naca else Status.BUSY
+
+    def clear_aca(self, nexus: Nexus) -> None:
+        """CLEAR ACA: of this nexus; its recovery is over, what waited goes on."""
+        itl = self.aca
+        if itl is not None and itl.nexus.name == nexus.name:
+            self._abort([task for task in itl.tasks.values() if task.attribute == _ACA])
+            self._end_aca()
+
+    def _end_aca(self) -> None:
+        self.aca = None
+        self.task_set.blocked = False
+        self.task_set.pump()
 
     # ---- task management
 
@@ -509,6 +568,8 @@ class LogicalUnit:
         if of_another and itl.tasks and not tell_status:
             self.tell(itl, Asc.COMMANDS_CLEARED)
         self._abort(itl.tasks.values(), _TASK_ABORTED if tell_status else None)
+        if of_another and itl is self.aca:
+            self._end_aca()
 
     def abort_all(self) -> None:
         """Abort every task."""
@@ -531,6 +592,7 @@ class LogicalUnit:
     def reset(self, attention: int) -> None:
         """LOGICAL UNIT RESET, and what stronger resets do to a unit: persistent reservations stay."""
         self.abort_all()
+        self._end_aca()
         self.reserved_by = None
         self.mode.restore()
         for itl in self.nexuses.values():

@@ -33,6 +33,8 @@ _WCE = 0x04
 _D_SENSE = 0x04
 _SWP = 0x08
 _TAS = 0x40
+_QERR = 0x06
+_QERR_RESERVED, _QERR_ALL, _QERR_NEXUS = 0x04, 0x02, 0x06
 _DEXCPT = 0x08
 _TEST = 0x04
 _PS = 0x80
@@ -47,6 +49,7 @@ _PF = 0x10
 _CURRENT, _CHANGEABLE, _DEFAULT, _SAVED = range(4)
 _WP, _DPOFUA = 0x80, 0x10
 _LENGTH_24 = 0xFF_FFFF
+_SCSI_2_BYTES = {_CACHING: 12, _CONTROL: 8}  # pages that have grown since
 _FLAGS = 2  # where byte 2 of a page is: the flags of most
 
 
@@ -69,6 +72,9 @@ class ModePages:
         self.descriptor_sense = control is not None and bool(control[_FLAGS] & _D_SENSE)
         self.software_write_protect = control is not None and bool(control[4] & _SWP)
         self.task_aborted_status = control is not None and bool(control[5] & _TAS)
+        errors = 0 if control is None else control[3] & _QERR
+        self.error_aborts_all = errors == _QERR_ALL
+        self.error_aborts_nexus = errors == _QERR_NEXUS
 
     def change(self, pages: Mapping[PageKey, bytes], save: bool) -> bool:
         """Make these pages current, and saved too if `save`; say whether anything is different now."""
@@ -123,9 +129,9 @@ def _pages(profile: Profile, block_count: int) -> tuple[dict[PageKey, bytes], di
         ),
         _CONTROL: (
             wire.ControlPage(busy=0xFFFF),
-            wire.ControlPage(flags2=_D_SENSE, flags4=_SWP, flags5=_TAS)
+            wire.ControlPage(flags2=_D_SENSE, queueing=_QERR, flags4=_SWP, flags5=_TAS)
             if profile.modern
-            else wire.ControlPage(),
+            else wire.ControlPage(queueing=_QERR_ALL),
         ),
     }
     if profile.kind is not Kind.CD:
@@ -144,6 +150,11 @@ def _pages(profile: Profile, block_count: int) -> tuple[dict[PageKey, bytes], di
         pages[int(ModePage.DISCONNECT), 0] = (
             wire.DisconnectPage(full_ratio=0x10, empty_ratio=0x10),
             wire.DisconnectPage(full_ratio=0xFF, empty_ratio=0xFF, burst=0xFFFF),
+        )
+    if profile.kind is Kind.CD:
+        pages[int(ModePage.CDROM), 0] = (
+            wire.CdromPage(seconds=60, frames=75),
+            wire.CdromPage(inactivity=0x0F),
         )
     if profile.kind is Kind.RZ:
         pages[int(ModePage.FORMAT), 0] = (
@@ -171,13 +182,14 @@ def _pages(profile: Profile, block_count: int) -> tuple[dict[PageKey, bytes], di
     changeable: dict[PageKey, bytes] = {}
     for key in sorted(pages):
         for packets, page in zip((default, changeable), pages[key], strict=True):
+            size = page.SIZE if profile.modern else _SCSI_2_BYTES.get(key, page.SIZE)
             page.code = key[0] | (_SPF if key[1] else 0)
             if key[1]:
                 page.subpage = key[1]
-                page.length = page.SIZE - 4
+                page.length = size - 4
             else:
-                page.length = page.SIZE - 2
-            packets[key] = page.pack()
+                page.length = size - 2
+            packets[key] = page.pack()[:size]
         header = 4 if key[1] else 2  # in the mask, code and length are nothing to be changed
         changeable[key] = bytes(header) + changeable[key][header:]
     return default, changeable
@@ -345,6 +357,8 @@ def _selected_pages(unit: "LogicalUnit", data: bytes, start: int) -> dict[PageKe
             wrong = (current[offset] ^ wanted[offset]) & ~mask[offset]
             if wrong:
                 raise invalid_parameter(start + offset, wrong.bit_length() - 1)
+        if key == _CONTROL and wanted[3] & _QERR == _QERR_RESERVED:
+            raise invalid_parameter(start + 3, 2)
         pages[key] = wanted
         start = end
     return pages

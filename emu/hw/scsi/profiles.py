@@ -60,11 +60,17 @@ class Profile:
         return self.kind is Kind.DISK
 
     @property
+    def normal_aca(self) -> bool:
+        """NormACA: NACA in a CDB is honoured."""
+        return self.modern
+
+    @property
     def device_type(self) -> int:
         return 5 if self.kind is Kind.CD else 0
 
 
-# UNCERTAIN: the capacities of RZ28 and RZ29; heads, sectors and the check bytes of every RZ.
+# UNCERTAIN: the capacities of RZ28 and RZ29, and all of the RZ1s but their names; heads, sectors and the check bytes of
+# every RZ.
 _RZS = (
     # name, product, revision, version, last LBN, heads, sectors
     ("RZ23", "RZ23     (C) DEC", "0A18", 1, 204863, 8, 33),
@@ -79,6 +85,10 @@ _RZS = (
     ("RZ28M", "RZ28M    (C) DEC", "0568", 2, 4110479, 16, 99),
     ("RZ29B", "RZ29B    (C) DEC", "0016", 2, 8380079, 20, 113),
     ("RZ55", "RZ55", "0900", 1, 648437, 15, 36),
+    ("RZ1BB", "RZ1BB-CS (C) DEC", "0656", 2, 4110479, 16, 99),
+    ("RZ1CB", "RZ1CB-CS (C) DEC", "0656", 2, 8380079, 20, 113),
+    ("RZ1DB", "RZ1DB-CS (C) DEC", "0307", 2, 17773523, 20, 168),
+    ("RZ1EF", "RZ1EF-CB (C) DEC", "0370", 2, 35556388, 20, 252),
 )
 
 DISK = Profile(

@@ -167,8 +167,9 @@ class Target:
                 return Response.SUCCEEDED if unit.has_tasks(nexus) else Response.COMPLETE
             case TaskManagement.QUERY_ASYNCHRONOUS_EVENT:
                 return Response.SUCCEEDED if unit.has_unit_attention(nexus) else Response.COMPLETE
-            case _:
-                # There is no ACA to clear, and no task moves to another connection.
+            case TaskManagement.CLEAR_ACA if unit.profile.normal_aca:
+                unit.clear_aca(nexus)
+            case _:  # no task moves to another connection
                 return Response.NOT_SUPPORTED
         return Response.COMPLETE
 

@@ -1895,6 +1895,99 @@ class DefectData10Cdb(Packet):
         )
 
 
+_ReadTocCdb = struct.Struct(">BBB3xBHB")
+
+
+class ReadTocCdb(Packet):
+    """READ TOC: 10 bytes."""
+
+    __slots__ = ("opcode", "flags", "format", "first_track", "allocation", "control")
+
+    SIZE: ClassVar[int] = 10
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "opcode": (0, 1),
+        "flags": (1, 1),
+        "format": (2, 1),
+        "first_track": (6, 1),
+        "allocation": (7, 2),
+        "control": (9, 1),
+    }
+
+    def __init__(
+        self,
+        opcode: int = 0,
+        flags: int = 0,
+        format: int = 0,
+        first_track: int = 0,
+        allocation: int = 0,
+        control: int = 0,
+    ) -> None:
+        self.opcode = opcode
+        self.flags = flags
+        self.format = format
+        self.first_track = first_track
+        self.allocation = allocation
+        self.control = control
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.opcode,
+                packet.flags,
+                packet.format,
+                packet.first_track,
+                packet.allocation,
+                packet.control,
+            ) = _ReadTocCdb.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("ReadTocCdb", 10, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _ReadTocCdb.pack(
+            self.opcode,
+            self.flags,
+            self.format,
+            self.first_track,
+            self.allocation,
+            self.control,
+        )
+
+    @staticmethod
+    def pack_fields(
+        opcode: int = 0,
+        flags: int = 0,
+        format: int = 0,
+        first_track: int = 0,
+        allocation: int = 0,
+        control: int = 0,
+    ) -> bytes:
+        return _ReadTocCdb.pack(
+            opcode,
+            flags,
+            format,
+            first_track,
+            allocation,
+            control,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 10:
+            raise ShortPacket("ReadTocCdb", 10, len(buffer) - offset)
+        _ReadTocCdb.pack_into(
+            buffer,
+            offset,
+            self.opcode,
+            self.flags,
+            self.format,
+            self.first_track,
+            self.allocation,
+            self.control,
+        )
+
+
 _DefectData12Cdb = struct.Struct(">BBII1xB")
 
 
@@ -4910,6 +5003,91 @@ class ExceptionsPage(Packet):
         )
 
 
+_CdromPage = struct.Struct(">BB1xBHH")
+
+
+class CdromPage(Packet):
+    """Mode page 0D, CD-ROM device parameters: 8 bytes."""
+
+    __slots__ = ("code", "length", "inactivity", "seconds", "frames")
+
+    SIZE: ClassVar[int] = 8
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "code": (0, 1),
+        "length": (1, 1),
+        "inactivity": (3, 1),
+        "seconds": (4, 2),
+        "frames": (6, 2),
+    }
+
+    def __init__(
+        self,
+        code: int = 0,
+        length: int = 0,
+        inactivity: int = 0,
+        seconds: int = 0,
+        frames: int = 0,
+    ) -> None:
+        self.code = code
+        self.length = length
+        self.inactivity = inactivity
+        self.seconds = seconds
+        self.frames = frames
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.code,
+                packet.length,
+                packet.inactivity,
+                packet.seconds,
+                packet.frames,
+            ) = _CdromPage.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("CdromPage", 8, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _CdromPage.pack(
+            self.code,
+            self.length,
+            self.inactivity,
+            self.seconds,
+            self.frames,
+        )
+
+    @staticmethod
+    def pack_fields(
+        code: int = 0,
+        length: int = 0,
+        inactivity: int = 0,
+        seconds: int = 0,
+        frames: int = 0,
+    ) -> bytes:
+        return _CdromPage.pack(
+            code,
+            length,
+            inactivity,
+            seconds,
+            frames,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 8:
+            raise ShortPacket("CdromPage", 8, len(buffer) - offset)
+        _CdromPage.pack_into(
+            buffer,
+            offset,
+            self.code,
+            self.length,
+            self.inactivity,
+            self.seconds,
+            self.frames,
+        )
+
+
 _DecSpecialPage = struct.Struct("<BBB22x")
 
 
@@ -6514,6 +6692,205 @@ class TargetPort(Packet):
         )
 
 
+_TocHeader = struct.Struct(">HBB")
+
+
+class TocHeader(Packet):
+    """Header of READ TOC data: 4 bytes."""
+
+    __slots__ = ("length", "first", "last")
+
+    SIZE: ClassVar[int] = 4
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "length": (0, 2),
+        "first": (2, 1),
+        "last": (3, 1),
+    }
+
+    def __init__(
+        self,
+        length: int = 0,
+        first: int = 0,
+        last: int = 0,
+    ) -> None:
+        self.length = length
+        self.first = first
+        self.last = last
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.length,
+                packet.first,
+                packet.last,
+            ) = _TocHeader.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("TocHeader", 4, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _TocHeader.pack(
+            self.length,
+            self.first,
+            self.last,
+        )
+
+    @staticmethod
+    def pack_fields(
+        length: int = 0,
+        first: int = 0,
+        last: int = 0,
+    ) -> bytes:
+        return _TocHeader.pack(
+            length,
+            first,
+            last,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 4:
+            raise ShortPacket("TocHeader", 4, len(buffer) - offset)
+        _TocHeader.pack_into(
+            buffer,
+            offset,
+            self.length,
+            self.first,
+            self.last,
+        )
+
+
+_TocTrack = struct.Struct(">1xBB1xI")
+
+
+class TocTrack(Packet):
+    """READ TOC data, one track: 8 bytes."""
+
+    __slots__ = ("control", "track", "address")
+
+    SIZE: ClassVar[int] = 8
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "control": (1, 1),
+        "track": (2, 1),
+        "address": (4, 4),
+    }
+
+    def __init__(
+        self,
+        control: int = 0,
+        track: int = 0,
+        address: int = 0,
+    ) -> None:
+        self.control = control
+        self.track = track
+        self.address = address
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.control,
+                packet.track,
+                packet.address,
+            ) = _TocTrack.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("TocTrack", 8, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _TocTrack.pack(
+            self.control,
+            self.track,
+            self.address,
+        )
+
+    @staticmethod
+    def pack_fields(
+        control: int = 0,
+        track: int = 0,
+        address: int = 0,
+    ) -> bytes:
+        return _TocTrack.pack(
+            control,
+            track,
+            address,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 8:
+            raise ShortPacket("TocTrack", 8, len(buffer) - offset)
+        _TocTrack.pack_into(
+            buffer,
+            offset,
+            self.control,
+            self.track,
+            self.address,
+        )
+
+
+_CdHeader = struct.Struct(">B3xI")
+
+
+class CdHeader(Packet):
+    """READ HEADER data: 8 bytes."""
+
+    __slots__ = ("mode", "address")
+
+    SIZE: ClassVar[int] = 8
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "mode": (0, 1),
+        "address": (4, 4),
+    }
+
+    def __init__(
+        self,
+        mode: int = 0,
+        address: int = 0,
+    ) -> None:
+        self.mode = mode
+        self.address = address
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.mode,
+                packet.address,
+            ) = _CdHeader.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("CdHeader", 8, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _CdHeader.pack(
+            self.mode,
+            self.address,
+        )
+
+    @staticmethod
+    def pack_fields(
+        mode: int = 0,
+        address: int = 0,
+    ) -> bytes:
+        return _CdHeader.pack(
+            mode,
+            address,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 8:
+            raise ShortPacket("CdHeader", 8, len(buffer) - offset)
+        _CdHeader.pack_into(
+            buffer,
+            offset,
+            self.mode,
+            self.address,
+        )
+
+
 _DefectHeader10 = struct.Struct(">1xBH")
 
 
@@ -6849,6 +7226,7 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "CopyCdb": CopyCdb,
     "BufferCdb": BufferCdb,
     "DefectData10Cdb": DefectData10Cdb,
+    "ReadTocCdb": ReadTocCdb,
     "DefectData12Cdb": DefectData12Cdb,
     "FixedSense": FixedSense,
     "DescriptorSense": DescriptorSense,
@@ -6884,6 +7262,7 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "ControlExtensionPage": ControlExtensionPage,
     "PowerConditionPage": PowerConditionPage,
     "ExceptionsPage": ExceptionsPage,
+    "CdromPage": CdromPage,
     "DecSpecialPage": DecSpecialPage,
     "LogHeader": LogHeader,
     "LogParameter": LogParameter,
@@ -6904,6 +7283,9 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "TimeoutsDescriptor": TimeoutsDescriptor,
     "TargetPortGroup": TargetPortGroup,
     "TargetPort": TargetPort,
+    "TocHeader": TocHeader,
+    "TocTrack": TocTrack,
+    "CdHeader": CdHeader,
     "DefectHeader10": DefectHeader10,
     "DefectHeader12": DefectHeader12,
     "ShortListHeader": ShortListHeader,

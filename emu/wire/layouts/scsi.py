@@ -191,6 +191,18 @@ DefectData10Cdb = (
     )
     * "READ DEFECT DATA(10)"
 )
+ReadTocCdb = (
+    Struct(
+        _OPCODE,
+        "flags" / Int8ub * "MSF, bit 1",
+        "format" / Int8ub * "0: table of contents, 1: session; before MMC in bits 7-6 of CONTROL",
+        Padding(3),
+        "first_track" / Int8ub * "first track, or session, of interest",
+        "allocation" / Int16ub,
+        _CONTROL,
+    )
+    * "READ TOC"
+)
 DefectData12Cdb = (
     Struct(
         _OPCODE,
@@ -547,6 +559,16 @@ ExceptionsPage = (
     )
     * "Mode page 1C, informational exceptions control"
 )
+CdromPage = (
+    Struct(
+        *_PAGE,
+        Padding(1),
+        "inactivity" / Int8ub * "inactivity timer multiplier",
+        "seconds" / Int16ub * "MSF-S units of one MSF-M unit",
+        "frames" / Int16ub * "MSF-F units of one MSF-S unit",
+    )
+    * "Mode page 0D, CD-ROM device parameters"
+)
 DecSpecialPage = Struct(*_PAGE, "flags" / Int8ub, Padding(22)) * "Mode page 25, DEC special function control"
 
 # ---- log pages
@@ -743,6 +765,28 @@ TargetPort = (
 
 # ---- medium
 
+TocHeader = (
+    Struct(
+        "length" / Int16ub * "bytes behind this",
+        "first" / Int8ub * "first track",
+        "last" / Int8ub * "last track",
+    )
+    * "Header of READ TOC data"
+)
+TocTrack = (
+    Struct(
+        Padding(1),
+        "control" / Int8ub * "ADR, bits 7-4; CONTROL, bits 3-0",
+        "track" / Int8ub * "AA: the lead-out",
+        Padding(1),
+        "address" / Int32ub * "LBA, or minute, second, frame in the lower three bytes",
+    )
+    * "READ TOC data, one track"
+)
+CdHeader = (
+    Struct("mode" / Int8ub * "1: data with error correction", Padding(3), "address" / Int32ub)
+    * "READ HEADER data"
+)
 DefectHeader10 = (
     Struct(
         Padding(1),
