@@ -1,6 +1,6 @@
 """Ring descriptors: who owns what, and what the controller writes back."""
 
-from emu.conform.clause import clause, expect, expect_that
+from emu.conform.clause import clause, expect, expect_that, require
 from emu.conform.host import FLAG, OWN, RING_BASE, Host
 from emu.conform.numbers import words
 
@@ -186,8 +186,7 @@ def the_interrupt_words_are_left_alone_without_flag(host: Host) -> None:
 def reserved_bits_of_a_descriptor_do_not_disturb(host: Host) -> None:
     """Bits 29-22 are reserved on buses of 18 and 22 bits; bits 21-18 on a UNIBUS are beyond the bus."""
     host.initialise()
-    if host.facts.bus_address_bits > 22:
-        return
+    require(host.facts.bus_address_bits <= 22, "a bus of 18 or 22 address bits")
     place = host.place(host.responses)
     host.put(host.command(0x04, parameters=bytes(20)), address=place | 0x00400000)
     host.poll()
