@@ -30,7 +30,8 @@ class Disk:
     """One disk: what VMS keeps in its unit control block.
 
     media: "DU RA92".  identifier: 64 bits by which the disk is known wherever it is plugged in.  queue_length:
-    requests handed down and not yet answered; operations, errors: counts since boot.
+    requests handed down and not yet answered; operations, errors: counts since boot.  no_forced_error: NOFE, blocks
+    cannot be marked as wrong.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Disk:
         "identifier",
         "media",
         "name",
+        "no_forced_error",
         "operations",
         "queue_length",
         "read_cost",
@@ -56,6 +58,7 @@ class Disk:
         self.queue_length = 0
         self.operations = 0
         self.errors = 0
+        self.no_forced_error = False
         self.read_cost = 2  # UNCERTAIN: default cost of a directly connected disk on the same site
 
     @property
@@ -81,6 +84,10 @@ class Disk:
     def copies_at_a_time(self, source: "Disk") -> int:
         """Say how many IO.DISK_COPY_DATA requests from `source` are worth having under way; 0 when none can be done."""
         return 0
+
+    def force_error(self, lbn: int) -> Procedure:
+        """Mark a block: until it is written, it reads with PARITY or FORCEDERROR (forced error); returns SS.*."""
+        raise AssertionError("a disk marks blocks, or says that it cannot")
 
     def enter(self, state: UnitState) -> None:
         """Change the state."""

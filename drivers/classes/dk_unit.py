@@ -17,7 +17,7 @@ class DkUnit(Disk):
     """One SCSI disk.
 
     tag: the message that tags its commands, or UNTAGGED.  depth: requests it gets at once.  waiting: requests it has
-    no room for; held: those that wait until it is on line again.  no_forced_error (NOFE): blocks cannot be marked bad.
+    no room for; held: those that wait until it is on line again.  NOFE until READ LONG has been seen to work.
     segments: of one EXTENDED COPY, 0 when it knows none.
     """
 
@@ -33,7 +33,6 @@ class DkUnit(Disk):
         "inquiry",
         "list_identifier",
         "lun",
-        "no_forced_error",
         "segment_blocks",
         "segments",
         "tag",
@@ -105,5 +104,4 @@ class DkUnit(Disk):
         return 0
 
     def force_error(self, lbn: int) -> Procedure:
-        """Mark a block so that it reads with a parity error until it is written (forced error); returns SS.*."""
         return self._driver.forced_errors.write(self, lbn)

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from typing import cast
 
 from drivers.classes.disk import Disk, UnitState
-from drivers.platform.host import Platform
+from drivers.platform.host import Platform, WaitingIrp
 from drivers.platform.irp import Irp
+from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import EventFlag, KernelProcess, Procedure
 from drivers.port.pudriver import PuDriver
 from emu.core.block import BLOCK_BYTES
@@ -53,10 +54,11 @@ RESTART_LIMIT = 3
 WATCH_NS = SECOND_NS  # Ultrix looks at SA once a second
 HOST_FLAGS = CF.ATN | CF.MSC | CF.THS  # 00D0, what VMS and BSD send
 
-_BUFFERED = {  # functions that have a buffer, and their opcodes
-    int(IO.READPBLK): int(OP.RD),
-    int(IO.WRITEPBLK): int(OP.WR),
-    int(IO.WRITECHECK): int(OP.CMP),
+_BUFFERED = {  # functions that have a buffer, their opcodes and modifiers
+    int(IO.READPBLK): (int(OP.RD), 0),
+    int(IO.WRITEPBLK): (int(OP.WR), 0),
+    int(IO.WRITECHECK): (int(OP.CMP), 0),
+    int(IO.WRITE_FORCED_ERROR): (int(OP.WR), int(MD.ERR)),
 }
 _TRANSFER_ENDS = frozenset(int(opcode | END) for opcode in (OP.RD, OP.WR, OP.CMP, OP.ERS))
 _COPY = int(IO.DISK_COPY_DATA)
@@ -85,9 +87,12 @@ _STATUS = {
     ST.SHST: SS.SHACHASTA,
     ST.SBC: SS.DRVERR,
 }
+_FORCED_ERROR = int(ST.DAT)  # with subcode 0
 
 
 def _system_status(status: int) -> int:
+    if status == _FORCED_ERROR:
+        return int(SS.FORCEDERROR)
     code = status & ST_MASK
     return int(_STATUS.get(cast(ST, code), SS.CTRLERR))
 
@@ -141,6 +146,9 @@ class DiskUnit(Disk):
 
     def available(self) -> Procedure:
         return self._driver.make_available(self)
+
+    def force_error(self, lbn: int) -> Procedure:
+        return self._driver.write_forced_error(self, lbn)
 
     def copies_at_a_time(self, source: Disk) -> int:
         return COPIES_AT_A_TIME if self.copy_capable and source.driver is self._driver else 0
@@ -201,6 +209,7 @@ class DuDriver:
         function = irp.function
         if function in _BUFFERED:
             platform = self.platform
+            opcode, modifiers = _BUFFERED[function]
             mapped = platform.map_buffer(irp.address, irp.byte_count)
             if mapped is None:
                 platform.await_map_registers(self.credits_came)
@@ -209,7 +218,8 @@ class DuDriver:
             text = _transfer_text(
                 crf=reference,
                 unit=irp.unit.number,
-                opcd=_BUFFERED[function],
+                opcd=opcode,
+                mod=modifiers,
                 bcnt=irp.byte_count,
                 buff=mapped,
                 pte_base=platform.page_table,
@@ -258,6 +268,21 @@ class DuDriver:
     def _fail_later(self, irp: Irp, status: int) -> None:
         irp.status = status
         self.platform.fork(lambda: self._finish(irp))
+
+    def write_forced_error(self, unit: DiskUnit, lbn: int) -> Procedure:
+        """Write a block of zeros that says of itself that it is wrong; returns SS.*."""
+        pool = self.platform.pool
+        try:
+            address = pool.allocate(BLOCK_BYTES)
+        except InsufficientMemory:
+            return SS.INSFMEM
+        try:
+            self.platform.window(address, BLOCK_BYTES)[:] = bytes(BLOCK_BYTES)
+            write = WaitingIrp(self.platform, IO.WRITE_FORCED_ERROR, lbn, BLOCK_BYTES, address)
+            unit.queue_io(write)
+            return (yield write.finished)
+        finally:
+            pool.free(address)
 
     # -- messages
 

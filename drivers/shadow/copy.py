@@ -2,7 +2,8 @@
 
 A full copy walks the whole disk, a minicopy the set bits of a write bitmap; adjacent bits are joined.  A range is
 moved by a copy command where the target takes one from a source (MSCP's DISK COPY DATA, SCSI's EXTENDED COPY), else by
-reading a source, comparing the target and writing what differs.  Several ranges are under way at a time; application
+reading a source, comparing the target and writing what differs; a block that no source can read is marked on the
+target too (forced error).  Several ranges are under way at a time; application
 reads and writes go on, a write waits only while its own blocks are being copied (`range_lock`).
 
 DEVIATION: V7.3 copies without a lock and reads again until source and target are seen equal; a controller's copy
@@ -31,6 +32,8 @@ HOST_PIECE_BLOCKS = BLOCKS_PER_BIT  # one host transfer: 127 blocks, the largest
 COMMAND_PIECE_BITS = 64  # one copy command of a minicopy: 8128 blocks, so that a write never waits long
 COMMAND_PIECE_BLOCKS = 8192  # of a full copy
 _NORMAL = int(SS.NORMAL)
+_UNREADABLE = (int(SS.PARITY), int(SS.FORCEDERROR))
+_UNWRITABLE = int(SS.DRVERR)
 
 
 class _Range(Irp):
@@ -152,7 +155,7 @@ class CopyThread:
             self.vu.platform.process("copy range", self._move_by_host(piece))
 
     def _move_by_host(self, piece: _Range) -> Procedure:
-        platform, target = self.vu.platform, self.target.unit
+        platform = self.vu.platform
         try:
             address = platform.pool.allocate(HOST_PIECE_BLOCKS * BLOCK_BYTES)
         except InsufficientMemory:
@@ -163,17 +166,10 @@ class CopyThread:
             end = piece.lbn + piece.byte_count // BLOCK_BYTES
             for lbn in range(piece.lbn, end, HOST_PIECE_BLOCKS):
                 length = min(HOST_PIECE_BLOCKS, end - lbn) * BLOCK_BYTES
-                if not (yield from self._read_a_source(lbn, length, address)):
-                    self._fail("no source member can read the range")
-                    break
-                compare = WaitingIrp(platform, IO.WRITECHECK, lbn, length, address)
-                target.queue_io(compare)
-                if (yield compare.finished) == _NORMAL:
-                    continue
-                write = WaitingIrp(platform, IO.WRITEPBLK, lbn, length, address)
-                target.queue_io(write)
-                if (yield write.finished) != _NORMAL:
-                    self._fail("the target cannot be written")
+                status = yield from self._move_piece(lbn, length, address)
+                if status in _UNREADABLE:
+                    status = yield from self._move_blocks(lbn, length, address)
+                if status != _NORMAL:
                     break
             else:
                 self._range_equal(piece)
@@ -182,13 +178,51 @@ class CopyThread:
             platform.pool.free(address)
         self._range_ended(piece)
 
+    def _move_piece(self, lbn: int, length: int, address: int) -> Procedure:
+        """Make an extent of the target equal by way of host memory; returns SS.*.
+
+        The copy goes on after _UNREADABLE; everything else but success has made it fail.
+        """
+        platform, target = self.vu.platform, self.target.unit
+        status: int = yield from self._read_a_source(lbn, length, address)
+        if status != _NORMAL:
+            if status not in _UNREADABLE:
+                self._fail("no source member can read the range")
+            return status
+        compare = WaitingIrp(platform, IO.WRITECHECK, lbn, length, address)
+        target.queue_io(compare)
+        if (yield compare.finished) == _NORMAL:
+            return _NORMAL
+        write = WaitingIrp(platform, IO.WRITEPBLK, lbn, length, address)
+        target.queue_io(write)
+        status = yield write.finished
+        if status != _NORMAL:
+            self._fail("the target cannot be written")
+            return _UNWRITABLE
+        return _NORMAL
+
+    def _move_blocks(self, lbn: int, length: int, address: int) -> Procedure:
+        """Move an extent block by block; a block that no source can read becomes a forced error on the target."""
+        for block in range(lbn, lbn + length // BLOCK_BYTES):
+            status: int = yield from self._move_piece(block, BLOCK_BYTES, address)
+            if status in _UNREADABLE:
+                status = yield from self.target.unit.force_error(block)
+                if status != _NORMAL:
+                    self._fail("a block that cannot be read cannot be marked on the target")
+            if status != _NORMAL:
+                return status
+        return _NORMAL
+
     def _read_a_source(self, lbn: int, length: int, address: int) -> Procedure:
+        """Read from the first source that can; returns SS.*, of the last one if none can."""
+        status = int(SS.MEDOFL)
         for member in self.vu.sources:
             read = WaitingIrp(self.vu.platform, IO.READPBLK, lbn, length, address)
             member.unit.queue_io(read)
-            if (yield read.finished) == _NORMAL:
-                return True
-        return False
+            status = yield read.finished
+            if status == _NORMAL:
+                break
+        return status
 
     def _fail(self, reason: str) -> None:
         if not self.cancelled:

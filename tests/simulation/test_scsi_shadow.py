@@ -203,6 +203,61 @@ def test_a_range_the_target_cannot_copy_is_copied_by_the_host() -> None:
     stage.assert_members_identical(vu)
 
 
+PARITY = 0x1F4
+
+
+@pytest.mark.parametrize("drives", [False, True], ids=["EXTENDED COPY", "by the host"])
+def test_a_block_that_no_source_can_read_is_unreadable_on_the_target_too(drives: bool) -> None:
+    stage = ScsiStage(members=2, drives=drives, block_count=4000)
+    stage.initialize()
+    vu = stage.mount(stage.names[:1])
+    data = bytes(range(256)) * 10
+    assert stage.write_now(vu, 1200, data) == NORMAL
+    source, target = (stage.alpha.disk(name) for name in stage.names)
+    assert stage.world.run(stage.alpha, source.force_error(1202)) == NORMAL
+    stage.mount(stage.names[1:], Policy.NOMINICOPY)
+    stage.wait_for_copies(vu)
+    assert stage.alpha.shadow.copies[-1].by_command is not drives
+    assert len(vu.sources) == 2
+    assert stage.read_now(vu, 1202, 512)[0] == PARITY
+    stage.dismount(stage.names[0])
+    assert len(vu.sources) == 1
+    assert stage.read_now(vu, 1202, 512)[0] == PARITY
+    assert stage.read_now(vu, 1200, 1024) == (NORMAL, data[:1024])
+    assert stage.read_now(vu, 1203, 1024) == (NORMAL, data[1536:2560])
+    assert stage.write_now(vu, 1202, bytes(512)) == NORMAL
+    assert stage.read_now(vu, 1202, 512) == (NORMAL, bytes(512))
+    assert target.errors > 0
+
+
+def test_an_unreadable_block_comes_back_from_an_mscp_disk_as_a_forced_error() -> None:
+    stage = ScsiStage(members=1, mscp_members=1, block_count=4000)
+    stage.initialize()
+    vu = stage.mount(stage.names[:1])
+    source = stage.alpha.disk(stage.names[0])
+    assert stage.world.run(stage.alpha, source.force_error(77)) == NORMAL
+    stage.mount(stage.names[1:], Policy.NOMINICOPY)
+    stage.wait_for_copies(vu)
+    stage.dismount(stage.names[0])
+    assert stage.read_now(vu, 77, 512)[0] == 0x2144
+    assert stage.write_now(vu, 77, bytes(512)) == NORMAL
+    assert stage.read_now(vu, 77, 512) == (NORMAL, bytes(512))
+
+
+def test_a_target_without_forced_error_cannot_take_a_block_that_is_unreadable() -> None:
+    stage = ScsiStage(members=2, drives=True, block_count=4000)
+    stage.initialize()
+    vu = stage.mount(stage.names[:1])
+    source, target = (stage.alpha.disk(name) for name in stage.names)
+    assert stage.world.run(stage.alpha, source.force_error(1202)) == NORMAL
+    assert stage.world.run(stage.alpha, target.online()) == NORMAL
+    target.no_forced_error = True
+    stage.mount(stage.names[1:], Policy.NOMINICOPY)
+    stage.wait_for_copies(vu)
+    assert [member.device for member in vu.members] == [stage.names[0]]
+    assert stage.alpha.shadow.copies[-1].cancelled
+
+
 def test_a_member_that_another_host_reserves_is_expelled() -> None:
     stage = ScsiStage()
     vu = stage.ready()

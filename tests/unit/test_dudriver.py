@@ -30,7 +30,7 @@ from tests.disk_host import (
 
 ABORT, CTRLERR, DATACHECK, DEVOFFLINE, DRVERR = 0x2C, 0x54, 0x5C, 0x84, 0x8C
 ILLBLKNUM, IVBUFLEN, MEDOFL, PARITY, VOLINV, WRITLCK = 0xDC, 0x34C, 0x1A4, 0x1F4, 0x254, 0x25C
-SHACHASTA = 0x2284
+SHACHASTA, FORCEDERROR = 0x2284, 0x2144
 
 Change = Callable[[bytes], bytes | None]
 
@@ -162,7 +162,7 @@ def content(host: DiskHost, lbn: int, number: int = 0) -> bytes:
         (0x2006, WRITLCK),
         (0x0007, DATACHECK),
         (0x00E8, PARITY),
-        (0x0008, PARITY),
+        (0x0008, FORCEDERROR),
         (0x0029, IVBUFLEN),
         (0x0069, IVBUFLEN),
         (0x000A, CTRLERR),

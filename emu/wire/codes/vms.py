@@ -43,3 +43,4 @@ class IO(IntEnum):
     AVAILABLE = 17
     DSE = 21
     DISK_COPY_DATA = 22
+    WRITE_FORCED_ERROR = WRITEPBLK | 0x1000  # UNCERTAIN: the modifier that VMS has for MD.ERR
