@@ -34,7 +34,9 @@ class Need(StrEnum):
     CONTROLLER_REPLACES = "a controller that replaces bad blocks itself"
     DISK_COPY_DATA = "a controller with DISK COPY DATA"
     WRITE_HISTORY = "a controller with write history"
-    FORMAT = "a controller with FORMAT, and a diskette for it"
+    FORMAT = "a controller with FORMAT (opcode 18)"
+    FORMAT_RX33 = "a controller with RQDX3's FORMAT (opcode 2F), and an RX33 as its other unit"
+    ELEVATOR = "a controller that sorts transfers by cylinder"
     WHOLE_MSCP = "a controller with all of MSCP's disk class, beyond what guests need"
 
 

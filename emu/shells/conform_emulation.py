@@ -11,7 +11,7 @@ from emu.core.block import BlockDevice, BlockRequest, Function, MediumError
 from emu.core.bus import Bytes, ParityError
 from emu.core.clock import SECOND_NS, Scheduler
 from emu.core.trace import Tracer
-from emu.hw.firmware import Firmware, PortKind
+from emu.hw.firmware import Behaviour, Firmware, PortKind
 from emu.hw.memory.ram import Ram
 from emu.hw.mscp.controller import Controller
 from emu.hw.uqssp.port import UqsspPort
@@ -90,6 +90,14 @@ def facts_of(firmware: Firmware) -> Facts:
         has.add(Need.UNIBUS_ADAPTER)
     if OP.DCD in firmware.commands:
         has.add(Need.DISK_COPY_DATA)
+    if CF.WHL & firmware.controller_flags:
+        has.add(Need.WRITE_HISTORY)
+    if OP.FMT in firmware.commands:
+        has.add(Need.FORMAT)
+    if OP.FMT_RX33 in firmware.commands and "RX33" in firmware.drives:
+        has.add(Need.FORMAT_RX33)
+    if firmware.behaviour & Behaviour.ELEVATOR:
+        has.add(Need.ELEVATOR)
     has.add(Need.CONTROLLER_REPLACES if firmware.controller_flags & CF.RPL else Need.REPLACE)
     removable = _first_drive(firmware, OTHERS)
     return Facts(
@@ -128,7 +136,9 @@ class Drives:
         for number, drive in ((SCRATCH, winchester), (OTHER, other), (LOCKED, other)):
             kind = firmware.drives[drive]
             medium = self._medium(number, kind.block_count)
-            self.controller.attach_unit(number, medium, kind, write_protect_switch=number == LOCKED)
+            self.controller.attach_unit(
+                number, medium, kind, write_protect_switch=number == LOCKED, has_arm=True
+            )
         if firmware.unit_limit > 3:
             self.controller.attach_drive(EMPTY, firmware.drives[other])
 

@@ -12,6 +12,11 @@ class TargetError(Exception):
     """A target that is not there; the text says which and why."""
 
 
+OURS = {
+    "forced_error.the_mark_stays_on_the_medium": "marks are in the controller's memory, beside the medium",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class OpenTarget:
     """A target, and why some clauses fail there, by name."""
@@ -35,7 +40,7 @@ def open_target(name: str) -> OpenTarget:
 
 def _emulation(place: str) -> OpenTarget:
     try:
-        return OpenTarget(EmulationTarget(place))
+        return OpenTarget(EmulationTarget(place), OURS)
     except FirmwareError as error:
         raise TargetError(str(error)) from error
 
