@@ -20,6 +20,11 @@ class MemoryDevice:
         self.write_protected = write_protected
         self._content = memoryview(bytearray(block_count * BLOCK_BYTES))
 
+    @property
+    def content(self) -> memoryview:
+        """The bytes, for whoever stands beside the device."""
+        return self._content
+
     def submit(self, request: BlockRequest) -> None:
         function = request.function
         if function == _FLUSH:

@@ -41,7 +41,8 @@ class Application:
 
     stream: where its choices come from.  depth: requests under way at most, may be lowered.  block_limit:
     the largest request.  read_share: part of requests that read.  region: (first LBN, LBN behind the last) it
-    works in.  ledger: shared by applications that write to the same blocks.
+    works in.  ledger: shared by applications that write to the same blocks.  acknowledged: is told of every write
+    at the instant it is answered.
 
     faults: what went wrong, in words.  departures: device -> copy of the ledger at the instant the member left
     the set.
@@ -58,6 +59,7 @@ class Application:
         read_share: float = 0.25,
         region: tuple[int, int] | None = None,
         ledger: Ledger | None = None,
+        acknowledged: Callable[["Application", range], None] | None = None,
         choose_lbn: Callable[[Random], int] | None = None,
     ) -> None:
         self.node = node
@@ -79,6 +81,8 @@ class Application:
         length = block_limit * BLOCK_BYTES
         self._buffers = [node.platform.pool.allocate(length) for _ in range(depth)]
         self._idle = list(range(depth))
+        self._under_way: dict[int, _Request] = {}  # by slot
+        self._acknowledged = acknowledged
         node.platform.tracer.subscribe(self._hear)
 
     @property
@@ -116,6 +120,12 @@ class Application:
             self.node.platform.pool.free(address)
         self._buffers.clear()
 
+    def abandon(self) -> None:
+        """Its node is gone: nothing will be answered any more."""
+        self._running = False
+        for request in self._under_way.values():
+            self.ledger.forget(request.lbns)
+
     def write_once(self, lbn: int, block_count: int = 1) -> None:
         """Write one extent now; it ends later."""
         assert block_count <= self._block_limit, "an extent fits the buffer"
@@ -143,6 +153,7 @@ class Application:
         request.number = self.ledger.begin(request.lbns)
         data = b"".join(stamp(request.number, block) for block in request.lbns)
         self.node.platform.window(request.address, len(data))[:] = data
+        self._under_way[slot] = request
         self.vu.queue_io(request)
 
     def _read(self, lbn: int, block_count: int) -> None:
@@ -154,6 +165,7 @@ class Application:
     def request_ended(self, request: _Request) -> None:
         """Check what came, and go on."""
         self._idle.append(request.slot)
+        self._under_way.pop(request.slot, None)
         if request.status != SS.NORMAL:
             verb = "write" if request.number else "read"
             self.faults.append(f"{verb} of LBN {request.lbn} failed: {SS(request.status).name}")
@@ -163,6 +175,8 @@ class Application:
             self.writes += 1
             self.blocks_written += len(request.lbns)
             self.ledger.acknowledged(request.number, request.lbns)
+            if self._acknowledged is not None:
+                self._acknowledged(self, request.lbns)
         else:
             self.reads += 1
             data = self.node.platform.window(request.address, request.byte_count)

@@ -1,0 +1,69 @@
+"""What may go wrong in a simulated world, and what is promised to survive it.
+
+Promised, whatever the order and the moment, as long as one full member of a set stays readable and writable:
+
+* a write that was acknowledged is read by whoever reads later, on every node;
+* a read gives the last acknowledged write of a block or one issued since, whole;
+* when all is quiet, full members are equal, block by block;
+* a disk that left holds what the set held at that instant, until it is mounted again;
+* a block that was written while a disk with a bitmap was away has its bit before the write is acknowledged;
+* no request stays unanswered for ever, once faults have stopped.
+
+What may happen meanwhile: a disk fails its next requests, or all of them until it is mended, or is taken out of the
+controller and put back; a block cannot be read until it is written; a write of several blocks stops half way with an
+error; requests take long; a controller stops with a fatal error and is started anew by its hosts; members are
+dismounted, backed up and mounted, sets dismounted and mounted, bitmaps deleted, on any node; the power of everything
+fails, which loses all memory and the order of nothing that was acknowledged.
+
+Not promised: anything when the last full member is lost; data that a medium says it has written and has not, or has
+written elsewhere.  Shadowing has no check sums: it takes a disk's word.
+"""
+
+from emu.core.block import BLOCK_BYTES, BlockRequest, Function, MediumError
+
+_WRITES = frozenset((int(Function.WRITE), int(Function.ERASE), int(Function.COPY)))
+_READ = int(Function.READ)
+
+
+class Trouble:
+    """The rule of a disk in a simulated world (`emu.media.faulty.Rule`); all is well until somebody says otherwise.
+
+    dead: every request fails.  failing: so many requests fail that are still to come.  tearing: the next write of
+    several blocks stops half way.  unreadable: blocks that cannot be read before they are written.
+    """
+
+    def __init__(self) -> None:
+        self.dead = False
+        self.failing = 0
+        self.tearing = False
+        self.unreadable: set[int] = set()
+
+    def heal(self) -> None:
+        """End all trouble but unreadable blocks."""
+        self.dead = False
+        self.failing = 0
+        self.tearing = False
+
+    @property
+    def exists(self) -> bool:
+        """Whether the disk may fail a request."""
+        return self.dead or self.failing > 0 or self.tearing or bool(self.unreadable)
+
+    def on_request(self, request: BlockRequest) -> MediumError | None:
+        if self.dead:
+            return MediumError("the disk does not answer")
+        if self.failing:
+            self.failing -= 1
+            return MediumError("the disk has a moment of weakness")
+        block_count = request.byte_count // BLOCK_BYTES
+        if request.function in _WRITES:
+            if self.tearing and block_count > 1:
+                self.tearing = False
+                return MediumError("the write stopped half way", lbn=request.lbn + block_count // 2)
+            if self.unreadable:
+                self.unreadable.difference_update(range(request.lbn, request.lbn + block_count))
+        elif request.function == _READ and self.unreadable:
+            bad = [lbn for lbn in self.unreadable if request.lbn <= lbn < request.lbn + block_count]
+            if bad:
+                return MediumError("the block cannot be read", lbn=min(bad))
+        return None

@@ -1,0 +1,122 @@
+"""A scenario: a small world and a story in it, all drawn from one seed, all values.
+
+What a step does to whom is decided when it is played, by its `pick` and by who is there then: so a scenario from which
+steps are taken away is still one, and may be a shorter story of the same fault.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from emu.core.chance import Chance
+from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS
+
+
+class Action(Enum):
+    """What may happen between two bursts of writes."""
+
+    LEAVE = "a member leaves"
+    RETURN = "a disk that left is mounted again"
+    DELETE_BITMAP = "a bitmap is deleted"
+    DISMOUNT = "a node dismounts the set"
+    MOUNT = "a node mounts the set"
+    WEAK_DISK = "a disk fails some requests"
+    DEAD_DISK = "a disk fails every request"
+    TORN_WRITE = "a write stops half way"
+    UNREADABLE_BLOCK = "a block cannot be read"
+    TAKE_DISK = "a disk is taken out"
+    HEAL = "disks are well again"
+    STOP_CONTROLLER = "a controller stops with a fatal error"
+    POWER_LOSS = "the power fails"
+
+
+_ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT, Action.MOUNT)
+_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, Action.HEAL))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One turn of the story: a burst of writes on every node, some time, then the action.
+
+    pick: chooses the subject of the action among those that are there.
+    """
+
+    number: int
+    writes: int
+    after_ns: int
+    action: Action
+    pick: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything a run is made of.
+
+    nodes: names; those that begin with VAX are VAXes.  firmware: of the controller.  latency_us: of a disk's
+    requests, least and most.  depth: requests that an application has under way.  hot: the part of the blocks that
+    is written, in percent.
+    """
+
+    seed: int
+    nodes: tuple[str, ...]
+    disks: int
+    block_count: int
+    firmware: str
+    latency_us: tuple[int, int]
+    depth: int
+    largest_blocks: int
+    read_percent: int
+    hot_percent: int
+    steps: tuple[Step, ...]
+
+    def only(self, numbers: frozenset[int]) -> "Scenario":
+        """The same world, with these steps of the story."""
+        return replace(self, steps=tuple(step for step in self.steps if step.number in numbers))
+
+    def __str__(self) -> str:
+        lines = [
+            f"seed {self.seed}: {', '.join(self.nodes)}; {self.disks} disks of {self.block_count} blocks behind "
+            f"{self.firmware}, {self.latency_us[0]} to {self.latency_us[1]} us; {self.depth} requests at a time, "
+            f"1 to {self.largest_blocks} blocks, {self.read_percent} % reads"
+        ]
+        lines += [
+            f"{step.number:4}  {step.writes:3} writes, {step.after_ns / MILLISECOND_NS:6.2f} ms, {step.action.value}"
+            for step in self.steps
+        ]
+        return "\n".join(lines)
+
+
+def draw(seed: int) -> Scenario:
+    """Draw a scenario: each run leaves some kinds of fault out, and has others often."""
+    stream = Chance(seed).stream("scenario")
+    nodes = ["ALPHA1"]
+    nodes += ["VAX1"] if stream.random() < 0.6 else []
+    nodes += ["ALPHA2"] if stream.random() < 0.3 else []
+    faults = stream.sample(_FAULTS, stream.randint(0, 3))
+    weights = dict.fromkeys(_ORDINARY, 3.0) | {fault: stream.choice((0.5, 1, 4)) for fault in faults}
+    weights[Action.LEAVE] = weights[Action.RETURN] = 8.0
+    if faults:
+        weights[Action.HEAL] = 3.0
+    low_us = stream.choice((1, 20, 200))
+    steps = tuple(
+        Step(
+            number,
+            writes=stream.choice((0, 2, 8, 20)),
+            after_ns=stream.randint(0, stream.choice((20, 300, 4000))) * MICROSECOND_NS,
+            action=stream.choices(list(weights), list(weights.values()))[0],
+            pick=stream.randrange(1 << 16),
+        )
+        for number in range(stream.randint(4, 14))
+    )
+    return Scenario(
+        seed=seed,
+        nodes=tuple(nodes),
+        disks=stream.choice((2, 3, 3, 4)),
+        block_count=stream.choice((300, 700, 1500)),
+        firmware=stream.choice(("hbvs-shadow", "hbvs-shadow", "kdm70")),
+        latency_us=(low_us, low_us * stream.choice((1, 2, 20))),
+        depth=stream.choice((1, 4, 12)),
+        largest_blocks=stream.choice((1, 4, 40, 130)),
+        read_percent=stream.choice((0, 25, 60)),
+        hot_percent=stream.choice((5, 30, 100)),
+        steps=steps,
+    )

@@ -1,0 +1,511 @@
+"""One run of a scenario, judged from outside: by what applications saw and by the bytes of the media.
+
+The judges, in the order in which they have their say:
+
+* each read is checked by the ledger when it ends;
+* each acknowledged write that a departed disk misses has its bits, at that instant;
+* when the story is over and faults have ended: every request is answered, every operator's command has ended;
+* full members are equal, hold what was acknowledged, and so does each disk that is still away, as of its departure;
+* the disks return, and the same holds for all of them.
+"""
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from random import Random
+
+from drivers.cluster.node import Node
+from drivers.message import Failure, Message
+from drivers.platform.process import Procedure
+from drivers.shadow.mount import MountRequest
+from drivers.shadow.shdriver import VirtualUnit
+from drivers.shadow.state import MemberState
+from drivers.shadow.utility import Policy
+from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest
+from emu.core.chance import Chance
+from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS, SECOND_NS
+from emu.core.trace import Event, StateChanged
+from emu.hw.firmware import Firmware
+from emu.hw.mscp.controller import Controller
+from emu.media.faulty import FaultyDevice
+from emu.media.memory import MemoryDevice
+from emu.media.slow import SlowDevice
+from emu.sim.application import FIRST_FREE_LBN, Application
+from emu.sim.faults import Trouble
+from emu.sim.ledger import Ledger
+from emu.sim.scenario import Action, Scenario, Step
+from emu.sim.world import World, drive_for
+
+SET, LABEL = "DSA1:", "SOAK"
+FIRST_UNIT = 10
+NODE_MEMORY_BYTES = 2 << 20
+PATIENCE_NS = 8000 * SECOND_NS  # longer than every time-out there is: MVTIMEOUT is an hour
+COMMAND_NS = 300 * SECOND_NS  # how long the story waits for a command: longer than a member is waited for
+FATAL_CODE = 12
+_NO_MEMBER = "no member"
+_POLICIES = (Policy.MINICOPY, Policy.MINICOPY, Policy.OPTIONAL, Policy.DEFAULT, Policy.NOMINICOPY)
+
+
+@dataclass
+class Outcome:
+    """What came of a run.
+
+    failures: what the judges found, in words.  digest: of all that could be seen from outside.  reached: how often a
+    step met which state of the set.
+    """
+
+    seed: int
+    failures: list[str] = field(default_factory=list)
+    digest: str = ""
+    reached: Counter[tuple[str, str]] = field(default_factory=Counter)
+    writes: int = 0
+    reads: int = 0
+    virtual_ns: int = 0
+
+
+class Wrong(Exception):
+    """A judge found something."""
+
+
+class Disk:
+    """A disk of the world: what it holds and what ails it outlive the power."""
+
+    def __init__(self, number: int, block_count: int) -> None:
+        self.number = number
+        self.device = f"$1$DUA{FIRST_UNIT + number}:"
+        self.platter = MemoryDevice(block_count)
+        self.trouble = Trouble()
+        self.medium: BlockDevice | None = None  # while it is taken out
+        self.current = True  # it is a member, or would be one
+        self.departed: Ledger | None = None  # what it holds, when it left in good order
+
+    @property
+    def ails(self) -> bool:
+        return self.trouble.exists or self.medium is not None
+
+
+class Simulation:
+    """A scenario being played.
+
+    firmware: by name, all that scenarios name.  hear: is told of every event, for ladders.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        firmware: Mapping[str, Firmware],
+        hear: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.outcome = Outcome(scenario.seed)
+        self._firmware = firmware[scenario.firmware]
+        self._hear = hear
+        self._chance = Chance(scenario.seed)
+        self._disks = [Disk(number, scenario.block_count) for number in range(scenario.disks)]
+        self._ledger = Ledger()
+        self._history = sha256()
+        self._lives = 0
+        self._start()
+
+    # -- the run
+
+    def run(self) -> Outcome:
+        """Play the story; returns what came of it, whatever that is."""
+        try:
+            self._initialize()
+            for step in self.scenario.steps:
+                self._play(step)
+            self._calm_down()
+            self._judge_media()
+            self._return_all()
+            self._judge_media()
+        except Wrong as wrong:
+            self.outcome.failures.append(str(wrong))
+        except Exception:
+            self.outcome.failures.append(f"a crash: {traceback.format_exc(limit=-6)}")
+        self.outcome.virtual_ns += self._clock.now_ns
+        for disk in self._disks:
+            self._history.update(self._bytes(disk))
+        self._note(self.outcome.virtual_ns)
+        self.outcome.digest = self._history.hexdigest()
+        return self.outcome
+
+    def _note(self, *what: object) -> None:
+        self._history.update(repr(what).encode())
+
+    def _start(self) -> None:
+        """Switch the power on: everything but the disks is new."""
+        scenario = self.scenario
+        self._lives += 1
+        self._world = world = World(boot_time=(1 << 50) + self.outcome.virtual_ns // 100)
+        self._clock = world.clock
+        world.tracer.subscribe(self._watch)
+        if self._hear is not None:
+            world.tracer.subscribe(self._hear)
+        self._controller: Controller = world.add_controller(self._firmware)
+        latency = self._chance.stream(f"latency {self._lives}")
+        for disk in self._disks:
+            medium = SlowDevice(
+                FaultyDevice(disk.platter, [disk.trouble]),
+                world.clock,
+                self._access_time(latency),
+                parallel=True,
+            )
+            disk.medium = None
+            self._controller.attach_unit(
+                FIRST_UNIT + disk.number, medium, drive_for(self._firmware, disk.platter)
+            )
+        for name in scenario.nodes:
+            add = world.add_vax if name.startswith("VAX") else world.add_alpha
+            add(name, self._controller, memory_bytes=NODE_MEMORY_BYTES)
+        self._applications: dict[str, Application] = {}
+        self._commands: list[_Command] = []
+        world.boot()
+
+    def _watch(self, event: Event) -> None:
+        """See members come and go; nothing is under way at these instants."""
+        if not isinstance(event, StateChanged) or f"/{SET}/" not in event.source:
+            return
+        device = event.source.rsplit("/", 1)[-1]
+        disk = next(disk for disk in self._disks if disk.device == device)
+        disk.current = event.after != _NO_MEMBER
+        in_order = event.before == MemberState.SOURCE.value and not disk.ails
+        disk.departed = self._ledger.copy() if not disk.current and in_order else None
+
+    def _access_time(self, stream: Random) -> Callable[[BlockRequest], int]:
+        low, high = self.scenario.latency_us
+        return lambda request: stream.randint(low, high) * MICROSECOND_NS
+
+    def _initialize(self) -> None:
+        devices = [disk.device for disk in self._disks[:3]]
+        node = self._nodes[0]
+        self._world.run(node, node.utilities.initialize(devices, LABEL, erase=False, shadow=True))
+        for node in self._nodes:
+            self._wait(self._command(node, self._mounting(node, devices)))
+        if not self._mounted:
+            raise Wrong("the set could not be mounted")
+
+    # -- the world
+
+    @property
+    def _nodes(self) -> list[Node]:
+        return list(self._world.nodes.values())
+
+    @property
+    def _mounted(self) -> list[Node]:
+        return [node for node in self._nodes if SET in node.shadow.units]
+
+    def _unit(self) -> VirtualUnit | None:
+        """The set as a node has it that has it mounted."""
+        return next((node.shadow.units[SET] for node in self._mounted), None)
+
+    def _members(self) -> list[Disk]:
+        unit = self._unit()
+        return [disk for disk in self._disks if unit is not None and unit.state.member(disk.device)]
+
+    def _sources(self) -> list[Disk]:
+        unit = self._unit()
+        sources = [member.device for member in unit.state.sources] if unit is not None else []
+        return [disk for disk in self._disks if disk.device in sources]
+
+    def _away(self) -> list[Disk]:
+        members = self._members()
+        return [disk for disk in self._disks if disk not in members]
+
+    def _state(self) -> str:
+        """The state of the set, as coverage counts it."""
+        unit = self._unit()
+        if unit is None:
+            return "not mounted"
+        words = ["copying" if unit.state.targets else "steady"]
+        words += ["recording"] if any(not b.in_use for b in unit.state.bitmaps) else []
+        words += ["stalled"] if unit.stalled else []
+        words += ["ailing"] if any(disk.ails for disk in self._members()) else []
+        return ", ".join(words)
+
+    # -- commands
+
+    def _command(self, node: Node, body: Procedure) -> "_Command":
+        command = _Command()
+        self._commands.append(command)
+        node.run("command", body, command.end)
+        return command
+
+    def _wait(self, command: "_Command") -> None:
+        """Wait until a command has ended, or for as long as an operator would."""
+        self._clock.run_until(lambda: command.ended, self._clock.now_ns + COMMAND_NS)
+        self._note(self._clock.now_ns, command.ended, command.refusal)
+
+    def _mounting(self, node: Node, devices: list[str], policy: Policy = Policy.DEFAULT) -> Procedure:
+        request = MountRequest(SET, devices, LABEL, policy)
+        return node.utilities.mount(request, self._world.cluster.nodes, self._say)
+
+    def _say(self, message: Message) -> None:
+        self._note(message.ident)
+
+    # -- the story
+
+    def _play(self, step: Step) -> None:
+        for node in self._mounted:
+            self._application(node).start(step.writes)
+        self._clock.run_for(step.after_ns)
+        self.outcome.reached[step.action.value, self._state()] += 1
+        _PLAYS[step.action](self, step.pick)
+        self._note(self._clock.now_ns, step.number, self._state())
+        self._check_applications()
+
+    def _application(self, node: Node) -> Application:
+        application = self._applications.get(node.name)
+        unit = node.shadow.units[SET]
+        if application is None or application.vu is not unit:
+            scenario = self.scenario
+            blocks = scenario.block_count - FIRST_FREE_LBN
+            hot = max(scenario.largest_blocks, blocks * scenario.hot_percent // 100)
+            application = self._applications[node.name] = Application(
+                node,
+                unit,
+                self._chance.stream(f"application {node.name} {self._lives} {self._clock.now_ns}"),
+                depth=scenario.depth,
+                block_limit=scenario.largest_blocks,
+                read_share=scenario.read_percent / 100,
+                region=(FIRST_FREE_LBN, min(FIRST_FREE_LBN + hot, scenario.block_count)),
+                ledger=self._ledger,
+                acknowledged=self._judge_bits,
+            )
+        return application
+
+    def _check_applications(self) -> None:
+        for name, application in self._applications.items():
+            if application.faults:
+                raise Wrong(f"{name}: {application.faults[0]}")
+
+    def _quiesce(self, node: Node) -> None:
+        """Have a node's application end what it has under way."""
+        application = self._applications.get(node.name)
+        if application is not None:
+            application.stop()
+            if not self._clock.run_until(lambda: application.finished, self._clock.now_ns + PATIENCE_NS):
+                raise Wrong(f"{node.name}: a request is not answered")
+
+    def _choose(self, candidates: list[Disk], pick: int) -> Disk | None:
+        return candidates[pick % len(candidates)] if candidates else None
+
+    def _leave(self, pick: int) -> None:
+        disk, mounted = self._choose(self._members(), pick), self._mounted
+        if disk is None:
+            return
+        node = mounted[pick // 7 % len(mounted)]
+        policy = _POLICIES[pick // 11 % len(_POLICIES)]
+        self._wait(self._command(node, node.utilities.dismount_member(disk.device, policy, self._say)))
+
+    def _return(self, pick: int) -> None:
+        disk, mounted = self._choose(self._away(), pick), self._mounted
+        if disk is None or not mounted:
+            return
+        node = mounted[pick // 7 % len(mounted)]
+        policy = _POLICIES[pick // 11 % len(_POLICIES)]
+        self._wait(self._command(node, self._mounting(node, [disk.device], policy)))
+
+    def _delete_bitmap(self, pick: int) -> None:
+        unit = self._unit()
+        if unit is not None and unit.state.bitmaps:
+            record = unit.state.bitmaps[pick % len(unit.state.bitmaps)]
+            node = self._mounted[0]
+            self._wait(self._command(node, node.utilities.delete_bitmap(record.identifier)))
+
+    def _dismount(self, pick: int) -> None:
+        mounted = self._mounted
+        if mounted:
+            node = mounted[pick % len(mounted)]
+            self._quiesce(node)
+            self._wait(self._command(node, node.utilities.dismount_unit(SET, self._say)))
+
+    def _mount(self, pick: int) -> None:
+        nodes = [node for node in self._nodes if node not in self._mounted]
+        if nodes:
+            node = nodes[pick % len(nodes)]
+            self._wait(self._command(node, self._mounting(node, self._mountable())))
+
+    def _mountable(self) -> list[str]:
+        """Name the disks for MOUNT: none where the set is mounted, else the members it had, and others beside them."""
+        if self._mounted:
+            return []
+        ordered = sorted(self._disks, key=lambda disk: not disk.current)
+        return sorted(disk.device for disk in ordered[:3] if disk.medium is None)
+
+    def _victim(self, pick: int) -> Disk | None:
+        """A disk that may fail: another full member stays that is well."""
+        sources = self._sources()
+        well = [disk for disk in sources if not disk.ails]
+        candidates = [disk for disk in self._members() if not disk.ails and any(d is not disk for d in well)]
+        if any(disk.ails for disk in self._disks):
+            return None  # one at a time, so that a good copy of every block is left
+        return self._choose(candidates, pick)
+
+    def _weak_disk(self, pick: int) -> None:
+        if (disk := self._victim(pick)) is not None:
+            disk.trouble.failing = 1 + pick // 7 % 4
+
+    def _dead_disk(self, pick: int) -> None:
+        if (disk := self._victim(pick)) is not None:
+            disk.trouble.dead = True
+
+    def _torn_write(self, pick: int) -> None:
+        if (disk := self._victim(pick)) is not None:
+            disk.trouble.tearing = True
+
+    def _unreadable_block(self, pick: int) -> None:
+        disk = self._victim(pick)
+        lbns = sorted(self._ledger.written)
+        if disk is not None and lbns:
+            disk.trouble.unreadable.add(lbns[pick // 7 % len(lbns)])
+
+    def _take_disk(self, pick: int) -> None:
+        if (disk := self._victim(pick)) is not None:
+            disk.medium = self._controller.detach_unit(FIRST_UNIT + disk.number)
+
+    def _heal(self, pick: int) -> None:
+        for disk in self._disks:
+            disk.trouble.heal()
+            if disk.medium is not None:
+                self._controller.load_unit(FIRST_UNIT + disk.number, disk.medium)
+                disk.medium = None
+
+    def _stop_controller(self, pick: int) -> None:
+        ports = self._controller.ports
+        port = ports[pick % len(ports)]
+        if port.state.name == "RUN":
+            port.fail(FATAL_CODE)
+
+    def _power_loss(self, pick: int) -> None:
+        """Everything stops; what was under way may have come anywhere."""
+        for application in self._applications.values():
+            application.abandon()
+        self.outcome.virtual_ns += self._clock.now_ns
+        self._count_applications()
+        for disk in self._disks:
+            disk.trouble.heal()
+        self._start()
+        node = self._nodes[0]
+        self._wait(self._command(node, self._mounting(node, self._mountable())))
+        if not self._mounted:
+            raise Wrong(f"the set cannot be mounted after a power failure: {self._commands[-1].refusal}")
+
+    # -- the end
+
+    def _calm_down(self) -> None:
+        """End all faults, and wait until nothing is under way any more."""
+        self._heal(0)
+        if not self._mounted:
+            self._mount(0)
+        for node in self._nodes:
+            self._quiesce(node)
+        limit = self._clock.now_ns + PATIENCE_NS
+        if not self._clock.run_until(lambda: all(command.ended for command in self._commands), limit):
+            raise Wrong("a command never ends")
+        self._check_applications()
+        self._wait_for_copies()
+        self._count_applications()
+
+    def _wait_for_copies(self) -> None:
+        def settled() -> bool:
+            unit = self._unit()
+            return unit is None or not (unit.stalled or unit.state.targets or unit.parked)
+
+        if not self._clock.run_until(settled, self._clock.now_ns + PATIENCE_NS):
+            raise Wrong(f"the set does not come to rest: {self._state()}")
+        self._clock.run_for(10 * MILLISECOND_NS)
+
+    def _count_applications(self) -> None:
+        for application in self._applications.values():
+            self.outcome.writes += application.writes
+            self.outcome.reads += application.reads
+        self._applications.clear()
+
+    def _return_all(self) -> None:
+        """Mount every disk that is away again, as far as a set has room."""
+        for disk in self._away():
+            if len(self._members()) < 3 and self._mounted:
+                node = self._mounted[0]
+                command = self._command(node, self._mounting(node, [disk.device]))
+                self._wait(command)
+                if command.refusal:
+                    raise Wrong(f"{disk.device} cannot return: {command.refusal}")
+                self._wait_for_copies()
+
+    # -- the judges
+
+    def _judge_bits(self, application: Application, lbns: range) -> None:
+        """A write is acknowledged: each disk that is away with a bitmap has its bits."""
+        for record in application.vu.state.bitmaps:
+            if record.in_use:
+                continue
+            bitmap = self._world.nodes[record.master].shadow.bitmaps.get(record.identifier)
+            if self._world.nodes[record.master].kind == "VAX":
+                raise Wrong("a VAX is master of a bitmap")
+            if bitmap is None or not all(bitmap.is_set(lbn) for lbn in lbns):
+                raise Wrong(f"LBN {lbns.start} is written and {record.device}'s bitmap does not know")
+
+    def _judge_media(self) -> None:
+        unit = self._unit()
+        if unit is None:
+            raise Wrong("the set is not mounted any more")
+        members = self._sources()
+        first = self._bytes(members[0])
+        for disk in members[1:]:
+            data = self._bytes(disk)
+            if data != first:
+                lbn = next(n for n in range(self.scenario.block_count) if _block(data, n) != _block(first, n))
+                raise Wrong(f"{disk.device} and {members[0].device} differ at LBN {lbn}")
+        self._judge_disk(members[0], self._ledger)
+        for disk in self._away():
+            if disk.departed is not None:
+                self._judge_disk(disk, disk.departed)
+
+    def _judge_disk(self, disk: Disk, ledger: Ledger) -> None:
+        data = self._bytes(disk)
+        for lbns, promised in ledger.extents():
+            extent = data[lbns.start * BLOCK_BYTES : lbns.stop * BLOCK_BYTES]
+            fault = ledger.fault_in(extent, lbns, promised)
+            if fault:
+                raise Wrong(f"{disk.device}: {fault}")
+
+    @staticmethod
+    def _bytes(disk: Disk) -> bytes:
+        return bytes(disk.platter.content)
+
+
+class _Command:
+    """A command of an operator, and how it ended."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.refusal = ""
+
+    def end(self, result: object) -> None:
+        self.ended = True
+        if isinstance(result, Failure):
+            self.refusal = " ".join(message.ident for message in result.messages)
+
+
+def _block(data: bytes, lbn: int) -> bytes:
+    return data[lbn * BLOCK_BYTES : (lbn + 1) * BLOCK_BYTES]
+
+
+_PLAYS: dict[Action, Callable[[Simulation, int], None]] = {
+    Action.LEAVE: Simulation._leave,
+    Action.RETURN: Simulation._return,
+    Action.DELETE_BITMAP: Simulation._delete_bitmap,
+    Action.DISMOUNT: Simulation._dismount,
+    Action.MOUNT: Simulation._mount,
+    Action.WEAK_DISK: Simulation._weak_disk,
+    Action.DEAD_DISK: Simulation._dead_disk,
+    Action.TORN_WRITE: Simulation._torn_write,
+    Action.UNREADABLE_BLOCK: Simulation._unreadable_block,
+    Action.TAKE_DISK: Simulation._take_disk,
+    Action.HEAL: Simulation._heal,
+    Action.STOP_CONTROLLER: Simulation._stop_controller,
+    Action.POWER_LOSS: Simulation._power_loss,
+}
