@@ -21,6 +21,11 @@ COMMANDS = {
     "dissector": ("emu.shells.dissector", "run", "print a Lua dissector for Wireshark and tshark"),
     "ladder": ("emu.shells.ladder", "run", "draw a capture as a ladder: text, SVG or Mermaid"),
     "conform": ("emu.shells.conform", "run", "judge an MSCP controller by the clauses of the manuals"),
+    "soak": (
+        "emu.shells.soak",
+        "run",
+        "play thousands of small worlds with faults, and look for what is lost",
+    ),
     "firmware": ("emu.shells.firmware", "run", "list, check and build controller firmware"),
 }
 EXIT_INTERRUPTED = 130

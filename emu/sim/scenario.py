@@ -29,6 +29,7 @@ class Action(Enum):
     POWER_LOSS = "the power fails"
 
 
+FIRMWARE = ("hbvs-shadow", "kdm70")  # with copy commands, and without
 _ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT, Action.MOUNT)
 _FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, Action.HEAL))
 
@@ -112,7 +113,7 @@ def draw(seed: int) -> Scenario:
         nodes=tuple(nodes),
         disks=stream.choice((2, 3, 3, 4)),
         block_count=stream.choice((300, 700, 1500)),
-        firmware=stream.choice(("hbvs-shadow", "hbvs-shadow", "kdm70")),
+        firmware=stream.choice(FIRMWARE),
         latency_us=(low_us, low_us * stream.choice((1, 2, 20))),
         depth=stream.choice((1, 4, 12)),
         largest_blocks=stream.choice((1, 4, 40, 130)),
