@@ -276,6 +276,8 @@ class Mount(Utility):
             nonlocal minicopy, not_possible
             if state.member(device) is not None:
                 return state
+            if not state.sources:
+                raise Failure(mount_message("F", "SHADOWFAIL", f"{state.name} has no member to copy from"))
             if len(state.members) >= MAXIMUM_MEMBERS:
                 raise Failure(mount_message("F", "XSMBRS", "maximum members exceeded in shadow set"))
             if unit.block_count != state.block_count:
@@ -317,8 +319,8 @@ class Mount(Utility):
             return None
         identity = candidate.identity
         bitmap = state.bitmap_of(candidate.unit.identifier, identity.bitmap_name, identity.generation)
-        if bitmap is not None and state.copier not in ("", bitmap.master):
-            return None  # another node's copy thread is at work, and only the master can follow bits
+        if bitmap is None or bitmap.master not in state.nodes or state.copier not in ("", bitmap.master):
+            return None  # only the master can follow bits, and it has not mounted the set, or another node is copying
         return bitmap
 
     def mount_disk(self, device: str, label: str, *, write: bool, override: bool, say: Say) -> Procedure:

@@ -151,7 +151,7 @@ def players(jobs: int, scheduler: str | None) -> Iterator[tuple[Executor, int]]:
     except ImportError:
         raise SoakError("a cluster needs dask.distributed: pip install 'hbvs[soak]'") from None
     try:
-        client: Any = Client(scheduler, timeout="10s", set_as_default=False)
+        client = Client(scheduler, timeout="10s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise SoakError(f"{scheduler} cannot be reached: {error}") from error
     with client:

@@ -293,7 +293,9 @@ class Simulation:
         return candidates[pick % len(candidates)] if candidates else None
 
     def _leave(self, pick: int) -> None:
-        disk, mounted = self._choose(self._members(), pick), self._mounted
+        well = [disk for disk in self._sources() if not disk.ails]
+        others = [disk for disk in self._members() if any(other is not disk for other in well)]
+        disk, mounted = self._choose(others, pick), self._mounted
         if disk is None:
             return
         node = mounted[pick // 7 % len(mounted)]
