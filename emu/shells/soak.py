@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from time import monotonic
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -66,6 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=1000, metavar="N", help="how many (default 1000)")
     parser.add_argument("--first", type=int, default=0, metavar="SEED", help="the first seed (default 0)")
     parser.add_argument("--minutes", type=float, metavar="M", help="begin no more after so many minutes")
+    parser.add_argument(
+        "--until-failure", action="store_true", help="stop at the first failure, and do not shrink it"
+    )
     parser.add_argument(
         "--jobs",
         type=int,
@@ -151,7 +153,7 @@ def players(jobs: int, scheduler: str | None) -> Iterator[tuple[Executor, int]]:
     except ImportError:
         raise SoakError("a cluster needs dask.distributed: pip install 'hbvs[soak]'") from None
     try:
-        client = Client(scheduler, timeout="10s", set_as_default=False)
+        client = Client(scheduler, timeout="4s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise SoakError(f"{scheduler} cannot be reached: {error}") from error
     with client:
@@ -182,13 +184,15 @@ def _soak(console: Console, arguments: argparse.Namespace) -> int:
     begun = monotonic()
     end = begun + 60 * arguments.minutes if arguments.minutes is not None else None
 
+    total = Summary(arguments.first)
+
     def spans() -> Iterator[Span]:
         for span in batches(arguments.first, arguments.seeds):
-            if end is not None and monotonic() > end:
+            late = end is not None and monotonic() > end
+            if late or (arguments.until_failure and total.failures):
                 return
             yield span
 
-    total = Summary(arguments.first)
     digests: dict[int, str] = {}
     columns = (
         TextColumn("{task.completed} runs"),
@@ -215,7 +219,7 @@ def _soak(console: Console, arguments: argparse.Namespace) -> int:
         f"{total.reads} reads in {total.virtual_ns / 1e9 / 3600:.1f} hours of their time"
     )
     console.print(f"digest {digest[:16]}")
-    for seed, _ in sorted(total.failures)[:REPORTS]:
+    for seed, _ in [] if arguments.until_failure else sorted(total.failures)[:REPORTS]:
         _report(console, seed)
     if total.failures:
         seeds = ", ".join(str(seed) for seed, _ in sorted(total.failures))

@@ -1,0 +1,145 @@
+"""The soak: seeds that pass, the same everywhere; what is broken is found, told in short, and can be seen again."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from drivers.shadow.write_bitmap import WriteBitmap
+from emu.shells.soak import play, play_batch
+from emu.sim.scenario import Action, draw
+from emu.sim.shrink import kind_of, shrink
+
+ROOT = Path(__file__).resolve().parents[2]
+SEEDS = 60
+PATIENCE_SECONDS = 60
+
+
+def soak(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "emu", "soak", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "COLUMNS": "160", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_SECONDS,
+    )
+
+
+def digest_in(printed: str) -> str:
+    found = re.search(r"^digest ([0-9a-f]{16})$", printed, re.MULTILINE)
+    assert found is not None, printed
+    return found[1]
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, 20))
+def test_no_seed_loses_anything(first: int) -> None:
+    summary = play_batch((first, 20))
+    assert summary.failures == []
+    assert summary.writes > 100
+
+
+def test_the_first_seeds_meet_every_action_and_every_kind_of_world() -> None:
+    scenarios = [draw(seed) for seed in range(SEEDS)]
+    assert {step.action for scenario in scenarios for step in scenario.steps} == set(Action)
+    assert {scenario.nodes for scenario in scenarios} == {
+        ("ALPHA1",), ("ALPHA1", "VAX1"), ("ALPHA1", "ALPHA2"), ("ALPHA1", "VAX1", "ALPHA2")
+    }  # fmt: skip
+
+
+def test_a_seed_has_one_digest_whatever_the_hash_seed() -> None:
+    printed = [soak("--seeds", "6", "--jobs", "1", PYTHONHASHSEED=seed).stdout for seed in ("1", "2")]
+    assert digest_in(printed[0]) == digest_in(printed[1])
+
+
+def test_seeds_differ() -> None:
+    assert len({play(draw(seed)).digest for seed in range(8)}) == 8
+
+
+def test_a_bitmap_that_forgets_is_found_and_its_story_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WriteBitmap, "set_bits", lambda self, first, last: None)
+    seed = next(seed for seed in range(200) if play(draw(seed)).failures)
+    failure = play(draw(seed)).failures[0]
+    shortest = shrink(draw(seed), play)
+    assert len(shortest.steps) <= 3
+    assert kind_of(play(shortest).failures[0]) == kind_of(failure)
+
+
+def test_a_replay_tells_the_story() -> None:
+    told = soak("--replay", "7")
+    assert told.returncode == 0
+    assert told.stdout.startswith("seed 7: ALPHA1")
+    assert digest_in(told.stdout) == play(draw(7)).digest[:16]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--steps", "1"], "--steps goes with --replay"),
+        (["--replay", "1", "--steps", "one"], "numbers of steps"),
+        (["--replay", "1", "--steps", "99"], "has no step 99"),
+        (["--seeds", "0"], "at least one seed"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "cannot be reached"),
+    ],
+)
+def test_what_cannot_be_done_is_said(arguments: list[str], words: str) -> None:
+    if "--scheduler" in arguments:
+        pytest.importorskip("distributed")
+    refused = soak(*arguments)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("%HBVS-F-SOAK, ")
+    assert words in refused.stderr
+
+
+@contextmanager
+def dask(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """A program of dask's, with its words on stderr."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_" + words[0], *words[1:], "--no-dashboard"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> None:
+    end = monotonic() + PATIENCE_SECONDS
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+        assert monotonic() < end
+    raise AssertionError(f"dask never said {words}")
+
+
+def test_two_workers_of_a_dask_scheduler_come_to_the_same_digest() -> None:
+    pytest.importorskip("distributed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    worker = ("worker", url, "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny")
+    with (
+        dask(
+            "scheduler", "--host", url.removeprefix("tcp://").split(":")[0], "--port", url.rsplit(":", 1)[1]
+        ) as boss,
+    ):
+        wait_for(boss, "Scheduler at")
+        with dask(*worker) as one, dask(*worker) as two:
+            for each in (one, two):
+                wait_for(each, "Registered to")
+            there = soak("--seeds", "40", "--scheduler", url)
+    assert there.returncode == 0, there.stderr
+    here = soak("--seeds", "40", "--jobs", "1")
+    assert digest_in(there.stdout) == digest_in(here.stdout)
