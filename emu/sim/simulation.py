@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from random import Random
 
 from drivers.cluster.node import Node
 from drivers.message import Failure, Message
@@ -145,12 +144,11 @@ class Simulation:
         if self._hear is not None:
             world.tracer.subscribe(self._hear)
         self._controller: Controller = world.add_controller(self._firmware)
-        latency = self._chance.stream(f"latency {self._lives}")
         for disk in self._disks:
             medium = SlowDevice(
                 FaultyDevice(disk.platter, [disk.trouble]),
                 world.clock,
-                self._access_time(latency),
+                self._access_time(disk),
                 parallel=True,
             )
             disk.medium = None
@@ -174,7 +172,8 @@ class Simulation:
         in_order = event.before == MemberState.SOURCE.value and not disk.ails
         disk.departed = self._ledger.copy() if not disk.current and in_order else None
 
-    def _access_time(self, stream: Random) -> Callable[[BlockRequest], int]:
+    def _access_time(self, disk: Disk) -> Callable[[BlockRequest], int]:
+        stream = self._chance.stream(f"latency {disk.number} {self._lives}")
         low, high = self.scenario.latency_us
         return lambda request: stream.randint(low, high) * MICROSECOND_NS
 
