@@ -78,6 +78,10 @@ class HardwareFiles(HostFiles, Protocol):
         """Open an image, or make one of `new_blocks` where no file is; raises HostFileError."""
         ...
 
+    def open_own_blocks(self, image: str, block_count: int, *, write_protected: bool) -> BlockDevice:
+        """Open, beside an image, what its drive keeps for itself; raises HostFileError."""
+        ...
+
     def read_text(self, name: str) -> str:
         """Read a text file; raises HostFileError."""
         ...

@@ -49,6 +49,9 @@ class Behaviour(IntFlag):
         0x20  # an init step unanswered for 10 s is fatal 19; no known controller, RQDX3 waits for ever
     )
     ELEVATOR = 0x40  # transfers go to a drive's arm by cylinder, express requests first
+    REPLACES_BLOCKS = (
+        0x80  # a block that fails twice is replaced; else RPL is only claimed, as blocks do not go bad
+    )
     SMALL_DISK_LOGS = 0x10  # disk errors are logged in the small disk format; else as SDI and transfer errors
 
 

@@ -35,6 +35,7 @@ from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
 from emu.shells.image_files import open_image
 from emu.shells.loop import Loop
+from emu.shells.own_files import own_file
 from emu.shells.streams import StreamError, connect
 from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
 from emu.shells.unit_options import SetupError, unit_option
@@ -321,7 +322,13 @@ def _plug_in(machine: Machine, request: ImageRequest, mechanics: bool) -> None:
     assert request.number is not None, "units have got their numbers"
     try:
         drive = drive_for(controller.firmware, medium, request.drive)
-        controller.attach_unit(request.number, medium, drive, has_arm=mechanics)
+        controller.attach_unit(
+            request.number,
+            medium,
+            drive,
+            has_arm=mechanics,
+            own_store=own_file(request.path, write_protected=medium.write_protected),
+        )
     except (ValueError, FirmwareError) as error:
         raise SetupError(f"{request.path}: {error}") from error
     locked = ", write-locked" if medium.write_protected else ""

@@ -15,6 +15,7 @@ from emu.console.host_files import HostFileError, HostFileExists
 from emu.core.block import BlockDevice
 from emu.media.file import FileDevice, ImageError
 from emu.shells.image_files import open_image
+from emu.shells.own_files import own_file
 
 _ZEROS = memoryview(bytes(1 << 16))
 
@@ -132,6 +133,12 @@ class DiskFiles:
             if new_blocks is not None:
                 FileDevice.create(Path(path).expanduser(), new_blocks).close()
             return open_image(path, read_only=read_only)
+        except ImageError as error:
+            raise HostFileError(str(error)) from error
+
+    def open_own_blocks(self, image: str, block_count: int, *, write_protected: bool) -> BlockDevice:
+        try:
+            return own_file(image, write_protected=write_protected)(block_count)
         except ImageError as error:
             raise HostFileError(str(error)) from error
 

@@ -46,6 +46,7 @@ from emu.shells.iscsi_arguments import (
 from emu.shells.lines import open_line
 from emu.shells.loop import Loop
 from emu.shells.mirror_files import MirrorFiles, shadow_paths
+from emu.shells.own_files import own_file
 from emu.shells.streams import StreamError, connect, listen
 from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
 from emu.shells.unit_options import SetupError, unit_option
@@ -265,7 +266,8 @@ class Service:
             medium = open_image(path, read_only=request.read_only)
             self.cabinet.adopt(path, medium, read_only=request.read_only)
             drive = drive_for(controller.firmware, medium, request.drive)
-            controller.attach_unit(request.number, medium, drive)
+            own_store = own_file(path, write_protected=medium.write_protected)
+            controller.attach_unit(request.number, medium, drive, own_store=own_store)
         except (ValueError, Failure) as error:
             raise SetupError(f"{request.name}: {error}") from error
 

@@ -36,6 +36,7 @@ ALL = [
     "kdm70",
     "rqdx1",
     "rqdx3",
+    "rqdx3-bbr",
     "uda50",
     "uda50a",
     "uda50a-replace",

@@ -84,6 +84,11 @@ class Files:
         self.open = 0
         self.full = False
 
+    def open_own_blocks(self, image: str, block_count: int, *, write_protected: bool) -> BlockDevice:
+        if f"{image}.rct" in self.sizes:
+            raise HostFileError(f"{image}.rct has {self.sizes[f'{image}.rct']} blocks, not {block_count}")
+        return MemoryDevice(block_count, write_protected=write_protected)
+
     def open_image(self, path: str, *, read_only: bool, new_blocks: int | None) -> BlockDevice:
         present = self.images.get(path)
         if present is not None and not present.closed:

@@ -225,7 +225,7 @@ def test_replaced_blocks_hold_data_as_others_do(bad: list[int], steps: list[tupl
     host = replacing(BadBlocks(bad))
     content = bytearray(20 * 512)
     for lbn in bad:
-        replace_block(host, lbn)
+        assert status(replace_block(host, lbn, rbn=lbn)) == 0
     for value, (opcode, lbn, half) in enumerate(steps, 1):
         count = 2 * half
         host.ram.write(DATA, bytes([value]) * count)

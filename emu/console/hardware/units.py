@@ -10,6 +10,7 @@ from emu.console.hardware.grammar import Arguments
 from emu.console.hardware.places import ControllerPlace, UnitPlace
 from emu.console.hardware.refusal import Reason, Refused
 from emu.console.hardware.session import Session
+from emu.console.host_files import HostFileError
 from emu.core.block import Function
 from emu.core.clock import SECOND_NS
 from emu.sim.world import drive_for
@@ -69,8 +70,16 @@ def plug_in(session: Session, place: UnitPlace, disk: Disk, drive: str) -> None:
     locked = place.unit is not None and place.unit.write_protect_switch
     try:
         kind = drive_for(place.controller.firmware, disk.medium, drive)
-        place.controller.attach_unit(place.number, disk.medium, kind, write_protect_switch=locked)
-    except ValueError as error:
+        place.controller.attach_unit(
+            place.number,
+            disk.medium,
+            kind,
+            write_protect_switch=locked,
+            own_store=lambda block_count: session.cabinet.files.open_own_blocks(
+                disk.path, block_count, write_protected=disk.medium.write_protected
+            ),
+        )
+    except (ValueError, HostFileError) as error:
         raise Refused(Reason.ARGUMENT, str(error)) from error
 
 

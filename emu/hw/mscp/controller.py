@@ -3,6 +3,7 @@
 (spec "MSCP", identifiers; attention messages; unit states.)
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from emu.core.block import BlockDevice, Function
@@ -13,6 +14,7 @@ from emu.hw.dup.server import DupServer
 from emu.hw.firmware import Behaviour, DriveType, Firmware, PortKind
 from emu.hw.mscp.attention import announce_available, announce_duplicate
 from emu.hw.mscp.elevator import Elevator
+from emu.hw.mscp.own_blocks import own_block_count
 from emu.hw.mscp.server import MscpServer
 from emu.hw.mscp.unit import AccessPath, Unit, identifier
 from emu.hw.mscp.write_history import WriteHistory
@@ -24,6 +26,9 @@ _FUNCTIONS = {int(function): function.name for function in Function}
 _OFFLINE = int(SB.OFL)
 _DUPLICATE = int(SB.OFL_DUPLICATE_UNIT)
 _NO_VOLUME = int(SB.OFL_NO_VOLUME)
+
+
+OwnStore = Callable[[int], BlockDevice]
 
 
 class Controller:
@@ -71,14 +76,18 @@ class Controller:
         serial: int | None = None,
         write_protect_switch: bool = False,
         has_arm: bool = False,
+        own_store: OwnStore | None = None,
     ) -> Unit:
         """Plug in a drive with its medium, at any time; hosts that want to know are told.
 
+        own_store: makes a device of so many blocks, for those that the drive keeps for itself; it answers at
+        once, and is closed when the medium leaves.  Without one they are in memory.
         has_arm: the medium serves one request at a time, and how long that takes depends on where the last one was.
         serial: 48 bits of the unit's identifier; by default made of the controller's and the number.
 
         Raises:
-            ValueError: the number is taken or out of range, or the medium is too small for the drive.
+            ValueError: the number is taken or out of range, the medium is too small for the drive, or the store
+                is another drive's.
         """
         self._require_place(number)
         if medium.block_count < drive.block_count:
@@ -88,7 +97,8 @@ class Controller:
             )
         if serial is None:
             serial = self.serial << _NUMBER_BITS | number
-        unit = Unit(number, drive, medium, serial, write_protect_switch)
+        store = None if own_store is None else own_store(own_block_count(drive))
+        unit = Unit(number, drive, medium, serial, write_protect_switch, store)
         if has_arm and self.firmware.behaviour & Behaviour.ELEVATOR:
             unit.elevator = Elevator(drive.track * drive.group * drive.cylinder)
         self.units[number] = unit
@@ -201,6 +211,8 @@ class Controller:
         if path is not None:
             path.unit.medium = None
             path.controller._let_go(path.unit)
+        assert unit.replacement is not None, "a medium was in a drive"
+        unit.replacement.own.store.close()
         for controller in (self,) if path is None else (self, path.controller):
             for server in controller.dup_servers:
                 server.medium_lost(medium)
@@ -215,8 +227,10 @@ class Controller:
         self._let_go(unit)
         _end_commands(unit, status)
 
-    def load_unit(self, number: int, medium: BlockDevice) -> None:
+    def load_unit(self, number: int, medium: BlockDevice, own_store: OwnStore | None = None) -> None:
         """Put a medium into a drive that has none; hosts that want to know are told.
+
+        own_store: as for `attach_unit`.
 
         Raises:
             ValueError: as `attach_unit`, or there is no such drive.
@@ -231,6 +245,7 @@ class Controller:
             serial=unit.serial,
             write_protect_switch=unit.write_protect_switch,
             has_arm=unit.elevator is not None,
+            own_store=own_store,
         )
         path = unit.other_path
         if path is not None:
@@ -256,6 +271,11 @@ class Controller:
         path = unit.other_path
         if path is not None and not self.is_online(unit):
             path.controller._announce(path.unit)
+
+    def force_available(self, unit: Unit) -> None:
+        """Take a unit away from every host that has it online, as its drive does that cannot go on, and tell them."""
+        self._let_go(unit)
+        self._announce(unit)
 
     def tell_available(self, unit: Unit, server: MscpServer) -> None:
         """Tell a host that a unit is available to it again, by what another host did."""

@@ -102,12 +102,15 @@ class DiskCopyData(Outstanding):
         self._at_medium = False
         if self._verdict is not None:
             self._conclude(self._verdict)
-        elif error is not None:
-            status = copy_status(error)
-            self._log(error)
-            self._finish(status)
-        else:
+            return
+        try:
+            if error is not None:
+                raise error
             self._copy_marks()
+        except MediumError as failure:
+            self._log(failure)
+            self._finish(copy_status(failure))
+        else:
             self.left -= self.byte_count // BLOCK_BYTES
             if self.left:
                 self.server.clock.call_soon(self._next_chunk)

@@ -15,7 +15,14 @@ from emu.core.bus import BusError
 from emu.hw.firmware import Behaviour
 from emu.hw.mscp.unit import VOLUME_SERIAL_MASK, Unit
 from emu.wire.codes.mscp import CF, FM, HEADER, LF, SB, ST, ST_MASK
-from emu.wire.generated.mscp import ControllerLog, DiskTransferLog, HostMemoryLog, SdiLog, SmallDiskLog
+from emu.wire.generated.mscp import (
+    ControllerLog,
+    DiskTransferLog,
+    HostMemoryLog,
+    ReplacementLog,
+    SdiLog,
+    SmallDiskLog,
+)
 
 if TYPE_CHECKING:
     from emu.hw.mscp.controller import Controller
@@ -32,7 +39,7 @@ _SDI_WRITE_PROTECT = 0x10  # switch of subunit 0
 _SDI_DRIVE_ERROR = 0x80
 _SDI_REST = bytes(9)
 
-Log = ControllerLog | HostMemoryLog | DiskTransferLog | SdiLog | SmallDiskLog
+Log = ControllerLog | HostMemoryLog | DiskTransferLog | SdiLog | SmallDiskLog | ReplacementLog
 
 
 def log_controller_error(server: "MscpServer", code: int) -> None:
@@ -76,6 +83,31 @@ def log_disk_error(
     log.unti = unit.identifier
     log.flgs = flags
     log.evnt = status
+    return _send(command.server.controller, log, command)
+
+
+def log_replacement(
+    command: "Outstanding", event: int, flags: int, lbn: int, old_rbn: int, new_rbn: int, cause: int
+) -> int:
+    """Log that the controller has replaced a block, or tried; return the number as above.
+
+    flags: replacement flags.  old_rbn: of an earlier replacement, 0 if there was none.  cause: why it was begun.
+    """
+    unit = command.unit
+    log = ReplacementLog(
+        unit=unit.number,
+        fmt=FM.RPL,
+        flgs=LF.BBR | LF.SUC if event == SB.BBR_OK else LF.BBR,
+        evnt=event,
+        mlun=unit.number,
+        unti=unit.identifier,
+        rpfl=flags,
+        vser=unit.serial & VOLUME_SERIAL_MASK,
+        bad_lbn=lbn,
+        old_rbn=old_rbn,
+        new_rbn=new_rbn,
+        cause=cause,
+    )
     return _send(command.server.controller, log, command)
 
 

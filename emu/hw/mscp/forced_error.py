@@ -3,23 +3,34 @@
 (spec "MSCP", forced error.)  Blocks are of 512 bytes; an extent is [lbn, end).
 """
 
-# DEVIATION: a real drive has the mark on the block itself; here it is kept in memory beside the medium, is not
-# seen by whoever reaches the medium by another door, and is gone when the medium leaves the unit.
+# DEVIATION: a real drive has the mark on the block itself; here it is among the drive's own blocks, and is not seen by
+# whoever reaches the medium by another door.
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 
 
 class ForcedErrors:
     """The marked blocks of a unit, as extents that neither meet nor overlap.
 
     starts: of the extents, in order; empty while nothing is marked.
+    extents: those marked from the beginning.  changed: called with all of them after every change; what it
+    raises, whoever has changed them gets.
     """
 
-    __slots__ = ("_ends", "starts")
+    __slots__ = ("_changed", "_ends", "starts")
 
-    def __init__(self) -> None:
-        self.starts: list[int] = []
-        self._ends: list[int] = []
+    def __init__(
+        self,
+        extents: Sequence[tuple[int, int]] = (),
+        changed: Callable[[Sequence[tuple[int, int]]], None] = lambda extents: None,
+    ) -> None:
+        self.starts = [start for start, _ in extents]
+        self._ends = [end for _, end in extents]
+        self._changed = changed
+
+    def _tell(self) -> None:
+        self._changed([*zip(self.starts, self._ends, strict=True)])
 
     def first(self, lbn: int, end: int) -> int | None:
         """Find the first marked block of an extent."""
@@ -37,6 +48,7 @@ class ForcedErrors:
             lbn, end = min(lbn, self.starts[first]), max(end, self._ends[last - 1])
         self.starts[first:last] = [lbn]
         self._ends[first:last] = [end]
+        self._tell()
 
     def clear(self, lbn: int, end: int) -> None:
         if lbn >= end:
@@ -50,6 +62,7 @@ class ForcedErrors:
             kept.append((end, right))
         self.starts[first:last] = [start for start, _ in kept]
         self._ends[first:last] = [stop for _, stop in kept]
+        self._tell()
 
     def copy(self, lbn: int, end: int, source: "ForcedErrors", source_lbn: int) -> None:
         """Mark what is marked in an extent of another unit, and nothing else."""

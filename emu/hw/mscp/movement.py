@@ -13,6 +13,8 @@ from itertools import count as count_from
 from emu.core.block import BLOCK_BYTES, CorrectableError, Function, MediumError
 from emu.core.bus import BusError, MapError, ParityError
 from emu.core.views import pieces
+from emu.hw.firmware import Behaviour
+from emu.hw.mscp.block_replacement import replace_bad_block
 from emu.hw.mscp.errorlog import log_disk_error, log_host_memory_error
 from emu.hw.mscp.outstanding import medium_status
 from emu.hw.mscp.transfer import Transfer
@@ -157,7 +159,7 @@ class Movement(Transfer):
     def _recover(self, error: MediumError) -> Walk:
         """Repeat a failed request block by block, so that the byte count tells how far it came."""
         first, total, views = self.lbn, self.byte_count, self.views
-        moved, corrected = 0, None
+        moved, corrected, told = 0, None, False
         while moved < total:
             size = min(BLOCK_BYTES, total - moved)
             self.lbn = first + (moved >> _BLOCK_SHIFT)
@@ -170,12 +172,16 @@ class Movement(Transfer):
                     self._medium_recovered(failure)
                 continue
             if failure is not None:
+                if self._write_elsewhere(failure, self.lbn):
+                    told = told or error.lbn == self.lbn
+                    continue
                 self._stop(self._medium_failed(failure, self.lbn), moved)
                 return
             moved += size
         self.lbn = first
         self.byte_count = total
-        self._medium_recovered(error)
+        if not told:
+            self._medium_recovered(error)
         self._moved()
 
     def _is_final(self, error: MediumError) -> bool:
@@ -248,7 +254,28 @@ class Movement(Transfer):
             self.mention_log(log_disk_error(self, self.unit, status, lbn))
             if error.lbn is not None:
                 self._report_bad_block(lbn)
+                if self.function == _READ and self._may_replace(lbn):
+                    replace_bad_block(self, lbn, status, data_lost=True)
         return status
+
+    def _write_elsewhere(self, error: MediumError, lbn: int) -> bool:
+        """Have a block replaced that could not be written, so that it can be."""
+        if error.lbn != lbn or self.function == _READ or not self._may_replace(lbn):
+            return False
+        status = medium_status(error, self.function)
+        self._medium_recovered(error)
+        return replace_bad_block(self, lbn, status, data_lost=False)
+
+    def _may_replace(self, lbn: int) -> bool:
+        """Whether the controller replaces this block by itself, now that it is bad."""
+        unit = self.unit
+        return bool(
+            self.server.firmware.behaviour & Behaviour.REPLACES_BLOCKS
+            and lbn < unit.block_count
+            and not unit.write_protected
+            and unit.replacement is not None
+            and unit.replacement.rbn_of(lbn) is None
+        )
 
     def _medium_recovered(self, error: MediumError) -> None:
         """Log a failure that did not come back."""

@@ -46,7 +46,7 @@ class Read(Movement):
     def _read_table(self, views: Sequence[memoryview], byte_count: int) -> None:
         unit = self.unit
         assert unit.replacement is not None, "an online unit has a drive"
-        data, place = unit.replacement.read_table(self.command.lbn - unit.block_count), 0
+        data, place = unit.replacement.own.read_table(self.command.lbn - unit.block_count), 0
         for view in views:
             view[:] = data[place : place + len(view)]
             place += len(view)

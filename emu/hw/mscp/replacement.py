@@ -4,78 +4,62 @@
 table, and out of any command's reach the replacement blocks (RBNs).  Blocks are of 512 bytes.
 """
 
-# DEVIATION: all of this is kept in memory beside the medium, and is gone when the medium leaves the unit.
-# DEVIATION: no controller replaces blocks by itself, whatever its flag says, and so none logs that it did;
-# hosts that replace log it themselves.  There are no headers, so a primary RBN is like any other.
+# DEVIATION: there are no headers, so a primary RBN is found as any other.
 
 from bisect import bisect_left, insort
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterator
 
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, CopySourceError, Function, MediumError
 from emu.core.views import pieces
 from emu.hw.firmware import DriveType
 from emu.hw.mscp.outstanding import Outstanding, Reject
+from emu.hw.mscp.own_blocks import DESCRIPTORS, TABLE_HEAD_BLOCKS, OwnBlocks
 from emu.wire.codes.mscp import END, RCT, RCT_ENTRY, SB, UF, invalid_command
 from emu.wire.generated.mscp import EndHeader, ReplaceCommand, ReplacementControl
-
-DESCRIPTORS = BLOCK_BYTES // 4  # of a table block
-TABLE_HEAD_BLOCKS = 2  # state and saved data, before the descriptors
 
 _READ = int(Function.READ)
 _WRITE = int(Function.WRITE)
 _COPY = int(Function.COPY)
 _FLUSH = int(Function.FLUSH)
 _BLOCK_SHIFT = BLOCK_BYTES.bit_length() - 1
-_NULL = RCT_ENTRY.NULL << 28
+_CODE_SHIFT = 28
 _FIELDS = {name: place for name, (place, _) in ReplaceCommand.LAYOUT.items()}
 
 
 class ReplacementArea:
-    """What a drive has behind the host's blocks.
+    """What a drive has behind the host's blocks, and what that means.
 
-    volume_serial: as the table's first block tells it.  A fresh table has every replacement block free.
     replaced_lbns: the blocks that replacement blocks stand for, in order.
     """
 
-    def __init__(self, drive: DriveType, volume_serial: int) -> None:
+    def __init__(self, drive: DriveType, own: OwnBlocks) -> None:
         self._drive = drive
-        self._volume_serial = volume_serial
-        self._written: dict[int, bytes] = {}
-        self._replaced: dict[int, memoryview] = {}
-        self.replaced_lbns: list[int] = []
-
-    def read_table(self, index: int) -> bytes:
-        """Read a block of the table; blocks count through all copies."""
-        written = self._written.get(index)
-        return self._fresh(index % self._drive.rct_size) if written is None else written
-
-    def write_table(self, index: int, data: bytes) -> None:
-        assert len(data) == BLOCK_BYTES, "the table is written in whole blocks"
-        self._written[index] = data
-
-    def _fresh(self, place: int) -> bytes:
-        if place == 0:
-            return ReplacementControl(vser=self._volume_serial).pack()
-        block = memoryview(bytearray(BLOCK_BYTES))
-        if place >= TABLE_HEAD_BLOCKS:
-            descriptors = block.cast("I")
-            used = self._drive.rbns - (place - TABLE_HEAD_BLOCKS) * DESCRIPTORS
-            for index in range(max(used, 0), DESCRIPTORS):
-                descriptors[index] = _NULL
-        return bytes(block)
+        self.own = own
+        self._replaced = dict(own.revectors())
+        self.replaced_lbns = sorted(self._replaced)
 
     @property
     def incomplete(self) -> bool:
         """Whether the table tells of a replacement that was begun and not finished."""
         if not self._drive.rct_copies * self._drive.rct_size:
             return False
-        return bool(ReplacementControl.unpack(self.read_table(0)).flags & (RCT.P1 | RCT.P2))
+        return bool(ReplacementControl.unpack(self.own.read_table(0)).flags & (RCT.P1 | RCT.P2))
 
-    def revector(self, lbn: int) -> None:
-        """Have a block replaced by a fresh one."""
+    def rbn_of(self, lbn: int) -> int | None:
+        """Return the replacement block that stands for a block, if it was replaced."""
+        return self._replaced.get(lbn)
+
+    def serves_another(self, rbn: int, lbn: int) -> bool:
+        """Whether a replacement block stands for another block already."""
+        return any(other != lbn and used == rbn for other, used in self._replaced.items())
+
+    def revector(self, lbn: int, rbn: int) -> None:
+        """Have a block replaced by a blank one; raises MediumError."""
+        self.own.clear_replacement(rbn)
+        self.own.save_revectors([*{**self._replaced, lbn: rbn}.items()])
         if lbn not in self._replaced:
             insort(self.replaced_lbns, lbn)
-        self._replaced[lbn] = memoryview(bytearray(BLOCK_BYTES))
+        self._replaced[lbn] = rbn
 
     def over(self, medium: BlockDevice) -> BlockDevice:
         """Return the medium as its drive shows it: with replacement blocks where blocks were replaced."""
@@ -86,9 +70,59 @@ class ReplacementArea:
         index = bisect_left(self.replaced_lbns, lbn)
         return min(self.replaced_lbns[index], end) if index < len(self.replaced_lbns) else end
 
-    def block(self, lbn: int) -> memoryview | None:
-        """Return the replacement block that stands for a block, if it was replaced."""
-        return self._replaced.get(lbn)
+    # ---- the table, as a controller that replaces blocks uses it
+
+    def primary_rbn(self, lbn: int) -> int:
+        """Return the replacement block to try first: that of the track where each has its own (SDI), else as RQDX3."""
+        drive = self._drive
+        if drive.rbns == -(-drive.block_count // drive.track) * drive.rbns_per_track:
+            return lbn // drive.track * drive.rbns_per_track
+        return lbn * drive.rbns // drive.block_count
+
+    def free_rbn(self, lbn: int) -> int | None:
+        """Find a replacement block: the primary, then around it in its table block, then any further on."""
+        primary = self.primary_rbn(lbn)
+        return next((rbn for rbn in self._candidates(primary) if not self._descriptor(rbn)), None)
+
+    def _candidates(self, primary: int) -> Iterator[int]:
+        rbns = self._drive.rbns
+        first = primary - primary % DESCRIPTORS
+        last = min(first + DESCRIPTORS, rbns)
+        if not first <= primary < last:
+            return
+        yield primary
+        for distance in range(1, DESCRIPTORS):
+            for rbn in (primary + distance, primary - distance):
+                if first <= rbn < last:
+                    yield rbn
+        yield from range(last, rbns)
+        yield from range(first)
+
+    def _descriptor(self, rbn: int) -> int:
+        place, index = divmod(rbn, DESCRIPTORS)
+        block = self.own.read_table(TABLE_HEAD_BLOCKS + place)
+        return memoryview(block).cast("I")[index]
+
+    def allocate(self, lbn: int, rbn: int) -> None:
+        """Enter in all copies of the table that one block stands for another; raises MediumError."""
+        old = self._replaced.get(lbn)
+        code = RCT_ENTRY.PRIMARY if rbn == self.primary_rbn(lbn) else RCT_ENTRY.NON_PRIMARY
+        if old is not None:
+            self._write_descriptor(old, RCT_ENTRY.UNUSABLE << _CODE_SHIFT | lbn)
+        self._write_descriptor(rbn, code << _CODE_SHIFT | lbn)
+        control = ReplacementControl.unpack(self.own.read_table(0))
+        control.lbn, control.new_rbn, control.bad_rbn = lbn, rbn, old or 0
+        self._write_all_copies(0, control.pack())
+
+    def _write_descriptor(self, rbn: int, value: int) -> None:
+        place, index = divmod(rbn, DESCRIPTORS)
+        block = bytearray(self.own.read_table(TABLE_HEAD_BLOCKS + place))
+        memoryview(block).cast("I")[index] = value
+        self._write_all_copies(TABLE_HEAD_BLOCKS + place, bytes(block))
+
+    def _write_all_copies(self, place: int, data: bytes) -> None:
+        for copy in range(self._drive.rct_copies):
+            self.own.write_table(copy * self._drive.rct_size + place, data)
 
 
 class RevectoredDevice:
@@ -162,8 +196,8 @@ class _Piecewise(BlockRequest):
         while moved < total:
             done = moved >> _BLOCK_SHIFT
             lbn = first + done
-            block = area.block(lbn)
-            if block is None:
+            rbn = area.rbn_of(lbn)
+            if rbn is None:
                 size = min(area.next_replaced(lbn, end) - lbn << _BLOCK_SHIFT, total - moved)
                 self.function, self.lbn, self.byte_count = function, lbn, size
                 self.views = [*pieces(views, moved, size)] if function in (_READ, _WRITE) else ()
@@ -174,29 +208,22 @@ class _Piecewise(BlockRequest):
                     return error
             else:
                 size = min(BLOCK_BYTES, total - moved)
+                self.function, self.byte_count = function, size
+                self.views = [*pieces(views, moved, size)] if function in (_READ, _WRITE) else ()
                 if source is not None:
+                    block = memoryview(bytearray(BLOCK_BYTES))
                     self.function, self.lbn, self.byte_count = _READ, request.source_lbn + done, BLOCK_BYTES
                     self.views = (block,)
                     error = yield source
                     if error is not None:
                         return CopySourceError(str(error), self.lbn)
-                else:
-                    _move_block(function, block, pieces(views, moved, size) if views else ())
+                    self.function = _WRITE
+                self.lbn = area.own.replacement_block(rbn)
+                error = yield area.own.store
+                if error is not None:
+                    return MediumError(str(error), lbn)
             moved += size
         return None
-
-
-def _move_block(function: int, block: memoryview, views: Iterable[memoryview]) -> None:
-    """Read or write a replaced block; without views it is erased."""
-    place = 0
-    for view in views:
-        if function == _READ:
-            view[:] = block[place : place + len(view)]
-        else:
-            block[place : place + len(view)] = view
-        place += len(view)
-    if function != _READ:
-        block[place:] = bytes(BLOCK_BYTES - place)
 
 
 class Replace(Outstanding):
@@ -217,11 +244,16 @@ class Replace(Outstanding):
             raise Reject(invalid_command(_FIELDS["rbn"]))
         if command.lbn >= unit.block_count:
             raise Reject(invalid_command(_FIELDS["lbn"]))
+        if unit.replacement.serves_another(command.rbn, command.lbn):
+            raise Reject(invalid_command(_FIELDS["rbn"]))  # UNCERTAIN: no host does that
         if server.unit_flags.get(unit.number, 0) & UF.WPS:
             raise Reject(SB.WPR_SOFTWARE)
         if unit.write_protected:
             raise Reject(SB.WPR_HARDWARE)
-        unit.replacement.revector(command.lbn)
+        try:
+            unit.replacement.revector(command.lbn, command.rbn)
+        except MediumError as error:
+            raise Reject(SB.DRV) from error
         self.refuse(SB.SUC)
 
     def refuse(self, status: int) -> None:

@@ -12,6 +12,7 @@ from emu.hw.firmware import DriveType
 from emu.hw.mscp.elevator import Elevator
 from emu.hw.mscp.forced_error import ForcedErrors
 from emu.hw.mscp.outstanding import Outstanding
+from emu.hw.mscp.own_blocks import OwnBlocks
 from emu.hw.mscp.replacement import ReplacementArea
 from emu.wire.codes.mscp import SB, UF
 from emu.wire.codes.uqssp import CLASS
@@ -70,6 +71,7 @@ class Unit:
         medium: BlockDevice | None,
         serial: int,
         write_protect_switch: bool,
+        own_store: BlockDevice | None = None,
     ) -> None:
         self.number = number
         self.drive = drive
@@ -79,8 +81,13 @@ class Unit:
         self.block_count = drive.block_count if drive else 0
         self.identifier = identifier(serial, drive.model, int(CLASS.DISK)) if drive else 0
         self.forced_errors = ForcedErrors()
-        self.replacement = ReplacementArea(drive, serial & VOLUME_SERIAL_MASK) if drive else None
-        self.replaced_lbns = self.replacement.replaced_lbns if self.replacement else []
+        self.replacement: ReplacementArea | None = None
+        self.replaced_lbns: list[int] = []
+        if drive is not None:
+            own = OwnBlocks(drive, serial & VOLUME_SERIAL_MASK, own_store)
+            self.forced_errors = ForcedErrors(own.forced_extents(), own.save_forced_extents)
+            self.replacement = ReplacementArea(drive, own)
+            self.replaced_lbns = self.replacement.replaced_lbns
         self.duplicate = False
         self.in_diagnosis = False
         self.exclusive: MscpServer | None = None

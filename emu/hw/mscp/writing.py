@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from emu.core.block import BLOCK_BYTES, Function
+from emu.core.block import BLOCK_BYTES, Function, MediumError
 from emu.core.views import pieces
 from emu.hw.mscp.movement import Movement
 from emu.hw.uqssp.buffers import HostBuffer
@@ -23,23 +23,30 @@ class Change(Movement):
     __slots__ = ()
 
     def _moved(self) -> None:
-        self._settle_forced_errors(self.byte_count)
-        self._written()
+        if self._settle_forced_errors(self.byte_count):
+            self._written()
 
     def _written(self) -> None:
         """Go on after all has been written."""
         self._conclude(self.byte_count)
 
     def _stop(self, status: int, byte_count: int) -> None:
-        self._settle_forced_errors(byte_count)
-        self.finish(status, byte_count)
+        if self._settle_forced_errors(byte_count):
+            self.finish(status, byte_count)
 
-    def _settle_forced_errors(self, byte_count: int) -> None:
+    def _settle_forced_errors(self, byte_count: int) -> bool:
+        """Mark what was written, or free it of marks; False when that has failed, and the command with it."""
         command, forced = self.command, self.unit.forced_errors
         force = command.mod & _FORCE_ERROR
-        if force or forced.starts:
-            end = command.lbn + (byte_count + _BLOCK_MASK >> _BLOCK_SHIFT)
+        if not force and not forced.starts:
+            return True
+        end = command.lbn + (byte_count + _BLOCK_MASK >> _BLOCK_SHIFT)
+        try:
             (forced.mark if force else forced.clear)(command.lbn, end)
+        except MediumError as error:
+            self.finish(self._medium_failed(error, command.lbn), 0)
+            return False
+        return True
 
 
 class Write(Change):
@@ -70,10 +77,15 @@ class Write(Change):
     def _write_table(self, views: Sequence[memoryview], byte_count: int) -> None:
         unit = self.unit
         assert unit.replacement is not None, "an online unit has a drive"
-        if byte_count:
-            unit.replacement.write_table(self.command.lbn - unit.block_count, b"".join(views))
-        self._settle_forced_errors(byte_count)
-        self._conclude(byte_count)
+        self.function = _WRITE
+        try:
+            if byte_count:
+                unit.replacement.own.write_table(self.command.lbn - unit.block_count, b"".join(views))
+        except MediumError as error:
+            self.finish(self._medium_failed(error, self.command.lbn), 0)
+            return
+        if self._settle_forced_errors(byte_count):
+            self._conclude(byte_count)
 
     def _written(self) -> None:
         if self._compare:
