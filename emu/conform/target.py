@@ -21,6 +21,8 @@ class Need(StrEnum):
     GAP = "a unit number without a drive below the highest"
     LOADING = "somebody who loads and unloads a medium"
     BAD_BLOCKS = "somebody who makes blocks bad"
+    LASTING_BAD_BLOCKS = "blocks that stay bad: a controller that does not really replace them"
+    REPLACED_BLOCKS = "a controller that really replaces a block that has gone bad"
     HOLDING = "somebody who keeps a drive from going on"
     NUMBER_PLUGS = "somebody who changes a drive's number"
     SECOND_HOST = "a second host"

@@ -5,6 +5,7 @@ A new controller with new drives for every clause: nothing of one is seen by the
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from emu.conform.target import Facts, Need
 from emu.core.block import BlockDevice, BlockRequest, Function, MediumError
@@ -99,6 +100,8 @@ def facts_of(firmware: Firmware) -> Facts:
     if firmware.behaviour & Behaviour.ELEVATOR:
         has.add(Need.ELEVATOR)
     has.add(Need.CONTROLLER_REPLACES if firmware.controller_flags & CF.RPL else Need.REPLACE)
+    replaces = firmware.behaviour & Behaviour.REPLACES_BLOCKS
+    has.add(Need.REPLACED_BLOCKS if replaces else Need.LASTING_BAD_BLOCKS)
     removable = _first_drive(firmware, OTHERS)
     return Facts(
         name=f"emulation:{firmware.name.lower()}",
@@ -132,12 +135,18 @@ class Drives:
         self._rules: dict[int, Spoiled] = {}
         self._holds: dict[int, Hold] = {}
         self._media: dict[int, BlockDevice] = {}
+        self._own: dict[int, BlockDevice] = {}
         winchester, other = (_first_drive(firmware, names) for names in (WINCHESTERS, OTHERS))
         for number, drive in ((SCRATCH, winchester), (OTHER, other), (LOCKED, other)):
             kind = firmware.drives[drive]
             medium = self._medium(number, kind.block_count)
             self.controller.attach_unit(
-                number, medium, kind, write_protect_switch=number == LOCKED, has_arm=True
+                number,
+                medium,
+                kind,
+                write_protect_switch=number == LOCKED,
+                has_arm=True,
+                own_store=partial(self._own_store, number),
             )
         if firmware.unit_limit > 3:
             self.controller.attach_drive(EMPTY, firmware.drives[other])
@@ -146,7 +155,11 @@ class Drives:
         self._rules[number] = Spoiled()
         self._holds[number] = Hold()
         self._holds[number].holding = False
-        return FaultyDevice(OverlayDevice(Blank(blocks)), (self._holds[number], self._rules[number]))
+        return FaultyDevice(Kept(Blank(blocks)), (self._holds[number], self._rules[number]))
+
+    def _own_store(self, number: int, blocks: int) -> BlockDevice:
+        """What a drive knows of its blocks stays with its medium."""
+        return self._own.setdefault(number, Kept(Blank(blocks)))
 
     def host(self) -> "Attached":
         """Plug the controller into a host's bus."""
@@ -158,7 +171,7 @@ class Drives:
         self._media[unit] = self.controller.detach_unit(unit)
 
     def load(self, unit: int) -> None:
-        self.controller.load_unit(unit, self._media.pop(unit))
+        self.controller.load_unit(unit, self._media.pop(unit), partial(self._own_store, unit))
 
     def spoil(self, unit: int, lbn: int, times: int | None = None) -> None:
         self._rules[unit].times[lbn] = times
@@ -317,6 +330,13 @@ class Spoiled:
                     else:
                         self.times[lbn] = left - 1
                 return MediumError(f"block {lbn} is bad", lbn)
+        return None
+
+
+class Kept(OverlayDevice):
+    """Blocks that stay when they are closed: they come back with their medium."""
+
+    def close(self) -> None:
         return None
 
 

@@ -57,7 +57,7 @@ def it_can_erase_more_than_memory_holds(host: Host) -> None:
     expect("a block of it", host.read_disk(2000), bytes(512))
 
 
-@clause("2.7", Need.BAD_BLOCKS, changes_data=True)
+@clause("2.7", Need.BAD_BLOCKS, Need.LASTING_BAD_BLOCKS, changes_data=True)
 def it_counts_the_blocks_before_a_bad_one(host: Host) -> None:
     host.start_online()
     host.operator.spoil(host.facts.scratch, 43)

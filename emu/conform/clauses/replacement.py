@@ -185,3 +185,81 @@ def online_tells_of_an_unfinished_replacement_with_0400(host: Host) -> None:
     end = host.ask(0x09, parameters=bytes(24))
     host.transfer(0x22, table.unit_size)
     expect("status of ONLINE", end.status, 0x0400)
+
+
+# ---- a controller that really replaces
+
+
+def _gone_bad(host: Host, opcode: int) -> Message:
+    """Block 33 goes bad, and is found so by a command over blocks 32 to 35."""
+    host.start(0x0010)
+    host.online()
+    host.operator.spoil(host.facts.scratch, 33)
+    return host.transfer(opcode, 32, 2048)
+
+
+def _replacement_log(host: Host) -> Message:
+    found = [log for log in host.logs() if log.u8(8) == 9]
+    expect("number of replacement logs", len(found), 1)
+    return found[0]
+
+
+@clause("2.14", Need.REPLACED_BLOCKS, changes_data=True)
+def a_write_that_finds_a_bad_block_succeeds(host: Host) -> None:
+    end = _gone_bad(host, 0x22)
+    expect("status", end.status, 0)
+    expect("byte count", end.byte_count, 2048)
+
+
+@clause("2.14", Need.REPLACED_BLOCKS, changes_data=True)
+def what_was_written_to_the_replaced_block_is_read(host: Host) -> None:
+    host.start_online()
+    host.operator.spoil(host.facts.scratch, 33)
+    host.write_disk(32, pattern(32, 2048))
+    expect("the blocks", host.read_disk(32, 2048), pattern(32, 2048))
+
+
+@clause("2.14", Need.REPLACED_BLOCKS)
+def a_read_that_finds_a_bad_block_is_a_data_error(host: Host) -> None:
+    """What was on the block is lost, replaced or not."""
+    end = _gone_bad(host, 0x21)
+    expect("status, low 5 bits", end.status & 0x1F, 0x08)
+    expect("byte count", end.byte_count, 512)
+
+
+@clause("2.14", Need.REPLACED_BLOCKS)
+def the_replacement_of_a_lost_block_has_a_forced_error(host: Host) -> None:
+    _gone_bad(host, 0x21)
+    expect("status of the next READ", host.transfer(0x21, 33).status, 0x0008)
+
+
+@clause("2.10", Need.REPLACED_BLOCKS, changes_data=True)
+def a_replacement_is_logged_in_format_9(host: Host) -> None:
+    _gone_bad(host, 0x22)
+    log = _replacement_log(host)
+    expect("length", log.length, 54)
+    expect("event code", log.u16(10), 0x0014)
+    expect("bad LBN", log.u32(40), 33)
+    expect("replacement flags: attempted", log.u16(34) & 0x8000, 0x8000)
+    expect_in("cause, low 5 bits", log.u16(52) & 0x1F, (0x08, 0x0B))
+
+
+@clause("2.10", Need.REPLACED_BLOCKS, changes_data=True)
+def the_log_of_a_replacement_is_marked_as_such(host: Host) -> None:
+    _gone_bad(host, 0x22)
+    expect("log flags 80 and 20", _replacement_log(host).u8(9) & 0xA0, 0xA0)
+
+
+@clause("2.14", Need.REPLACED_BLOCKS, changes_data=True)
+def the_table_tells_of_the_replacement(host: Host) -> None:
+    """One descriptor is allocated, primary (2) or not (3), with the LBN in its lower 28 bits."""
+    table = _Table(host)
+    host.operator.spoil(host.facts.scratch, 33)
+    host.write_disk(32, pattern(32, 2048))
+    allocated = []
+    for block in range(2, table.size):
+        data = host.read_disk(table.unit_size + block)
+        allocated += [
+            entry for place in range(0, 512, 4) if (entry := number(data, place, 4)) >> 28 in (2, 3)
+        ]
+    expect("allocated descriptors' LBNs", [entry & 0x0FFFFFFF for entry in allocated], [33])

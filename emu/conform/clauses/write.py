@@ -100,7 +100,7 @@ def with_compare_it_succeeds(host: Host) -> None:
     expect("byte count", end.byte_count, 1024)
 
 
-@clause("3.19", Need.BAD_BLOCKS, changes_data=True)
+@clause("3.19", Need.BAD_BLOCKS, Need.LASTING_BAD_BLOCKS, changes_data=True)
 def a_bad_block_ends_it_with_an_error(host: Host) -> None:
     host.start_online()
     host.operator.spoil(host.facts.scratch, 42)
@@ -109,7 +109,7 @@ def a_bad_block_ends_it_with_an_error(host: Host) -> None:
     expect("byte count", end.byte_count, 0)
 
 
-@clause("2.7", Need.BAD_BLOCKS, changes_data=True)
+@clause("2.7", Need.BAD_BLOCKS, Need.LASTING_BAD_BLOCKS, changes_data=True)
 def it_counts_the_blocks_before_a_bad_one(host: Host) -> None:
     """For every place of the bad block among 64."""
     host.start_online()
@@ -119,7 +119,7 @@ def it_counts_the_blocks_before_a_bad_one(host: Host) -> None:
         expect(f"byte count with {before} good blocks", end.byte_count, before * 512)
 
 
-@clause("3.19", Need.BAD_BLOCKS, changes_data=True)
+@clause("3.19", Need.BAD_BLOCKS, Need.LASTING_BAD_BLOCKS, changes_data=True)
 def the_blocks_before_a_bad_one_are_written(host: Host) -> None:
     host.start_online()
     host.operator.spoil(host.facts.scratch, 52)
