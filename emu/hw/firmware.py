@@ -63,7 +63,8 @@ class DriveType:
     cylinder.  rct_size: blocks of one RCT copy.  rbns: all replacement blocks; rbns_per_track: as
     reported by GET UNIT STATUS, 0 without any.  read_only: nothing can ever write it.  uncertain: the
     source of the numbers doubts some of them.  sized_by_user: block_count is only what one gets without
-    asking, `user_sized` makes others.
+    asking, `user_sized` makes others.  rpm: revolutions a minute, 0 where no mechanics are known or there are none;
+    seek_one_us, seek_average_us, seek_full_us: to the next cylinder, over a third of them, over all.
     """
 
     name: str
@@ -79,11 +80,21 @@ class DriveType:
     rct_copies: int
     rbns: int
     rbns_per_track: int
+    rpm: int = 0
+    seek_one_us: int = 0
+    seek_average_us: int = 0
+    seek_full_us: int = 0
     removable: bool = False
     read_only: bool = False
     solid_state: bool = False
     uncertain: bool = False
     sized_by_user: bool = False
+
+    @property
+    def cylinder_blocks(self) -> int:
+        """LBNs that the arm reaches without moving; an RX50 tells hosts of larger cylinders than it has."""
+        tracks = -(-self.block_count // self.cylinders // self.track)
+        return min(tracks, self.group * self.cylinder) * self.track
 
     def user_sized(self, block_count: int) -> "DriveType":
         """Make the drive of this size, with a geometry to match.
@@ -308,6 +319,10 @@ def _check_drive(drive: DriveType) -> None:
     _check_field(name, "RCT copies", drive.rct_copies, 0, 0xFF)
     _check_field(name, "RBNs", drive.rbns, 0, 0xFFFF_FFFF)
     _check_field(name, "RBNs per track", drive.rbns_per_track, 0, 0xFF)
+    _check_field(name, "revolutions a minute", drive.rpm, 0, 0xFFFF)
+    _check_field(name, "full seek", drive.seek_full_us, 0, 0xFFFF_FFFF)
+    _check_field(name, "average seek", drive.seek_average_us, 0, drive.seek_full_us)
+    _check_field(name, "seek of one cylinder", drive.seek_one_us, 0, drive.seek_average_us)
 
 
 def _check_name(name: str, size: int) -> None:
@@ -354,6 +369,10 @@ def _drive(row: Any) -> DriveType:
         rct_copies=row.rct_copies,
         rbns=row.rbns,
         rbns_per_track=row.rbns_per_track,
+        rpm=row.rpm,
+        seek_one_us=row.seek_one_us,
+        seek_average_us=row.seek_average_us,
+        seek_full_us=row.seek_full_us,
         removable=row.flags.removable,
         read_only=row.flags.read_only,
         solid_state=row.flags.solid_state,
@@ -384,4 +403,8 @@ def _row(drive: DriveType) -> dict[str, Any]:
         "rct_copies": drive.rct_copies,
         "rbns_per_track": drive.rbns_per_track,
         "rbns": drive.rbns,
+        "rpm": drive.rpm,
+        "seek_one_us": drive.seek_one_us,
+        "seek_average_us": drive.seek_average_us,
+        "seek_full_us": drive.seek_full_us,
     }

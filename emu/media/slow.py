@@ -6,10 +6,12 @@ Times are virtual nanoseconds.
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import Self
 
 from emu.core.block import BLOCK_BYTES, BlockDevice, BlockRequest, Function
 from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS, Clock
 from emu.media.copying import copy_through_buffer
+from emu.media.mechanics import Arm, Mechanics
 
 # A drive of the early nineties: some 5 MB/s.
 SEEK_NS = 12 * MILLISECOND_NS
@@ -41,6 +43,12 @@ class SlowDevice:
         self._access_time_ns = access_time_ns
         self._parallel = parallel
         self._queue: deque[BlockRequest] = deque()  # the first one is being served
+
+    @classmethod
+    def of_drive(cls, inner: BlockDevice, mechanics: Mechanics, clock: Clock) -> Self:
+        """Make a disk with an arm, which is on cylinder 0."""
+        arm = Arm(mechanics)
+        return cls(inner, clock, lambda request: arm.access_time_ns(request, clock.now_ns))
 
     @property
     def block_count(self) -> int:

@@ -12,7 +12,7 @@ import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,7 +29,7 @@ from emu.core.block import BLOCK_BYTES, BlockDevice, Flush, MediumError
 from emu.core.clock import SECOND_NS
 from emu.hw.firmware import Firmware, FirmwareError
 from emu.media.file import FileDevice, ImageError
-from emu.media.slow import BLOCK_NS, SEEK_NS, SlowDevice, fixed_times
+from emu.media.slow import SlowDevice
 from emu.shells.console_server import PasswordError, attach_console, read_password, serve_console
 from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
@@ -39,7 +39,7 @@ from emu.shells.own_files import own_file
 from emu.shells.streams import StreamError, connect
 from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
 from emu.shells.unit_options import SetupError, unit_option
-from emu.sim.world import World, drive_for
+from emu.sim.world import World, drive_for, mechanics_of
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -75,6 +75,7 @@ class ImageRequest:
     number: int | None = None
     drive: str = ""
     read_only: bool = False
+    mechanics: bool = False
 
 
 @dataclass
@@ -108,7 +109,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--unit",
         action="append",
         default=[],
-        metavar="DUA10=PATH[,drive=RA92][,ro]",
+        metavar="DUA10=PATH[,drive=RA92][,ro][,mechanics]",
         help="an image under a unit number; DUB0 is on the second controller",
     )
     parser.add_argument(
@@ -235,7 +236,9 @@ def _build(options: Namespace, stack: ExitStack) -> Machine:
 
 def _unit_request(text: str) -> ImageRequest:
     option = unit_option(text)
-    return ImageRequest(option.medium, option.letter, option.number, option.drive, option.read_only)
+    return ImageRequest(
+        option.medium, option.letter, option.number, option.drive, option.read_only, option.mechanics
+    )
 
 
 def _nodes(text: str) -> Iterator[tuple[str, str]]:
@@ -304,7 +307,7 @@ def _numbered(requests: Iterable[ImageRequest]) -> Iterator[ImageRequest]:
             continue
         while (request.letter, number) in taken:
             number += 1
-        yield ImageRequest(request.path, request.letter, number, request.drive, request.read_only)
+        yield replace(request, number=number)
         number += 1
 
 
@@ -316,19 +319,14 @@ def _plug_in(machine: Machine, request: ImageRequest, mechanics: bool) -> None:
     controller = controllers[index]
     medium: BlockDevice = open_image(request.path, read_only=request.read_only)
     machine.media.append(medium)
-    if mechanics:
-        medium = SlowDevice(medium, machine.world.clock, fixed_times(SEEK_NS, BLOCK_NS))
-        machine.media[-1] = medium
     assert request.number is not None, "units have got their numbers"
     try:
         drive = drive_for(controller.firmware, medium, request.drive)
-        controller.attach_unit(
-            request.number,
-            medium,
-            drive,
-            has_arm=mechanics,
-            own_store=own_file(request.path, write_protected=medium.write_protected),
-        )
+        own_store = own_file(request.path, write_protected=medium.write_protected)
+        moving = mechanics_of(drive) if mechanics or request.mechanics else None
+        if moving is not None:
+            medium = machine.media[-1] = SlowDevice.of_drive(medium, moving, machine.world.clock)
+        controller.attach_unit(request.number, medium, drive, has_arm=moving is not None, own_store=own_store)
     except (ValueError, FirmwareError) as error:
         raise SetupError(f"{request.path}: {error}") from error
     locked = ", write-locked" if medium.write_protected else ""

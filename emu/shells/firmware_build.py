@@ -57,6 +57,9 @@ DRIVE_NUMBERS = tuple(
 )
 
 
+MECHANICS = ("rpm", "seek_one_us", "seek_average_us", "seek_full_us")
+
+
 def compile_controller(source: Mapping[str, Any], drives: Mapping[str, DriveType]) -> Firmware:
     """Turn the source of a controller into its firmware.
 
@@ -107,12 +110,14 @@ def compile_drives(source: Mapping[str, Mapping[str, Any]]) -> dict[str, DriveTy
     """
     drives: dict[str, DriveType] = {}
     for name, row in source.items():
-        _require_keys(name, row, ("model", "media_id", "geometry", "replacement", *DRIVE_FLAGS), DRIVE_FLAGS)
+        known = ("model", "media_id", "geometry", "replacement", "mechanics", *DRIVE_FLAGS)
+        _require_keys(name, row, known, optional=("mechanics", *DRIVE_FLAGS))
         numbers = {
             "model": row["model"],
             "media_id": row["media_id"],
             **row["geometry"],
             **row["replacement"],
+            **row.get("mechanics", dict.fromkeys(MECHANICS, 0)),
         }
         _require_keys(name, numbers, DRIVE_NUMBERS)
         values: dict[str, Any] = {key: _number(name, key, numbers[key]) for key in DRIVE_NUMBERS}

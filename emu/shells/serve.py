@@ -31,6 +31,7 @@ from emu.front.buslink.slot import Slot
 from emu.hw.firmware import Firmware, FirmwareError, PortKind
 from emu.hw.mscp.controller import Controller
 from emu.media.file import ImageError
+from emu.media.slow import SlowDevice
 from emu.shells.console_server import PasswordError, attach_console, read_password, serve_console
 from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
@@ -51,7 +52,7 @@ from emu.shells.streams import StreamError, connect, listen
 from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
 from emu.shells.unit_options import SetupError, unit_option
 from emu.sim.mirror import MirrorSet
-from emu.sim.world import World, drive_for
+from emu.sim.world import World, drive_for, mechanics_of
 from emu.wire.codes.buslink import Mode
 
 DEFAULT_CONTROLLER = "kda50"
@@ -79,6 +80,7 @@ class UnitRequest:
     mirrored: bool = False
     drive: str = ""
     read_only: bool = False
+    mechanics: bool = False
 
     @property
     def name(self) -> str:
@@ -105,7 +107,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--unit",
         action="append",
         default=[],
-        metavar="DUA0=PATH[,drive=RA92][,ro]",
+        metavar="DUA0=PATH[,drive=RA92][,ro][,mechanics]",
         help="an image; DUB0 is on the second controller; DUA1=none,drive=RX50 is an empty drive; "
         "DUA2=shadow(a.dsk,b.dsk) is a mirror set",
     )
@@ -264,10 +266,15 @@ class Service:
                 return
             (path,) = request.paths
             medium = open_image(path, read_only=request.read_only)
-            self.cabinet.adopt(path, medium, read_only=request.read_only)
+            disk = self.cabinet.adopt(path, medium, read_only=request.read_only)
             drive = drive_for(controller.firmware, medium, request.drive)
+            moving = mechanics_of(drive) if request.mechanics else None
+            if moving is not None:
+                medium = disk.medium = SlowDevice.of_drive(medium, moving, self.world.clock)
             own_store = own_file(path, write_protected=medium.write_protected)
-            controller.attach_unit(request.number, medium, drive, own_store=own_store)
+            controller.attach_unit(
+                request.number, medium, drive, has_arm=moving is not None, own_store=own_store
+            )
         except (ValueError, Failure) as error:
             raise SetupError(f"{request.name}: {error}") from error
 
@@ -445,7 +452,15 @@ def unit_request(text: str) -> UnitRequest:
     mirrored = paths is not None
     if paths is None:
         paths = [] if option.medium.lower() == _NONE else [option.medium]
-    return UnitRequest(option.letter, option.number, tuple(paths), mirrored, option.drive, option.read_only)
+    return UnitRequest(
+        option.letter,
+        option.number,
+        tuple(paths),
+        mirrored,
+        option.drive,
+        option.read_only,
+        option.mechanics,
+    )
 
 
 def _tell(ident: str, text: str) -> None:

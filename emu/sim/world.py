@@ -16,7 +16,7 @@ from drivers.platform.process import Procedure
 from drivers.platform.vax import VaxPlatform
 from drivers.shadow.state import MAXIMUM_MEMBERS
 from emu.core.block import BlockDevice
-from emu.core.clock import Scheduler
+from emu.core.clock import MICROSECOND_NS, Scheduler
 from emu.core.trace import Tracer
 from emu.hw.firmware import DriveType, Firmware, PortKind
 from emu.hw.memory.pci_window import PciWindows
@@ -25,6 +25,7 @@ from emu.hw.memory.ram import Ram
 from emu.hw.memory.store_buffer import StoreBuffer
 from emu.hw.mscp.controller import Controller
 from emu.hw.sym53c810.chip import Sym53c810
+from emu.media.mechanics import Mechanics
 from emu.sim.mirror import MirrorMedia, MirrorSet
 from emu.sim.storage_shelf import StorageShelf
 from emu.wire.scripts_image import ScriptsImage
@@ -197,6 +198,21 @@ class World:
     def settle(self, condition: Callable[[], bool]) -> bool:
         """Let the world go on until `condition` holds; False when nothing is left to do."""
         return self.clock.run_until(condition)
+
+
+def mechanics_of(drive: DriveType) -> Mechanics | None:
+    """Return how a drive moves, for `SlowDevice.of_drive`; None where that is not known, or nothing moves."""
+    if not drive.rpm:
+        return None
+    return Mechanics(
+        track_blocks=drive.track,
+        cylinder_blocks=drive.cylinder_blocks,
+        cylinders=-(-drive.block_count // drive.cylinder_blocks),
+        rpm=drive.rpm,
+        seek_one_ns=drive.seek_one_us * MICROSECOND_NS,
+        seek_average_ns=drive.seek_average_us * MICROSECOND_NS,
+        seek_full_ns=drive.seek_full_us * MICROSECOND_NS,
+    )
 
 
 def drive_for(firmware: Firmware, medium: BlockDevice, drive: str = "") -> DriveType:

@@ -284,10 +284,10 @@ RD54 = IMAGE.parse(RQDX3[:-4]).drives[-1]
     ("data", "words"),
     [
         (b"\x7fELF" + RQDX3[4:], "not a firmware image"),
-        (RQDX3[:7] + b"\1" + RQDX3[8:], "format version 1: only 2 is known"),
-        (RQDX3[:529], "truncated: wanted 530 bytes, found 529"),
+        (RQDX3[:7] + b"\1" + RQDX3[8:], "format version 1: only 3 is known"),
+        (RQDX3[:689], "truncated: wanted 690 bytes, found 689"),
         (RQDX3[:9], "truncated: wanted at least 66 bytes, found 9"),
-        (RQDX3 + b"\0", "trailing bytes: wanted 530 bytes, found 531"),
+        (RQDX3 + b"\0", "trailing bytes: wanted 690 bytes, found 691"),
         (RQDX3[:-1] + bytes([RQDX3[-1] ^ 1]), "CRC-32 is wrong: stored [0-9A-F]{8}, computed [0-9A-F]{8}"),
         (_saying(model=128), "RQDX3: model 128 is out of range 1 to 127"),
         (_saying(microcode_version=16), "microcode version 16 is out of range 0 to 15"),

@@ -100,7 +100,7 @@ class Controller:
         store = None if own_store is None else own_store(own_block_count(drive))
         unit = Unit(number, drive, medium, serial, write_protect_switch, store)
         if has_arm and self.firmware.behaviour & Behaviour.ELEVATOR:
-            unit.elevator = Elevator(drive.track * drive.group * drive.cylinder)
+            unit.elevator = Elevator(drive.cylinder_blocks)
         self.units[number] = unit
         self._announce(unit)
         return unit

@@ -23,7 +23,7 @@ from construct import (
 )
 
 MAGIC = b"HBVSFW\0"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 PREFIX = Struct(
     "magic" / Const(MAGIC),
@@ -50,6 +50,11 @@ DRIVE = Struct(
     "rct_copies" / Int8ul * "P.RCTC",
     "rbns_per_track" / Int8ul * "P.RBNS",
     "rbns" / Int32ul * "replacement blocks in all",
+    "rpm" / Int16ul * "revolutions a minute, 0 if there is no arm",
+    Padding(2),
+    "seek_one_us" / Int32ul * "to the next cylinder",
+    "seek_average_us" / Int32ul * "over a third of all cylinders",
+    "seek_full_us" / Int32ul * "over all of them",
 )
 PROGRAM = Struct(
     "name" / Bytes(6) * "as in EXECUTE LOCAL PROGRAM",
