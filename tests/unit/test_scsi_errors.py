@@ -43,6 +43,15 @@ def test_a_disk_says_that_it_knows_aca():
     assert stage.good("a3 0d 00 00 00 00 00 00 00 04 00 00")[0] & 0x20
 
 
+def test_a_command_that_is_cut_off_has_no_naca():
+    stage = Stage()
+    stage.initiator("other")
+    nexus = stage.initiator("new")
+    stage.target.manage(5, nexus, 0)
+    assert stage.refused("28", nexus=nexus) == "06/29/03"
+    assert stage.ask(READ, nexus=nexus).status == GOOD
+
+
 def test_an_error_without_naca_stops_nobody():
     stage = Stage()
     assert stage.refused(BEYOND) == "05/21/00"

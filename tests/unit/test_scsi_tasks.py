@@ -77,11 +77,22 @@ def test_two_tasks_of_one_tag_are_overlapped_and_both_end():
 
 
 def test_a_second_untagged_task_is_overlapped():
-    stage, _ = held_stage()
+    stage, _ = held_stage(task_type=HeldSenseTask)
     first = stage.start(READ, attribute=Attribute.UNTAGGED)
     second = stage.start(READ, attribute=Attribute.UNTAGGED)
     assert first.was_aborted
-    assert second.why == "0b/4e/00"
+    assert second.status == CHECK_CONDITION
+    assert stage.good("03 00 00 00 12 00")[12:14] == b"\x4e\x00"
+
+
+def test_where_every_task_has_a_tag_untagged_is_simple():
+    stage, hold = held_stage()
+    first = stage.start(READ, attribute=Attribute.UNTAGGED, tag=7)
+    second = stage.start(READ, attribute=Attribute.UNTAGGED, tag=8)
+    assert stage.target.manage(ABORT_TASK, stage.nexus, 0, 7) is Response.COMPLETE
+    assert first.was_aborted
+    hold.release(second)
+    assert (second.status, second.tag) == (GOOD, 8)
 
 
 def test_without_an_aca_condition_there_is_none_to_have_a_task_in():

@@ -56,7 +56,7 @@ _ACTION = 0x1F
 _PREVENT = 0x03
 _POWER_AND_START = 0xF1
 _START = 0x01
-_NACA = 0x04  # of CONTROL, the last byte of a CDB
+_NACA = 0x04
 _PREEMPT_AND_ABORT = (int(Opcode.PERSISTENT_RESERVE_OUT), int(ReserveOut.PREEMPT_AND_ABORT))
 _LONG_OPERATIONS = (int(Opcode.FORMAT_UNIT), int(Opcode.SANITIZE))
 
@@ -337,7 +337,9 @@ class LogicalUnit:
         task.itl = itl
         tasks = itl.tasks
         tag = task.tag
-        if task.attribute == _UNTAGGED:
+        if (
+            task.attribute == _UNTAGGED and not task.autosense
+        ):  # later transports tag every task: SIMPLE is meant
             task.tag = tag = Task.UNTAGGED
         if self.tracer.listening:
             self.tracer.emit(TaskTaken(self.clock.now_ns, self.name, self.lun, tag, bytes(task.cdb)))
@@ -486,8 +488,8 @@ class LogicalUnit:
 
     def _contain(self, task: Task) -> None:
         """Do what the initiator wants done about the other tasks when one has failed: NACA and QERR say it."""
-        itl, command = task.itl, task.command
-        if self.profile.normal_aca and command is not None and task.cdb[command.length - 1] & _NACA:
+        itl = task.itl
+        if self.profile.normal_aca and _has_naca(task.cdb, task.command):
             if self.aca is None:
                 self.aca = itl
                 self.task_set.blocked = True
@@ -502,7 +504,7 @@ class LogicalUnit:
 
     def _status_under_aca(self, task: Task) -> Status | None:
         """Say with what status a new task is turned away while there is an ACA condition; None if it is not."""
-        cdb, command = task.cdb, self._find(task.cdb)
+        command = self._find(task.cdb)
         if task.itl is self.aca:
             if task.attribute == _ACA and not any(one.attribute == _ACA for one in task.itl.tasks.values()):
                 return None
@@ -510,8 +512,7 @@ class LogicalUnit:
         if command is not None and (command.opcode, command.action) == _PREEMPT_AND_ABORT:
             task.attribute = _HEAD_OF_QUEUE  # it may be what ends the condition
             return None
-        naca = command is not None and len(cdb) >= command.length and cdb[command.length - 1] & _NACA
-        return Status.ACA_ACTIVE if naca else Status.BUSY
+        return Status.ACA_ACTIVE if _has_naca(task.cdb, command) else Status.BUSY
 
     def clear_aca(self, nexus: Nexus) -> None:
         """CLEAR ACA: of this nexus; its recovery is over, what waited goes on."""
@@ -600,3 +601,8 @@ class LogicalUnit:
             itl.sense = None
             itl.echo = None
         self.establish_unit_attention(attention)
+
+
+def _has_naca(cdb: bytes, command: Command | None) -> bool:
+    """Say whether NACA is set in CONTROL, the last byte of a CDB, if that has come."""
+    return command is not None and len(cdb) >= command.length and bool(cdb[command.length - 1] & _NACA)
