@@ -70,17 +70,18 @@ class IscsiDevice:
         expected_in: int,
         expected_out: int,
     ) -> IscsiTask:
-        return IscsiTask(nexus, self._number(lun), cdb, attribute, tag, expected_in, expected_out)
+        number = self._luns.get(lun)
+        if number is None:
+            number = self._number(lun)
+        return IscsiTask(nexus, number, cdb, attribute, tag, expected_in, expected_out)
 
     def manage(self, function: int, nexus: Nexus, lun: bytes, tag: int) -> int:
         return int(self.target.manage(function, nexus, self._number(lun), tag))
 
     def _number(self, lun: bytes) -> int:
-        number = self._luns.get(lun)
-        if number is None:
-            number = lun_number(lun)
-            if number in self.target.units:
-                self._luns[lun] = number
+        number = lun_number(lun)
+        if number in self.target.units:
+            self._luns[lun] = number
         return number
 
 

@@ -1,12 +1,12 @@
 """One loop that ties a scheduler to wall time and moves the bytes of byte machines.
 
-One `select`, one `readv`, the machine, whatever is due and needs no time, one `writev`: that is a round trip.
+One `epoll_wait`, one `readv`, the machine, whatever is due and needs no time, one `writev`: that is a round trip.
 A machine whose output does not go out is not read from until it has; nobody waits for one peer.
 """
 
 import math
 import os
-import selectors
+import select
 import signal
 import socket
 import threading
@@ -29,18 +29,18 @@ AWAKE_NS = (
     60_000 if (os.cpu_count() or 1) > 1 else 0
 )  # after the last event; one processor has other things to do
 CONNECTIONS = (
-    500  # who comes then is hung up on: without descriptors nobody could be, and `select` would not sleep
+    500  # who comes then is hung up on: without descriptors nobody could be, and the poll would not sleep
 )
 RETRY_SECONDS = 0.1  # between two looks at a line that was hung up
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-_READ, _WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+_READ, _WRITE = select.EPOLLIN, select.EPOLLOUT
 
 
 class _Connection:
     """A stream, its machine, and what has not gone out yet.
 
-    watched: what the selector waits for; 0 when it is closed.
+    watched: what is waited for; 0 when it is closed.
     """
 
     __slots__ = ("machine", "pending", "stream", "watched")
@@ -59,7 +59,8 @@ class Loop:
         self._clock = clock
         self._wall_ns = wall_ns
         self._time = RealtimeLoop(clock, wall_ns)
-        self._selector = selectors.DefaultSelector()
+        self._poll = select.epoll()
+        self._actions: dict[int, Callable[[], None]] = {}  # by descriptor: what its events lead to
         self._connections: dict[int, _Connection] = {}  # by the machine's identity
         self._touched: list[_Connection] = []
         self._listeners: list[Listener] = []
@@ -71,7 +72,7 @@ class Loop:
         self._wake_far, self._wake_near = socket.socketpair()
         for end in (self._wake_far, self._wake_near):
             end.setblocking(False)
-        self._selector.register(self._wake_near, _READ, self._woken)
+        self._on_event(self._wake_near.fileno(), self._woken)
 
     @property
     def clock(self) -> Scheduler:
@@ -87,7 +88,7 @@ class Loop:
         if descriptor is None:
             self._serve_line(listener, make)
         else:
-            self._selector.register(descriptor, _READ, lambda: self._accept(listener, make))
+            self._on_event(descriptor, lambda: self._accept(listener, make))
 
     @property
     def serves(self) -> bool:
@@ -98,7 +99,7 @@ class Loop:
         """Serve a stream with a machine."""
         connection = _Connection(stream, machine)
         self._connections[id(machine)] = connection
-        self._selector.register(stream, _READ, partial(self._ready, connection))
+        self._on_event(stream.fileno(), partial(self._ready, connection))
         self._touched.append(connection)
 
     def touch(self, machine: ByteMachine) -> None:
@@ -117,8 +118,7 @@ class Loop:
 
     def fileno(self) -> int:
         """Readable when `turn` has bytes to move: for a loop around this one."""
-        assert isinstance(self._selector, selectors.EpollSelector), "Linux has epoll"
-        return self._selector.fileno()
+        return self._poll.fileno()
 
     def turn(self) -> float:
         """Do all there is to do now, for a loop around this one; returns the seconds until there is more."""
@@ -173,12 +173,14 @@ class Loop:
         for connection in list(self._connections.values()):
             self._close(connection, lost=True)
         for listener in self._listeners:
-            if listener.fileno() is not None:
-                self._selector.unregister(listener)  # type: ignore[arg-type]
+            descriptor = listener.fileno()
+            if descriptor is not None:
+                self._poll.unregister(descriptor)
             listener.close()
         self._listeners.clear()
         self._vacant.clear()
-        self._selector.close()
+        self._actions.clear()
+        self._poll.close()
         self._wake_near.close()
         self._wake_far.close()
 
@@ -190,17 +192,23 @@ class Loop:
         if events:
             self._time.turn()  # a machine sees the time that it is
             self._awake_until_ns = self._wall_ns() + AWAKE_NS
-            for key, _ in events:
-                key.data()
+            for descriptor, _ in events:
+                action = self._actions.get(descriptor)
+                if action is not None:  # it may have been closed a moment ago
+                    action()
 
-    def _await(self, seconds: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+    def _await(self, seconds: float | None) -> list[tuple[int, int]]:
         """Wait for events, for a short while without going to sleep: to be woken takes as long as an answer does."""
-        select, wall_ns = self._selector.select, self._wall_ns
-        while wall_ns() < self._awake_until_ns:
-            events = select(0)
+        poll, wall_ns, awake_until_ns = self._poll.poll, self._wall_ns, self._awake_until_ns
+        while wall_ns() < awake_until_ns:
+            events = poll(0)
             if events or seconds == 0:
                 return events
-        return select(seconds)
+        return poll(seconds)
+
+    def _on_event(self, descriptor: int, action: Callable[[], None]) -> None:
+        self._poll.register(descriptor, _READ)
+        self._actions[descriptor] = action
 
     def _advance(self) -> float:
         """Virtual time as far as wall time is, and what came of it; returns the seconds until there is more."""
@@ -283,13 +291,15 @@ class Loop:
     def _watch(self, connection: _Connection, events: int) -> None:
         if connection.watched != events:
             connection.watched = events
-            self._selector.modify(connection.stream, events, partial(self._ready, connection))
+            self._poll.modify(connection.stream.fileno(), events)
 
     def _close(self, connection: _Connection, *, lost: bool) -> None:
         connection.watched = 0
         connection.pending = ()
         del self._connections[id(connection.machine)]
-        self._selector.unregister(connection.stream)
+        descriptor = connection.stream.fileno()
+        del self._actions[descriptor]
+        self._poll.unregister(descriptor)
         connection.stream.close()
         if lost:
             connection.machine.lost()

@@ -76,6 +76,7 @@ _READ = int(CommandFlag.READ)
 _WRITE = int(CommandFlag.WRITE)
 _SCSI_COMMAND = int(Opcode.SCSI_COMMAND)
 
+_NUMBERLESS = (Request, LoginRequest)  # in full feature phase
 _Request = ScsiCommand | NopOut | TextRequest | LogoutRequest | TaskManagementRequest
 _REFUSED = MappingProxyType(
     {int(Opcode.SNACK): RejectReason.SNACK_REJECT, int(Opcode.LOGIN_REQUEST): RejectReason.PROTOCOL_ERROR}
@@ -90,6 +91,9 @@ class Phase(Enum):
     ENDED = "ended"
 
 
+_LOGIN, _FULL_FEATURE, _ENDED = Phase  # to name a member takes as long as three calls
+
+
 class Connection:
     """One connection, as a ByteMachine.
 
@@ -101,7 +105,7 @@ class Connection:
         self.node = node
         self.address = address
         self.peer = peer
-        self.phase = Phase.LOGIN
+        self.phase = _LOGIN
         self.parameters = Parameters()
         self.cid = 0
         self.stat_sn = 0
@@ -133,21 +137,21 @@ class Connection:
 
     @property
     def ended(self) -> bool:
-        return self.phase is Phase.ENDED
+        return self.phase is _ENDED
 
     def receive(self, data: bytes) -> None:
-        if self.phase is Phase.ENDED:
+        if self.phase is _ENDED:
             return
         self._heard_ns = self.node.clock.now_ns
         self._pinged = False
         self._busy = True
         try:
             for pdu, pieces, intact in self._reader.receive(data):
-                if self.phase is Phase.FULL_FEATURE:
+                if self.phase is _FULL_FEATURE:
                     self._take(pdu, pieces, intact)
                 else:
                     self._take_login(pdu, pieces)
-                if self.ended:
+                if self.phase is _ENDED:
                     return
         except StreamBroken as error:
             self.node.told("BROKEN", f"{self.peer}: {error}")
@@ -171,7 +175,7 @@ class Connection:
 
     def drop(self) -> None:
         """Close the stream from our side; the session is gone already."""
-        if self.phase is not Phase.ENDED:
+        if self.phase is not _ENDED:
             self._end(orderly=True)
             self.hang_up()
 
@@ -181,16 +185,16 @@ class Connection:
 
     def dismiss(self) -> None:
         """Tell the initiator that the target drops the session, and end."""
-        if self.phase is Phase.FULL_FEATURE:
+        if self.phase is _FULL_FEATURE:
             self._put_async(AsyncEvent.DROP_SESSION)
-        if self.phase is not Phase.ENDED:
+        if self.phase is not _ENDED:
             self._end(orderly=False)
             self._wake()
 
     def _end(self, *, orderly: bool) -> None:
-        if self.phase is Phase.ENDED:
+        if self.phase is _ENDED:
             return
-        self.phase = Phase.ENDED
+        self.phase = _ENDED
         self._timer.cancel()
         self._waiting.clear()
         self.node.leave(self, orderly=orderly)
@@ -226,14 +230,13 @@ class Connection:
         if parameters.header_digest:
             out.append(digest(header))
         if length:
-            out.extend(views)
-            pad = PADS[length & 3]
-            if pad:
-                out.append(pad)
+            out += views
+            if length & 3:
+                out.append(PADS[length & 3])
             if parameters.data_digest:
-                out.append(digest(*views, pad))
+                out.append(digest(*views, PADS[length & 3]))
         if not self._busy:
-            self._wake()
+            self.wake()
 
     def _wake(self) -> None:
         if not self._busy:
@@ -331,7 +334,7 @@ class Connection:
             self._reader.data_digest = self.parameters.data_digest
             self.data_in_bytes = self.parameters.send_segment_bytes
             self._login = None
-            self.phase = Phase.FULL_FEATURE
+            self.phase = _FULL_FEATURE
 
     def _enter(self, session: Session, login: Login, cid: int) -> None:
         before = session.connections.get(cid)
@@ -371,34 +374,36 @@ class Connection:
     # ---- full feature phase
 
     def _take(self, pdu: Pdu, pieces: Views, intact: bool) -> None:
-        opcode = pdu.opcode & OPCODE_MASK
         if isinstance(pdu, DataOut):
             self._take_data_out(pdu, pieces, intact)
             return
+        reader = self._reader
         if not intact:
             # The command did not come: its number is not used up, and the initiator sends it again or gives up.
-            self.reject(RejectReason.DATA_DIGEST_ERROR, self._reader.header)
+            self.reject(RejectReason.DATA_DIGEST_ERROR, reader.header)
             return
-        if isinstance(pdu, Request | LoginRequest):  # they have no number here
-            self.reject(_REFUSED.get(opcode, RejectReason.COMMAND_NOT_SUPPORTED), self._reader.header)
+        opcode = pdu.opcode
+        if isinstance(pdu, ScsiCommand):
+            header = b""
+        elif isinstance(pdu, _NUMBERLESS):
+            reason = _REFUSED.get(opcode & OPCODE_MASK, RejectReason.COMMAND_NOT_SUPPORTED)
+            self.reject(reason, reader.header)
             return
-        ahs = self._reader.ahs
-        header = b"" if opcode == _SCSI_COMMAND else self._reader.header
-        if pdu.opcode & IMMEDIATE:
-            self._carry_out(pdu, pieces, header, ahs)
-            return
+        else:
+            header = reader.header
         session = self.session
-        if pdu.cmd_sn != session.exp_cmd_sn or session.is_shut:
-            session.hold(pdu.cmd_sn, partial(self._carry_out, pdu, pieces, header, ahs))
-            return
-        session.exp_cmd_sn = pdu.cmd_sn + 1 & NUMBER_MASK
-        self._carry_out(pdu, pieces, header, ahs)
-        if session.held:
-            session.catch_up()
+        if opcode & IMMEDIATE:
+            self._carry_out(pdu, pieces, header, reader.ahs)
+        elif session.count(pdu.cmd_sn):
+            self._carry_out(pdu, pieces, header, reader.ahs)
+            if session.held:
+                session.catch_up()
+        else:
+            session.hold(pdu.cmd_sn, partial(self._carry_out, pdu, pieces, header, reader.ahs))
 
     def _carry_out(self, pdu: _Request, pieces: Views, header: bytes, ahs: bytes) -> None:
         """Do what a PDU asks for; its number's turn has come."""
-        if self.phase is not Phase.FULL_FEATURE:
+        if self.phase is not _FULL_FEATURE:
             return
         if isinstance(pdu, ScsiCommand):
             self._take_command(pdu, pieces, ahs)
@@ -424,31 +429,31 @@ class Connection:
         session = self.session
         flags, tag = pdu.flags, pdu.itt
         numbered = not pdu.opcode & IMMEDIATE
-        device = session.device
-        if device is None or tag in session.tasks or len(session.tasks) >= WINDOW + IMMEDIATE_COMMANDS:
+        device, tasks = session.device, session.tasks
+        if device is None or tag in tasks or len(tasks) >= WINDOW + IMMEDIATE_COMMANDS:
             if numbered:
                 session.finish_command()
             reason = RejectReason.PROTOCOL_ERROR
             if device is not None:
                 reason = RejectReason.TASK_IN_PROGRESS
-                if tag not in session.tasks:
+                if tag not in tasks:
                     reason = RejectReason.TOO_MANY_IMMEDIATE_COMMANDS
             self.reject(reason, pdu.pack())
             return
-        expected = pdu.expected_bytes if flags & (_READ | _WRITE) else 0
-        expected_out = expected if flags & _WRITE else 0
-        # DEVIATION: of a bidirectional command only the data-out moves: there is none that a unit here would know.
-        expected_in = expected - expected_out
-        cdb = pdu.cdb if not ahs else pdu.cdb + extended_cdb(ahs)
+        lun, cdb = pdu.lun, pdu.cdb
+        if ahs:
+            cdb += extended_cdb(ahs)
+        expected = expected_in = expected_out = 0
         data_out = None
+        # DEVIATION: of a bidirectional command only the data-out moves: there is none that a unit here would know.
         if flags & _WRITE:
-            unsolicited = not flags & FINAL
-            data_out = DataOutSequence(self, tag, pdu.lun, expected_out, pieces, unsolicited)
-        task = device.task(
-            session.nexus, pdu.lun, cdb, flags & ATTRIBUTE_MASK, tag, expected_in, expected_out
-        )
-        task.begin(self, pdu.lun, expected, numbered, data_out)
-        session.tasks[tag] = task
+            expected = expected_out = pdu.expected_bytes
+            data_out = DataOutSequence(self, tag, lun, expected, pieces, not flags & FINAL)
+        elif flags & _READ:
+            expected = expected_in = pdu.expected_bytes
+        task = device.task(session.nexus, lun, cdb, flags & ATTRIBUTE_MASK, tag, expected_in, expected_out)
+        task.begin(self, lun, expected, numbered, data_out)
+        tasks[tag] = task
         self._charged += expected
         if data_out is not None and (pieces or data_out.unsolicited):
             parameters = self.parameters
@@ -468,16 +473,16 @@ class Connection:
 
     def discharge(self, task: DataTransfer) -> None:
         """Hear that a task has ended; what it has to send leaves with the next `outgoing`."""
-        self._ending += task.charge
+        self._ending += task.expected
         if self._waiting:
             self._wake()
 
     def _submit_waiting(self) -> None:
         waiting, session = self._waiting, self.session
-        under_way = self._charged - sum(task.charge for task in waiting)
-        while waiting and (not under_way or under_way + waiting[0].charge <= TRANSFER_BYTES):
+        under_way = self._charged - sum(task.expected for task in waiting)
+        while waiting and (not under_way or under_way + waiting[0].expected <= TRANSFER_BYTES):
             task = waiting.popleft()
-            under_way += task.charge
+            under_way += task.expected
             if session.tasks.get(task.tag) is task and session.device is not None:
                 task.submitted = True
                 session.device.submit(task)
@@ -580,7 +585,7 @@ class Connection:
             return
         # The tasks end before the response is made: it is the last thing that the initiator hears of them.
         if leaves:
-            self.phase = Phase.ENDED
+            self.phase = _ENDED
             self._timer.cancel()
             self._waiting.clear()
             session.remove(self)

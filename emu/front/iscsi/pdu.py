@@ -121,17 +121,23 @@ class PduReader:
             data = self._held + data
             self._held = b""
         at, end = 0, len(data)
+        view = memoryview(data)
         while True:
             if self._pdu is None:
                 if end - at < HEADER_BYTES:
                     break
                 pdu = REQUESTS.get(data[at] & OPCODE_MASK, Request).unpack(data, at)
                 lengths = pdu.lengths
-                if not lengths and not self.header_digest:
+                plain = not self.header_digest  # all of it is here, and nothing but header and data segment
+                body = after = at + HEADER_BYTES
+                if lengths:
+                    after += lengths + -lengths % PAD_BYTES
+                    plain = plain and after <= end and lengths <= self.segment_limit and not self.data_digest
+                if plain:
                     self._header = (data, at)
                     self.ahs = b""
-                    at += HEADER_BYTES
-                    yield pdu, (), True
+                    at = after
+                    yield pdu, (view[body : body + lengths],) if lengths else (), True
                     continue
                 head_bytes = HEADER_BYTES + (lengths >> AHS_SHIFT) * AHS_WORD_BYTES
                 body = at + head_bytes + (DIGEST_BYTES if self.header_digest else 0)

@@ -61,6 +61,13 @@ class Session:
 
     # ---- numbers
 
+    def count(self, cmd_sn: int) -> bool:
+        """Count a command that has come; False if its turn has not."""
+        if cmd_sn != self.exp_cmd_sn or self.is_shut:
+            return False
+        self.exp_cmd_sn = cmd_sn + 1 & NUMBER_MASK
+        return True
+
     def hold(self, cmd_sn: int, action: Callable[[], None]) -> bool:
         """Keep a command that came out of order until its turn; one outside the window is ignored, and False said."""
         if self.max_cmd_sn - cmd_sn & NUMBER_SIGN or cmd_sn - self.exp_cmd_sn & NUMBER_SIGN:

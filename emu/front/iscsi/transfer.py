@@ -48,15 +48,14 @@ class DataTransfer:
     expected_out: int | None
 
     connection: "Connection"
-    expected: int  # what the initiator expects to move, whichever way
+    expected: int  # what the initiator expects to move, whichever way, and what a connection may have to keep
     lun_field: bytes  # as it came
     numbered: bool  # its CmdSN counts
-    submitted: bool  # the device has it
-    charge: int  # what it may make its connection keep
-    implied: int  # how much data the CDB implies
-    sending: int  # Data-In
-    views: Views  # of the room
     data_out: "DataOutSequence | None"
+    submitted: bool = False  # the device has it
+    implied: int = 0  # how much data the CDB implies
+    sending: int = 0  # Data-In
+    room_views: Views = ()
 
     def begin(
         self,
@@ -71,12 +70,7 @@ class DataTransfer:
         self.lun_field = lun_field
         self.numbered = numbered
         self.data_out = data_out
-        self.submitted = False
         self.expected = expected
-        self.charge = expected
-        self.implied = 0
-        self.sending = 0
-        self.views = ()
 
     # ---- what a task asks of its transport
 
@@ -93,14 +87,14 @@ class DataTransfer:
             return ()
         kept = self.expected_in or 0
         if length <= kept:
-            self.views = (memoryview(bytearray(length)),)
-            return self.views
+            self.room_views = (memoryview(bytearray(length)),)
+            return self.room_views
         # What the initiator does not want has to go somewhere, but not into memory for all of it.
-        self.views = (memoryview(bytearray(kept)),) if kept else ()
+        self.room_views = (memoryview(bytearray(kept)),) if kept else ()
         excess = length - kept
         waste = memoryview(bytearray(min(excess, WASTE_BYTES)))
         whole, rest = divmod(excess, len(waste))
-        return (*self.views, *(waste,) * whole, *((waste[:rest],) if rest else ()))
+        return (*self.room_views, *(waste,) * whole, *((waste[:rest],) if rest else ()))
 
     def send(self, length: int) -> None:
         self.implied = length
@@ -112,11 +106,11 @@ class DataTransfer:
         if session.tasks.get(self.tag) is not self:  # it has failed here
             return
         session.forget(self)
-        if status or not self.sending:
+        sending = self.sending
+        if status or not sending:
             self._respond(status, sense)
             return
-        flags, residual = self._residual()
-        sending = self.sending
+        flags, residual = (0, 0) if self.implied == self.expected else self._residual()
         stat_sn = connection.stat_sn
         connection.stat_sn = stat_sn + 1 & NUMBER_MASK
         if sending > connection.data_in_bytes:
@@ -138,7 +132,7 @@ class DataTransfer:
             offset,
             residual,
         )
-        connection.put(header, cut(self.views, offset, sending), sending - offset)
+        connection.put(header, cut(self.room_views, offset, sending), sending - offset)
 
     def aborted(self) -> None:
         session = self.connection.session
@@ -176,7 +170,7 @@ class DataTransfer:
             sent, offset = self._send_all_but_last()
             connection.put(
                 self._data_in(sent, offset, self.sending - offset, FINAL),
-                cut(self.views, offset, self.sending),
+                cut(self.room_views, offset, self.sending),
                 self.sending - offset,
             )
             sent += 1
@@ -218,7 +212,7 @@ class DataTransfer:
             flags = 0 if in_burst else FINAL
             connection.put(
                 self._data_in(data_sn, offset, length, flags),
-                cut(self.views, offset, offset + length),
+                cut(self.room_views, offset, offset + length),
                 length,
             )
             data_sn += 1
@@ -362,7 +356,7 @@ class DataOutSequence:
 def cut(views: Views, start: int, end: int) -> Views:
     """The bytes of views from `start` to before `end`."""
     if len(views) == 1:
-        (view,) = views
+        view = views[0]
         return views if start == 0 and end == len(view) else (view[start:end],)
     parts = []
     position = 0

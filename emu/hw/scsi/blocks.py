@@ -60,7 +60,7 @@ def read(unit: "LogicalUnit", task: Task, cdb: BlockCdb) -> Steps | None:
     return _read(unit, task, lba, count) if count else None
 
 
-def read_6(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps:
+def read_6(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps | None:
     """READ(6)."""
     lba, count = _extent_6(cdb)
     require_transfer(unit, task, lba, count)
@@ -71,24 +71,35 @@ def _extent_6(cdb: wire.Cdb6) -> tuple[int, int]:
     return (cdb.lba_high & _LBA_6) << 16 | cdb.lba_low, cdb.length or _WHOLE_6
 
 
-def _read(unit: "LogicalUnit", task: Task, lba: int, count: int) -> Steps:
-    block_bytes = unit.block_bytes
+def _read(unit: "LogicalUnit", task: Task, lba: int, count: int) -> Steps | None:
     task.function = _READ
     task.lbn = lba * unit.lbn_per_lba
-    task.byte_count = length = count * block_bytes
-    task.views = room = task.room(length)
-    if not unit.bad_blocks.marks:
-        error: MediumError | None = yield unit.device
-        if error is None:
-            unit.counters[READ_COUNTER] += length
-            task.send(length)
-            return
-    # Block by block: what is before the guilty one is sent.
-    for index in range(count):
+    task.byte_count = length = count * unit.block_bytes
+    task.views = task.room(length)
+    if unit.bad_blocks.marks:
+        return _read_singly(unit, task)
+    task.move(unit.device, _has_read)
+    return None
+
+
+def _has_read(unit: "LogicalUnit", task: Task, error: MediumError | None) -> Steps | None:
+    if error is not None:
+        return _read_singly(unit, task)
+    length = task.byte_count
+    unit.counters[READ_COUNTER] += length
+    task.send(length)
+    return None
+
+
+def _read_singly(unit: "LogicalUnit", task: Task) -> Steps:
+    """Read block by block: what is before the guilty one is sent."""
+    room, length, block_bytes = task.views, task.byte_count, unit.block_bytes
+    lba = task.lbn // unit.lbn_per_lba
+    for index in range(length // block_bytes):
         task.lbn = (lba + index) * unit.lbn_per_lba
         task.byte_count = block_bytes
         task.views = [*pieces(room, index * block_bytes, block_bytes)]
-        error = yield unit.device
+        error: MediumError | None = yield unit.device
         failure = (
             unit.failure(_at(error, task.lbn))
             if error is not None
@@ -119,7 +130,7 @@ def write(unit: "LogicalUnit", task: Task, cdb: BlockCdb) -> Steps | None:
     return _write(unit, task, lba, count, bool(cdb.flags & _FUA)) if count else None
 
 
-def write_6(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps:
+def write_6(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps | None:
     """WRITE(6)."""
     lba, count = _extent_6(cdb)
     require_transfer(unit, task, lba, count)
@@ -136,32 +147,57 @@ def write_atomic(unit: "LogicalUnit", task: Task, cdb: wire.WriteAtomicCdb) -> S
     return _write(unit, task, cdb.lba, cdb.length, bool(cdb.flags & _FUA))
 
 
-def _write(unit: "LogicalUnit", task: Task, lba: int, count: int, force: bool) -> Steps:
+def _write(unit: "LogicalUnit", task: Task, lba: int, count: int, force: bool) -> Steps | None:
+    if force or (unit.profile.write_cache and not unit.mode.write_cache):
+        return _write_through(unit, task, lba, count)
+    task.lbn = lba * unit.lbn_per_lba
+    task.bring(count * unit.block_bytes, _has_fetched)
+    return None
+
+
+def _has_fetched(unit: "LogicalUnit", task: Task, views: Views) -> None:
+    if _begin_write(unit, task, views):
+        task.move(unit.device, _end_write)
+
+
+def _write_through(unit: "LogicalUnit", task: Task, lba: int, count: int) -> Steps:
     views: Views = yield count * unit.block_bytes
     length = yield from write_views(unit, task, lba, views)
-    if length and (force or (unit.profile.write_cache and not unit.mode.write_cache)):
+    if length:
         yield from unit.flush(task)
 
 
 def write_views(unit: "LogicalUnit", task: Task, lba: int, views: Views) -> Generator[BlockDevice, Any, int]:
     """Write what the initiator has sent, as far as it is whole blocks; return its length."""
+    task.lbn = lba * unit.lbn_per_lba
+    length = _begin_write(unit, task, views)
+    if length:
+        error: MediumError | None = yield unit.device
+        _end_write(unit, task, error)
+    return length
+
+
+def _begin_write(unit: "LogicalUnit", task: Task, views: Views) -> int:
+    """Make a WRITE of what is whole blocks, at the task's LBN; return its length."""
     length = len(views[0]) if len(views) == 1 else sum(map(len, views))
     short = length % unit.block_bytes
     if short:
         length -= short
         views = [*pieces(views, 0, length)]
-    if length:
-        task.function = _WRITE
-        task.lbn = lba * unit.lbn_per_lba
-        task.byte_count = length
-        task.views = views
-        error: MediumError | None = yield unit.device
-        if error is not None:
-            raise unit.failure(error, writing=True)
-        unit.counters[WRITE_COUNTER] += length
-        if unit.bad_blocks.marks and unit.bad_blocks.clear(lba, length // unit.block_bytes):
-            unit.save()
+    task.function = _WRITE
+    task.byte_count = length
+    task.views = views
     return length
+
+
+def _end_write(unit: "LogicalUnit", task: Task, error: MediumError | None) -> None:
+    if error is not None:
+        raise unit.failure(error, writing=True)
+    length = task.byte_count
+    unit.counters[WRITE_COUNTER] += length
+    marks = unit.bad_blocks
+    if marks.marks and marks.clear(task.lbn // unit.lbn_per_lba, length // unit.block_bytes):
+        unit.save()
 
 
 # ---- no data

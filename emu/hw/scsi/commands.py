@@ -48,9 +48,9 @@ _VENDOR_CONTROL, _NACA = 0xC0, 0x04
 class Command:
     """One command, or one service action of an operation code.
 
-    usage: the CDB usage map; its length is the CDB's.  medium: needs one.  writes: refused on a write-protected unit.
-    alone: nothing else is done meanwhile.  passes_...: is done in spite of a pending unit attention, of another's
-    RESERVE, of a format or sanitize operation.  forbidden: mask of the bits that must be zero.
+    usage: the CDB usage map.  length: the CDB's, bytes.  medium: needs one.  writes: refused on a write-protected
+    unit.  alone: nothing else is done meanwhile.  passes_...: is done in spite of a pending unit attention, of
+    another's RESERVE, of a format or sanitize operation.  forbidden: mask of the bits that must be zero.
     """
 
     opcode: int
@@ -66,11 +66,8 @@ class Command:
     passes_attention: bool
     passes_reserve: bool
     passes_operation: bool
+    length: int
     forbidden: int = 0
-
-    @property
-    def length(self) -> int:
-        return len(self.usage)
 
     @property
     def words(self) -> str:
@@ -106,6 +103,7 @@ def _command(
         "attention" in passes,
         "reserve" in passes,
         "operation" in passes,
+        len(octets),
     )
 
 
