@@ -19,6 +19,7 @@ from emu.wire.layouts import (
     mscp,
     ods2,
     pcapng,
+    scs,
     scsi,
     shadowing,
     sym53c810,
@@ -36,6 +37,7 @@ MODULES: tuple[ModuleType, ...] = (
     sym53c810,
     pcapng,
     events,
+    scs,
     shadowing,
 )
 GENERATED = Path(__file__).parent / "generated"

@@ -14,11 +14,12 @@ from emu.wire.codes import iscsi as iscsi_codes
 from emu.wire.codes import mscp as mscp_codes
 from emu.wire.codes import ods2 as ods2_codes
 from emu.wire.codes import pcapng as pcapng_codes
+from emu.wire.codes import scs as scs_codes
 from emu.wire.codes import scsi as scsi_codes
 from emu.wire.codes import shadowing as shadowing_codes
 from emu.wire.codes import uqssp as uqssp_codes
 from emu.wire.fields import Field, fields_of, layouts_of, title_of
-from emu.wire.layouts import buslink, dup, events, iscsi, mscp, ods2, pcapng, scsi, shadowing, uqssp
+from emu.wire.layouts import buslink, dup, events, iscsi, mscp, ods2, pcapng, scs, scsi, shadowing, uqssp
 
 CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("UQSSP", uqssp, uqssp_codes),
@@ -30,6 +31,7 @@ CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("iSCSI", iscsi, iscsi_codes),
     ("Capture files", pcapng, pcapng_codes),
     ("Events in capture files", events, events_codes),
+    ("Cluster", scs, scs_codes),
     ("Shadow drivers of a cluster", shadowing, shadowing_codes),
 )
 

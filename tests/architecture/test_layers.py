@@ -28,7 +28,11 @@ LAYERS: dict[str, set[str]] = {
 SECOND_WITNESSES = {"emu.conform", "emu.conform.clauses"}  # judge controllers without the project's layouts
 OUTSIDE = {"socket", "selectors", "asyncio", "threading", "time", "random", "serial", "subprocess"}
 MAY_USE_RANDOM = {"emu/core/chance.py"}
-ONLY_A_TYPE = {"emu/sim/application.py", "emu/console/load.py"}  # take a stream that chance made
+ONLY_A_TYPE = {  # take a stream that chance made
+    "emu/sim/application.py",
+    "emu/sim/lan.py",
+    "emu/console/load.py",
+}
 
 
 def imports(path: Path) -> Iterator[str]:

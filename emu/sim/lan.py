@@ -1,0 +1,120 @@
+"""A LAN between nodes, as bad as one wants it: latency, loss, doubles, disorder, and cables that break one way or both.
+
+Every datagram is judged once for every node that is to hear it; chance comes from a seed.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from random import Random
+
+from emu.core.clock import Clock
+from emu.wire.codes.scs import DATAGRAM_BYTES, EVERYBODY
+
+Receive = Callable[[bytes], None]
+
+
+@dataclass(slots=True)
+class Weather:
+    """How a LAN treats datagrams.
+
+    latency_ns: least and most; a spread puts datagrams out of order.  loss, doubling: part of all datagrams.
+    """
+
+    latency_ns: tuple[int, int] = (0, 0)
+    loss: float = 0.0
+    doubling: float = 0.0
+
+
+class Station:
+    """A node's place on a LAN; it is the `Link` of the node's port driver."""
+
+    def __init__(self, lan: "Lan", name: str) -> None:
+        self.name = name
+        self.system = EVERYBODY
+        self.receive: Receive | None = None
+        self._lan = lan
+
+    def open(self, system: int, receive: Receive) -> None:
+        self.system = system
+        self.receive = receive
+
+    def send(self, datagram: bytes, system: int) -> None:
+        assert len(datagram) <= DATAGRAM_BYTES, "a datagram fits the Ethernet"
+        self._lan.carry(self, datagram, system)
+
+    def close(self) -> None:
+        self.receive = None
+
+
+class Lan:
+    """One LAN.
+
+    weather: for all datagrams, may be changed at any time.  stations: by name.  sent, lost: datagrams.
+    """
+
+    def __init__(self, clock: Clock, stream: Random | None = None) -> None:
+        self.weather = Weather()
+        self.stations: dict[str, Station] = {}
+        self.sent = 0
+        self.lost = 0
+        self._clock = clock
+        self._stream = stream
+        self._broken: set[tuple[str, str]] = set()
+
+    def station(self, name: str) -> Station:
+        """Plug a node in; a name that is there gets a new station in place of the old."""
+        station = self.stations[name] = Station(self, name)
+        return station
+
+    def storm(self, weather: Weather, stream: Random) -> None:
+        """Let datagrams be treated badly, by this stream of chance."""
+        self.weather = weather
+        self._stream = stream
+
+    def cut(self, sender: str, receiver: str, *, both: bool = True) -> None:
+        """Break the cable between two stations, or one direction of it."""
+        self._broken.add((sender, receiver))
+        if both:
+            self._broken.add((receiver, sender))
+
+    def isolate(self, name: str, others: Iterable[str] | None = None) -> None:
+        """Break all cables of a station."""
+        for other in self.stations if others is None else others:
+            if other != name:
+                self.cut(name, other)
+
+    def mend(self) -> None:
+        """Make all cables whole."""
+        self._broken.clear()
+
+    def carry(self, sender: Station, datagram: bytes, system: int) -> None:
+        """Bring a datagram to whom it is for."""
+        for station in list(self.stations.values()):
+            if station is not sender and system in (EVERYBODY, station.system):
+                self._carry_to(station, sender, datagram)
+
+    def _carry_to(self, station: Station, sender: Station, datagram: bytes) -> None:
+        self.sent += 1
+        weather, stream = self.weather, self._stream
+        times = 1
+        if (sender.name, station.name) in self._broken:
+            times = 0
+        elif stream is not None:
+            if stream.random() < weather.loss:
+                times = 0
+            elif stream.random() < weather.doubling:
+                times = 2
+        if not times:
+            self.lost += 1
+        for _ in range(times):
+            low, high = weather.latency_ns
+            delay_ns = stream.randint(low, high) if stream is not None else low
+            if delay_ns:
+                self._clock.call_after(delay_ns, lambda: _give(station, datagram))
+            else:
+                self._clock.call_soon(lambda: _give(station, datagram))
+
+
+def _give(station: Station, datagram: bytes) -> None:
+    if station.receive is not None:
+        station.receive(datagram)
