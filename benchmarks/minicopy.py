@@ -105,7 +105,7 @@ def run(directory: Path, size_bytes: int) -> None:
     utilities = node.utilities
     world.run(node, utilities.initialize(names, "BENCH", erase=False, shadow=True))
     mount = MountRequest("DSA1:", names, "BENCH")
-    world.run(node, utilities.mount(mount, world.cluster.nodes, lambda message: None))
+    world.run(node, utilities.mount(mount, node.cluster.nodes, lambda message: None))
     vu = node.shadow.units["DSA1:"]
 
     def leave(policy: Policy) -> None:
@@ -113,7 +113,7 @@ def run(directory: Path, size_bytes: int) -> None:
 
     def come_back(policy: Policy) -> float:
         request = MountRequest("DSA1:", names[1:], "BENCH", policy)
-        world.run(node, utilities.mount(request, world.cluster.nodes, lambda message: None))
+        world.run(node, utilities.mount(request, node.cluster.nodes, lambda message: None))
         return timed_settle(world, vu)
 
     print(f"two images of {size_bytes >> 20} MB in {directory}; {vu.block_count} blocks")

@@ -15,7 +15,8 @@ from drivers.platform.host import Platform
 from drivers.platform.process import EventFlag, Procedure
 from emu.wire.codes.scs import RESPONSE, Capability, Facility, LockMode
 
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$"
+_LETTERS = " ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789$_"
+NAME_LETTERS = 6  # of SCSNODE
 SOFTWARE = "VMS V7.3"
 
 
@@ -25,8 +26,8 @@ def system_identifier(name: str) -> int:
     DEVIATION: it is set by hand in VMS; here it is the node name as a number, so that nobody has to.
     """
     number = 0
-    for letter in name:
-        number = number * (len(_LETTERS) + 1) + _LETTERS.index(letter.upper()) + 1
+    for letter in name.upper().ljust(NAME_LETTERS):
+        number = number * len(_LETTERS) + _LETTERS.index(letter)
     return number
 
 

@@ -36,8 +36,8 @@ DISCOVERY_NS = (
     4 * SECOND_NS
 )  # a node that boots listens for longer than one HELLO interval before it forms a cluster
 RETRY_NS = SECOND_NS
-PROPOSAL_NS = 15 * SECOND_NS
-EXPULSION_NS = 12 * SECOND_NS  # by then a node notices that nobody hears it
+PROPOSAL_NS = 16 * SECOND_NS
+EXPULSION_NS = 14 * SECOND_NS  # by then a node notices that nobody hears it
 FIRST_CSID = 0x0001_0001
 
 
@@ -333,8 +333,8 @@ class ConnectionManager:
             elif now_ns - csb.lost_ns >= self.recnxinterval_s * SECOND_NS or self._lives_again(csb):
                 lost = True
             else:
-                stay.append(member)
-        if min(m.csid for m in stay if m.key == self.key or self._is_open(m.key)) != self.csid:
+                return None  # it may still come back, and everybody must agree
+        if min(member.csid for member in stay) != self.csid:
             return None  # another one's business
         # Of a newcomer what it said when it was no member counts; CSIDs grow, so that the oldest keeps the locks.
         joining = [csb for csb in newcomers if view.member(csb.key) is None and not csb.is_member]
@@ -489,8 +489,6 @@ class ConnectionManager:
 
     def _exit(self, why: str) -> None:
         self._stopped = True
-        if not self._leaving:
-            self._say("This node has been removed from the VMScluster, bugcheck CLUEXIT")
         self.exit(why)
 
     def _say(self, text: str) -> None:

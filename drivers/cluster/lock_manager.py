@@ -10,7 +10,8 @@ lock reads it.
 
 When a member is lost its locks are released, and a value block that it may have been writing is marked as not valid
 until somebody writes it again.  When the master is lost every owner tells the new one what it has (REBUILD), and
-nothing is granted until all have (REBUILT).  Nothing is granted while the master lacks quorum.
+nothing is granted until all have (REBUILT); who waits is queued anew.  Nothing is granted while the master lacks
+quorum.
 
 DEVIATION: V7.3 has a directory and masters each resource on the node that uses it; here one node masters all.  There
 are no parent locks, no deadlock search, and no access modes.
@@ -102,7 +103,6 @@ class Held:
     number: int
     mode: LockMode
     wanted: LockMode
-    waits: bool
     order: int
     told: bool = False  # that somebody waits for it
 
@@ -324,14 +324,17 @@ class LockManager:
             for queue in (resource.granted, resource.converting, resource.waiting):
                 queue[:] = [h for h in queue if (h.csid, h.number) != (csid, message.lock)]
         elif func == LckFunction.ENQUEUE:
-            held = self._held(csid, message, waits=True)
+            held = self._held(csid, message)
             resource.waiting.append(held)
         elif func == LckFunction.CONVERT:
             self._take_value(resource, message)
             for held in resource.granted:
                 if (held.csid, held.number) == (csid, message.lock):
-                    held.wanted, held.waits = LockMode(message.wanted), True
-                    resource.converting.append(held)
+                    held.wanted = LockMode(message.wanted)
+                    if COMPATIBLE[held.wanted] >= COMPATIBLE[held.mode]:
+                        self._give(resource, held)  # to ask for less needs no turn
+                    else:
+                        resource.converting.append(held)
         else:
             self._rebuild(resource, csid, message)
         if not self._rebuilding:
@@ -340,11 +343,11 @@ class LockManager:
                 self._deny(resource, csid, message.lock)
             self._forget_if_free(resource)
 
-    def _held(self, csid: int, message: Lock, *, waits: bool, order: int = 0) -> Held:
+    def _held(self, csid: int, message: Lock, order: int = 0) -> Held:
         if not order:
             self._order += 1
             order = self._order
-        return Held(csid, message.lock, LockMode(message.mode), LockMode(message.wanted), waits, order)
+        return Held(csid, message.lock, LockMode(message.mode), LockMode(message.wanted), order)
 
     def _take_value(self, resource: Resource, message: Lock) -> None:
         if message.flags & LockFlag.WRITE_VALUE:
@@ -357,7 +360,7 @@ class LockManager:
             for held in queue:
                 if (held.csid, held.number) == (csid, number):
                     queue.remove(held)
-                    held.wanted, held.waits = held.mode, False
+                    held.wanted = held.mode
                     self._answer(resource, held, LckFunction.DENIED)
                     return
 
@@ -389,7 +392,7 @@ class LockManager:
         return all(held is wanted or held.mode in COMPATIBLE[wanted.wanted] for held in resource.granted)
 
     def _give(self, resource: Resource, held: Held) -> None:
-        held.mode, held.waits, held.told = held.wanted, False, False
+        held.mode, held.told = held.wanted, False
         self._answer(resource, held, LckFunction.GRANTED)
 
     def _answer(self, resource: Resource, held: Held, func: LckFunction) -> None:
@@ -413,18 +416,13 @@ class LockManager:
     # -- rebuilding
 
     def _rebuild(self, resource: Resource, csid: int, message: Lock) -> None:
-        held = self._held(
-            csid,
-            message,
-            waits=bool(message.flags & (LockFlag.WAITING | LockFlag.CONVERTING)),
-            order=message.order,
-        )
+        held = self._held(csid, message, message.order)
         self._order = max(self._order, message.order)
         if message.flags & LockFlag.WAITING:
             resource.waiting.append(held)
             return
         resource.granted.append(held)
-        if held.waits:
+        if message.flags & LockFlag.CONVERTING:
             resource.converting.append(held)
         if message.value_number > resource.value_number or message.mode in WRITERS:
             resource.value, resource.value_number = message.value, message.value_number

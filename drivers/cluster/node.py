@@ -5,7 +5,7 @@ from collections.abc import Callable
 from drivers.classes.disk import Disk
 from drivers.classes.dkdriver import DkDriver
 from drivers.classes.dudriver import DuDriver
-from drivers.cluster.link import Cluster, Exchange
+from drivers.cluster.cluster import Cluster
 from drivers.message import Failure, Message
 from drivers.platform.alpha import AlphaPlatform
 from drivers.platform.alpha_pci import PciBridge, PciSlot
@@ -25,17 +25,19 @@ class Node:
     """One VMS system.
 
     name: SCS node name.  controllers: class drivers of MSCP disks, adapters: of SCSI disks, in the order of their
-    letters.
+    letters.  reset_buses: what a crash does to the hardware.  crashed: whether it has stopped for ever.
     """
 
-    def __init__(self, name: str, platform: Platform, exchange: Exchange) -> None:
+    def __init__(self, name: str, platform: Platform, cluster: Cluster) -> None:
         self.name = name
         self.platform = platform
-        self.cluster = Cluster(name, exchange)
+        self.cluster = cluster
         self.controllers: list[DuDriver] = []
         self.adapters: list[DkDriver] = []
         self.shadow = ShadowDriver(platform, name, self.cluster, self.disk)
         self.utilities = ShadowUtilities(self.shadow)
+        self.reset_buses: list[Callable[[], None]] = []
+        cluster.manager.exit = self._cluster_exit
 
     @property
     def kind(self) -> str:
@@ -58,14 +60,39 @@ class Node:
         self.adapters.append(DkDriver(self.platform, port, letter))
         return port
 
-    def boot(self) -> Procedure:
-        """Start every port that is down, and wait until the units of all are known."""
+    @property
+    def crashed(self) -> bool:
+        return self.platform.halted
+
+    def boot(self, *, alone: bool = True) -> Procedure:
+        """Start every port that is down, and wait until the units of all are known and the cluster is joined.
+
+        alone: there is no cluster to join.
+        """
+        if not self.cluster.joined.is_set:
+            self.cluster.start(alone=alone)
         drivers: list[DuDriver | DkDriver] = [*self.controllers, *self.adapters]
         for driver in drivers:
             if driver.port.state is PortState.DOWN:
                 driver.port.start()
         for driver in drivers:
             yield driver.ready
+        yield self.cluster.joined
+
+    def crash(self, *, last_gasp: bool = False) -> None:
+        """Stop at this instant and for ever: memory is lost, ports forget this host.
+
+        last_gasp: the other nodes are told, as a bugcheck does; without it they find out.
+        """
+        if not self.crashed:
+            self.cluster.stop(last_gasp=last_gasp)
+            self.platform.halt()
+            for reset in self.reset_buses:
+                reset()
+
+    def _cluster_exit(self, why: str) -> None:
+        self.platform.operator(f"%BUGCHECK, CLUEXIT, node voluntarily exiting VMScluster: {why}")
+        self.crash(last_gasp=True)
 
     @property
     def disks(self) -> list[Disk]:

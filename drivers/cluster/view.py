@@ -89,7 +89,7 @@ class View:
                     member.incarnation,
                     member.csid,
                     text_of(member.name),
-                    text_of(member.hardware),
+                    text_of(member.hwtype),
                     member.votes,
                     member.expected_votes,
                     member.capabilities,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from drivers.platform.irp import Irp
+from drivers.platform.node_clock import NodeClock
 from drivers.platform.pool import Pool
 from drivers.platform.process import EventFlag, KernelProcess, Procedure
 from emu.core.bus import HostMemory
@@ -14,15 +15,18 @@ INTERRUPT_VECTORS = 128  # a UQSSP step-1 word names a vector below 512, in long
 
 
 class InterruptRequest:
-    """The request line of one device: it stays up until the processor grants it."""
+    """The request line of one device: it stays up until the processor grants it.
+
+    platform: the software that is interrupted, another one after a boot.
+    """
 
     def __init__(self, platform: "Platform") -> None:
-        self._platform = platform
+        self.platform = platform
         self._vector: int | None = None
 
     def request(self, vector: int) -> None:
         if self._vector is None:
-            self._platform.clock.call_soon(self._grant)
+            self.platform.clock.call_soon(self._grant)
         self._vector = vector
 
     def withdraw(self) -> None:
@@ -31,7 +35,7 @@ class InterruptRequest:
     def _grant(self) -> None:
         vector, self._vector = self._vector, None
         if vector is not None:
-            self._platform.interrupt(vector)
+            self.platform.interrupt(vector)
 
 
 class Platform:
@@ -51,15 +55,23 @@ class Platform:
         self, name: str, clock: Clock, memory: HostMemory, pool_start: int, pool_bytes: int, tracer: Tracer
     ) -> None:
         self.name = name
-        self.clock = clock
+        self.clock = NodeClock(clock)
         self.memory = memory
         self.pool = Pool(pool_start, pool_bytes)
         self.tracer = tracer
         self.page_table = 0
-        self.fork = clock.call_soon
+        self.fork = self.clock.call_soon
+        self.halted = False
         self.unexpected_interrupts = 0
         self.boot_time = 0
         self._services: dict[int, Callable[[], None]] = {}
+
+    def halt(self) -> None:
+        """Stop: no process goes on, no timer fires, no interrupt is served."""
+        self.halted = True
+        self.clock.halt()
+        self.fork = self.clock.call_soon
+        self._services.clear()
 
     def system_time(self) -> int:
         """Tell the time as VMS counts it: 100 ns since 17-Nov-1858."""
@@ -118,7 +130,7 @@ class Platform:
 
     def operator(self, text: str) -> None:
         """Tell the operator's console (OPA0:)."""
-        if self.tracer.listening:
+        if self.tracer.listening and not self.halted:
             self.tracer.emit(ConsoleLine(self.clock.now_ns, self.name, text))
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from drivers.classes.disk import Disk, UnitState
-from drivers.cluster.link import Cluster
+from drivers.cluster.cluster import Cluster
 from drivers.cluster.request import Answer, NodeLost
 from drivers.message import Failure, Message
 from drivers.platform.host import Platform

@@ -84,7 +84,7 @@ class Interpreter:
             question = self.question
             if question is not None:
                 self.answer(self._ask(question) if self._ask is not None else None)
-            elif not self.world.clock.run_until(lambda: not self.busy or self.question is not None):
+            elif not self.world.settle(lambda: not self.busy or self.question is not None):
                 text = "the command waits for something that never comes"
                 self._give_up(Failure(Message("SYSTEM", "F", "HANGUP", text)))
         return self.status

@@ -10,7 +10,7 @@ instructions, in no time.
 from types import TracebackType
 from typing import ClassVar
 
-from drivers.cluster.link import Exchange
+from drivers.cluster.cluster import Cluster
 from drivers.cluster.node import Node
 from drivers.message import Failure
 from drivers.platform.host import Platform
@@ -59,7 +59,7 @@ class SimhWorld:
             raise
         self.platform = Pdp11Platform("PDP11", self.clock, self.bus.memory, memory_bytes, self.tracer)
         self.bus.line = self.platform.interrupt_line()
-        self.node = Node("PDP11", self.platform, Exchange(self.clock))
+        self.node = Node("PDP11", self.platform, Cluster(self.platform, None))
         self.port = self.node.configure_port(self.bus.registers(RQ_CSR))
         (self.driver,) = self.node.controllers
 

@@ -3,20 +3,21 @@
 Nothing here knows files or wall time: media come ready made, the time of day is a number.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from drivers.cluster.link import Exchange
+from drivers.cluster.cluster import Cluster
 from drivers.cluster.node import Node
 from drivers.message import Failure, Message
 from drivers.platform.alpha import AlphaPlatform
-from drivers.platform.alpha_pci import PciBridge, PciSlot
-from drivers.platform.host import Platform
+from drivers.platform.host import InterruptRequest, Platform
 from drivers.platform.process import Procedure
 from drivers.platform.vax import VaxPlatform
 from drivers.shadow.state import MAXIMUM_MEMBERS
 from emu.core.block import BlockDevice
-from emu.core.clock import MICROSECOND_NS, Scheduler
+from emu.core.bus import HostMemory
+from emu.core.clock import MICROSECOND_NS, SECOND_NS, Scheduler
 from emu.core.trace import Tracer
 from emu.hw.firmware import DriveType, Firmware, PortKind
 from emu.hw.memory.pci_window import PciWindows
@@ -26,6 +27,8 @@ from emu.hw.memory.store_buffer import StoreBuffer
 from emu.hw.mscp.controller import Controller
 from emu.hw.sym53c810.chip import Sym53c810
 from emu.media.mechanics import Mechanics
+from emu.sim.lan import Lan
+from emu.sim.machine import Machine
 from emu.sim.mirror import MirrorMedia, MirrorSet
 from emu.sim.storage_shelf import StorageShelf
 from emu.wire.scripts_image import ScriptsImage
@@ -33,6 +36,11 @@ from emu.wire.scripts_image import ScriptsImage
 ALPHA_MEMORY_BYTES = 64 << 20
 VAX_MEMORY_BYTES = 16 << 20
 USER_SIZED = "RAUSER"
+PATIENCE_NS = 12 * 3600 * SECOND_NS  # a cluster is never quiet: what has not happened by then does not happen
+ALPHA_OPTIONS: Mapping[str, int] = MappingProxyType(
+    {"votes": 2}
+)  # so that an Alpha goes on when a VAX is lost
+VAX_OPTIONS: Mapping[str, int] = MappingProxyType({"votes": 1})
 MIRROR_NODE = "HBVS1"  # the Alpha that keeps the mirror sets
 MIRROR_SERIAL = 0xFFFF  # of its controller
 MIRROR_LIMIT = 12  # sets, as far as its memory goes
@@ -54,9 +62,10 @@ class World:
     nodes: dict[str, Node] = field(default_factory=dict)
     mirrors: dict[str, MirrorSet] = field(default_factory=dict)
     _mirror_controller: Controller | None = field(default=None, init=False)
+    _machines: dict[str, Machine] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.cluster = Exchange(self.clock)
+        self.lan = Lan(self.clock)
 
     def add_controller(self, firmware: Firmware, name: str = "") -> Controller:
         """Power up a controller from its firmware."""
@@ -81,52 +90,51 @@ class World:
         scsi_id: int = 7,
         memory_bytes: int = ALPHA_MEMORY_BYTES,
         stores: Callable[[Ram], StoreBuffer] | None = None,
+        cluster: Mapping[str, int] | None = ALPHA_OPTIONS,
     ) -> Node:
         """Make an Alpha; plug it into controllers with XMI-class ports, into SCSI buses with a 53C810 each.
 
         program: the SCRIPTS of its port driver.  scsi_id: of its adapters.  stores: makes what its stores wait in;
-        without it they are in memory at once.
+        without it they are in memory at once.  cluster: `votes`, `expected_votes`, `group`, `capabilities`;
+        None keeps it off the LAN.
         """
         ram = Ram(memory_bytes)
         buffer = stores(ram) if stores is not None else None
-        platform = AlphaPlatform(
-            name,
-            self.clock,
-            buffer or ram,
-            memory_bytes,
-            self.tracer,
-            buffer.barrier if buffer is not None else None,
-        )
-        node = self._add_node(name, platform)
+        memory, barrier = (ram, None) if buffer is None else (buffer, buffer.barrier)
+
+        def platform() -> Platform:
+            return AlphaPlatform(name, self.clock, memory, memory_bytes, self.tracer, barrier)
+
+        def chip(windows: PciWindows, line: InterruptRequest, number: int) -> Sym53c810:
+            bus = shelves[number].bus
+            return Sym53c810(self.clock, windows, line, bus, self.tracer, f"{name}/53C810-{number}")
+
+        machine = self._add_machine(name, ram, ram, platform, cluster, buffer)
         for controller in controllers:
-            line = platform.interrupt_line()
-            node.configure_port(controller.attach_port(ram, line))
+            machine.plug_controller(controller)
         if shelves:
             assert program is not None, "a 53C810 needs SCRIPTS"
-            windows = PciWindows(ram)
-            bridge = PciBridge(platform, windows)
-            for number, shelf in enumerate(shelves):
-                chip = Sym53c810(
-                    self.clock,
-                    windows,
-                    platform.pci_interrupt_line(),
-                    shelf.bus,
-                    self.tracer,
-                    f"{name}/53C810-{number}",
-                )
-                node.configure_scsi(bridge, PciSlot(chip.configuration, chip), program, scsi_id)
-        return node
+            machine.plug_chips(program, scsi_id, len(shelves), chip)
+        return self._start_software(name)
 
-    def add_vax(self, name: str, *controllers: Controller, memory_bytes: int = VAX_MEMORY_BYTES) -> Node:
-        """Make a MicroVAX and plug controllers into its Q-bus."""
+    def add_vax(
+        self,
+        name: str,
+        *controllers: Controller,
+        memory_bytes: int = VAX_MEMORY_BYTES,
+        cluster: Mapping[str, int] | None = VAX_OPTIONS,
+    ) -> Node:
+        """Make a MicroVAX and plug controllers into its Q-bus; cluster: as for an Alpha."""
         ram = Ram(memory_bytes)
         qbus = QbusMap(ram)
-        platform = VaxPlatform(name, self.clock, ram, memory_bytes, qbus.registers, self.tracer)
-        node = self._add_node(name, platform)
+
+        def platform() -> Platform:
+            return VaxPlatform(name, self.clock, ram, memory_bytes, qbus.registers, self.tracer)
+
+        machine = self._add_machine(name, ram, qbus, platform, cluster)
         for controller in controllers:
-            line = platform.interrupt_line()
-            node.configure_port(controller.attach_port(qbus, line, kind=PortKind.QBUS))
-        return node
+            machine.plug_controller(controller, PortKind.QBUS)
+        return self._start_software(name)
 
     def add_mirror(
         self, name: str, media: Sequence[MirrorMedia], firmware: Firmware, *, block_count: int = 0
@@ -161,7 +169,9 @@ class World:
             self._mirror_controller = Controller(
                 self.clock, self.tracer, MIRROR_NODE + "-CTL", firmware, MIRROR_SERIAL
             )
-            self.add_alpha(MIRROR_NODE, self._mirror_controller, memory_bytes=MIRROR_MEMORY_BYTES)
+            self.add_alpha(
+                MIRROR_NODE, self._mirror_controller, memory_bytes=MIRROR_MEMORY_BYTES, cluster=None
+            )
         mirror = self.mirrors[name] = MirrorSet(
             name,
             self.nodes[MIRROR_NODE],
@@ -173,21 +183,60 @@ class World:
         )
         return mirror
 
-    def _add_node(self, name: str, platform: Platform) -> Node:
-        platform.boot_time = self.boot_time
-        node = self.nodes[name] = Node(name, platform, self.cluster)
+    def _add_machine(
+        self,
+        name: str,
+        ram: Ram,
+        bus: HostMemory,
+        platform: Callable[[], Platform],
+        cluster: Mapping[str, int] | None,
+        stores: StoreBuffer | None = None,
+    ) -> Machine:
+        def set_time() -> Platform:
+            made = platform()
+            made.boot_time = self.boot_time
+            return made
+
+        def node(platform: Platform) -> Node:
+            if cluster is None:
+                return Node(name, platform, Cluster(platform, None))
+            return Node(name, platform, Cluster(platform, self.lan.station(name), **cluster))
+
+        machine = self._machines[name] = Machine(ram, bus, set_time, node, stores)
+        return machine
+
+    def _start_software(self, name: str) -> Node:
+        node = self.nodes[name] = self._machines[name].start_software()
         return node
 
     def boot(self) -> None:
-        """Boot every node that is not up, and wait until its disks are known."""
+        """Boot every node that is not up, and wait until its disks are known and it is in the cluster."""
+        up: list[object] = []
         for node in self.nodes.values():
-            self.run(node, node.boot())
+            node.run("boot", node.boot(alone=self.is_alone), up.append)
+        count = len(self.nodes)
+        if not self.clock.run_until(lambda: len(up) == count, self.clock.now_ns + PATIENCE_NS):
+            raise Failure(Message("SYSTEM", "F", "HANGUP", "a node does not boot"))
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no cluster can come of this world: there is one node, and nobody else on the LAN."""
+        return len(self.lan.stations) < 2
+
+    def crash(self, name: str, *, last_gasp: bool = False) -> None:
+        """Stop a node at this instant."""
+        self.nodes[name].crash(last_gasp=last_gasp)
+
+    def reboot(self, name: str) -> Node:
+        """Load the drivers of a node anew; `Node.boot` boots it.  One that runs crashes first."""
+        self.crash(name)
+        return self._start_software(name)
 
     def run(self, node: Node, procedure: Procedure) -> object:
         """Run a procedure on a node to its end; returns its result, raises its Failure."""
         results: list[object] = []
         node.run("procedure", procedure, results.append)
-        if not self.clock.run_until(lambda: bool(results)):
+        if not self.clock.run_until(lambda: bool(results), self.clock.now_ns + PATIENCE_NS):
             raise Failure(
                 Message("SYSTEM", "F", "HANGUP", "the procedure waits for something that never comes")
             )
@@ -196,8 +245,8 @@ class World:
         return results[0]
 
     def settle(self, condition: Callable[[], bool]) -> bool:
-        """Let the world go on until `condition` holds; False when nothing is left to do."""
-        return self.clock.run_until(condition)
+        """Let the world go on until `condition` holds; False when it has gone on long enough, or nothing is left."""
+        return self.clock.run_until(condition, self.clock.now_ns + PATIENCE_NS)
 
 
 def mechanics_of(drive: DriveType) -> Mechanics | None:

@@ -101,7 +101,7 @@ class Stage:
     ) -> VirtualUnit:
         node = node or self.alpha
         request = MountRequest(unit, list(self.names if names is None else names), label, policy, copy)
-        self.world.run(node, node.utilities.mount(request, self.world.cluster.nodes, self.said.append))
+        self.world.run(node, node.utilities.mount(request, node.cluster.nodes, self.said.append))
         return node.shadow.units[unit]
 
     def ready(self) -> VirtualUnit:

@@ -4,6 +4,7 @@ import pytest
 
 from drivers.platform.alpha import AlphaPlatform
 from drivers.platform.host import Platform
+from drivers.platform.process import Procedure
 from drivers.platform.vax import VaxPlatform
 from emu.core.bus import NonexistentMemory
 from emu.core.clock import Scheduler
@@ -29,35 +30,37 @@ class Vax:
         return sum(entry >> 31 for entry in self.qbus.registers.cast("I"))
 
 
-def make_alpha() -> tuple[AlphaPlatform, Ram]:
+def make_alpha(clock: Scheduler | None = None) -> tuple[AlphaPlatform, Ram]:
     ram = Ram(MEMORY_BYTES)
-    return AlphaPlatform("ALPHA1", Scheduler(), ram, MEMORY_BYTES, Tracer()), ram
+    return AlphaPlatform("ALPHA1", clock or Scheduler(), ram, MEMORY_BYTES, Tracer()), ram
 
 
 # -- interrupts
 
 
-def any_platform() -> Platform:
-    return make_alpha()[0]
+def any_platform(clock: Scheduler | None = None) -> Platform:
+    return make_alpha(clock)[0]
 
 
 def test_a_request_stays_until_it_is_granted_and_is_granted_once() -> None:
-    platform, served = any_platform(), []
+    clock = Scheduler()
+    platform, served = any_platform(clock), []
     vector = platform.connect_interrupt(lambda: served.append(1))
     line = platform.interrupt_line()
     line.request(vector)
     line.request(vector)
     assert served == []
-    platform.clock.run_soon()
+    clock.run_soon()
     assert served == [1]
 
 
 def test_a_withdrawn_request_is_not_granted() -> None:
-    platform, served = any_platform(), []
+    clock = Scheduler()
+    platform, served = any_platform(clock), []
     line = platform.interrupt_line()
     line.request(platform.connect_interrupt(lambda: served.append(1)))
     line.withdraw()
-    platform.clock.run_soon()
+    clock.run_soon()
     assert served == []
 
 
@@ -78,9 +81,10 @@ def test_an_interrupt_nobody_serves_is_counted() -> None:
 
 
 def test_system_time_counts_units_of_100_ns() -> None:
-    platform = any_platform()
+    clock = Scheduler()
+    platform = any_platform(clock)
     platform.boot_time = 5_000_000
-    platform.clock.run_for(2_345)
+    clock.run_for(2_345)
     assert platform.system_time() == 5_000_023
 
 
@@ -178,3 +182,23 @@ def test_two_nodes_share_nothing() -> None:
     assert one.platform.map_buffer(0x4000, 512) == other.platform.map_buffer(0x8000, 512)
     assert one.valid() == other.valid() == 1
     assert one.platform.pool.allocate(64) == other.platform.pool.allocate(64)
+
+
+def test_a_platform_that_halts_does_nothing_more() -> None:
+    clock = Scheduler()
+    platform, done = any_platform(clock), []
+
+    def body() -> Procedure:
+        done.append("begun")
+        yield 1_000
+        done.append("goes on")
+
+    platform.process("test", body())
+    platform.clock.call_after(2_000, lambda: done.append("timer"))
+    vector = platform.connect_interrupt(lambda: done.append("interrupt"))
+    clock.run_for(500)
+    platform.halt()
+    platform.interrupt_line().request(vector)
+    platform.fork(lambda: done.append("fork"))
+    clock.run_for(5_000)
+    assert done == ["begun"]

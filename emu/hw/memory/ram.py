@@ -22,7 +22,11 @@ class Ram:
     def __init__(self, size_bytes: int) -> None:
         assert size_bytes % 4 == 0, "memory comes in longwords"
         self.size_bytes = size_bytes
-        self._bytes = memoryview(bytearray(size_bytes))
+        self.lose()
+
+    def lose(self) -> None:
+        """Forget everything: power was lost.  Who still holds a window writes to memory that is no more."""
+        self._bytes = memoryview(bytearray(self.size_bytes))
         self._words = self._bytes.cast("H")
         self._longwords = self._bytes.cast("I")
 

@@ -44,6 +44,10 @@ class StoreBuffer:
         for address, data in waiting:
             self._memory.write(address, data)
 
+    def lose(self) -> None:
+        """Forget what is not in memory: power was lost."""
+        self._waiting.clear()
+
     def write(self, address: int, data: Bytes) -> None:
         self._memory.read(address, len(data))  # is there such memory
         waiting = self._waiting
