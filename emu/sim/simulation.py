@@ -239,7 +239,7 @@ class Simulation:
 
     def _mounting(self, node: Node, devices: list[str], policy: Policy = Policy.DEFAULT) -> Procedure:
         request = MountRequest(SET, devices, LABEL, policy)
-        return node.utilities.mount(request, self._world.cluster.nodes, self._say)
+        return node.utilities.mount(request, node.cluster.nodes, self._say)
 
     def _say(self, message: Message) -> None:
         self._note(message.ident)
