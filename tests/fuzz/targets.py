@@ -214,7 +214,7 @@ def volumes(data: bytes) -> None:
     world, node, medium = _volume_world(bytes(image))
     request = MountRequest("DSA1:", ["$1$DUA10:"], "FUZZ", Policy.DEFAULT, True)
     with suppress(Failure):
-        world.run(node, node.utilities.mount(request, world.cluster.nodes, _nobody))
+        world.run(node, node.utilities.mount(request, node.cluster.nodes, _nobody))
 
 
 def _nobody(_: object) -> None:
