@@ -36,6 +36,7 @@ class PortKind(IntEnum):
     UNIBUS = 0  # 18-bit addresses, adapter purges
     QBUS = 1  # 22-bit addresses
     XMI = 2  # full 32-bit addresses
+    VAXBI = 3  # 30-bit addresses
 
 
 class Behaviour(IntFlag):

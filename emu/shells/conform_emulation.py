@@ -24,7 +24,7 @@ from emu.wire.codes.mscp import CF, OP
 MEMORY_BYTES = 0x3E000  # 248 KB: on a UNIBUS the I/O page follows
 SERIAL = 0x4D534350
 SCRATCH, OTHER, GAP, LOCKED, EMPTY = 0, 1, 2, 4, 5
-ADDRESS_BITS = {PortKind.UNIBUS: 18, PortKind.QBUS: 22, PortKind.XMI: 30}
+ADDRESS_BITS = {PortKind.UNIBUS: 18, PortKind.QBUS: 22, PortKind.XMI: 30, PortKind.VAXBI: 30}
 
 # Drives for the scratch, other, locked and empty unit: the first that the firmware knows.
 WINCHESTERS = ("RD31", "RD51", "RA70")

@@ -57,7 +57,7 @@ from emu.wire.codes.buslink import Mode
 
 DEFAULT_CONTROLLER = "kda50"
 MIRROR_CONTROLLER = "hbvs-shadow"
-BUSES = {PortKind.UNIBUS: "UNIBUS", PortKind.QBUS: "Q-bus", PortKind.XMI: "XMI"}
+BUSES = {PortKind.UNIBUS: "UNIBUS", PortKind.QBUS: "Q-bus", PortKind.XMI: "XMI", PortKind.VAXBI: "VAXBI"}
 FRAMED = ("serial", "pty")
 CONSOLES = {"hbvs": Grammar.SIMH, "hsz": Grammar.HSOF, "dcl": None}
 PATIENCE_NS = 60 * SECOND_NS  # of virtual time, for what must end before the process does

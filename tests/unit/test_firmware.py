@@ -27,14 +27,21 @@ from emu.hw.firmware import (
 from emu.shells.firmware_build import build_all, compile_controller, compile_drives, main, stale_files
 from emu.shells.firmware_files import known_firmware, load_firmware
 from emu.wire.layouts.firmware import CRC, IMAGE
+from tests.dumb_host import DumbHost, SparseBlocks, longword, make_controller, status
 
 IMAGES = Path(__file__).parents[2] / "firmware_images"
 ALL = [
     "hbvs-shadow",
+    "hsc50",
+    "hsc70",
     "kda50",
     "kda50-replace",
+    "kdb50",
     "kdm70",
+    "kfqsa",
+    "rc25",
     "rqdx1",
+    "rqdx2",
     "rqdx3",
     "rqdx3-bbr",
     "uda50",
@@ -84,6 +91,13 @@ def test_every_image_survives_parsing_and_building(name: str) -> None:
         ("kda50", 0x0B40, 0x40D3),
         ("kdm70", 0x0940, 0x41B3),
         ("hbvs-shadow", 0x0940, 0x41B3),
+        ("hsc50", 0x0940, 0x4013),
+        ("hsc70", 0x0940, 0x4203),
+        ("kdb50", 0x0B40, 0x4123),
+        ("kfqsa", 0x0B40, 0x4153),
+        ("rc25", 0x0940, 0x4033),
+        ("rqdx2", 0x0B40, 0x407A),
+        ("rqdx3-bbr", 0x0B40, 0x4133),
     ],
 )
 def test_controller_shows_its_words_in_steps_1_and_4(name: str, step1: int, step4: int) -> None:
@@ -136,10 +150,29 @@ def test_shadow_controller_is_a_kdm70_that_copies() -> None:
 
 
 def test_sdi_controllers_take_sdi_drives_only() -> None:
-    for name in ("uda50", "uda50a", "kda50", "kdm70", "hbvs-shadow"):
+    for name in ("uda50", "uda50a", "kda50", "kdb50", "kdm70", "hsc50", "hsc70", "hbvs-shadow"):
         drives = load_firmware(name).drives
         assert len(drives) == 15
         assert all(drive.startswith(("RA", "ESE")) for drive in drives)
+
+
+def test_controllers_for_drives_of_one_kind_take_no_others() -> None:
+    assert set(load_firmware("rc25").drives) == {"RC25", "RCF25"}
+    assert set(load_firmware("kfqsa").drives) == {"RF30", "RF31", "RF35", "RF71", "RF72", "RF73"}
+    assert load_firmware("kfqsa").unit_limit == 1
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_controller_comes_up_and_brings_a_drive_of_each_kind_online(name: str) -> None:
+    for kind in load_firmware(name).drives.values():
+        controller = make_controller(name)
+        controller.attach_unit(0, SparseBlocks(kind.block_count), kind)
+        host = DumbHost(controller)
+        host.start()
+        assert host.scc()[26:28] == bytes([controller.firmware.model, 1])
+        end = host.online()
+        assert (status(end), longword(end, 28), longword(end, 36)) == (0, kind.media_id, kind.block_count)
+        assert status(host.read(kind.block_count - 1, 512)) == 0
 
 
 # The drive table: name, model, media id, blocks, track, group, cylinder, cylinders, RCT, copies, RBNs
@@ -291,7 +324,7 @@ RD54 = IMAGE.parse(RQDX3[:-4]).drives[-1]
         (RQDX3[:-1] + bytes([RQDX3[-1] ^ 1]), "CRC-32 is wrong: stored [0-9A-F]{8}, computed [0-9A-F]{8}"),
         (_saying(model=128), "RQDX3: model 128 is out of range 1 to 127"),
         (_saying(microcode_version=16), "microcode version 16 is out of range 0 to 15"),
-        (_saying(port_kind=3), "port kind 3 is out of range 0 to 2"),
+        (_saying(port_kind=4), "port kind 4 is out of range 0 to 3"),
         (_saying(step1_bits=0x0B40), "step-1 bits 0x0b40 is out of range"),
         (_saying(controller_flags=0x80D0), "controller flags 0x80d0 is out of range"),
         (_saying(unit_limit=0), "unit limit 0 is out of range 1 to 32768"),
@@ -434,7 +467,7 @@ def test_known_names_load_in_either_case_and_others_are_told_the_names() -> None
     assert known_firmware() == ALL
     assert load_firmware("RQDX3") == load_firmware("rqdx3")
     with pytest.raises(
-        FirmwareError, match="no firmware 'rqdx4': known are hbvs-shadow, kda50, kda50-replace"
+        FirmwareError, match="no firmware 'rqdx4': known are hbvs-shadow, hsc50, hsc70, kda50"
     ):
         load_firmware("rqdx4")
 

@@ -11,6 +11,7 @@ from emu.core.clock import Scheduler
 from emu.core.trace import Tracer
 from emu.hw.firmware import PortKind
 from emu.hw.memory.ram import Ram
+from emu.hw.mscp.own_blocks import VolatileBlocks
 from emu.hw.uqssp.port import UqsspPort
 from emu.media.faulty import FaultyDevice, Hold
 from emu.media.memory import MemoryDevice
@@ -144,11 +145,12 @@ def fitting() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("firmware", "kind"), fitting())
 def test_every_controller_comes_up_and_its_disk_can_be_used(firmware: str, kind: str) -> None:
-    host = DiskHost(firmware, kind).booted()
     image = load_firmware(firmware)
+    size = BLOCKS if "RX50" in image.drives else min(drive.block_count for drive in image.drives.values())
+    host = DiskHost(firmware, kind, [VolatileBlocks(size)]).booted()
     assert host.port.state is PortState.RUNNING
     assert (host.port.model, host.port.microcode_version) == (image.model, image.microcode_version)
-    assert host.unit().block_count == BLOCKS
+    assert host.unit().block_count == size
     assert host.do(WRITE, 5, block(5)) == NORMAL
     irp = host.queue(READ, 5)
     host.finish(irp)

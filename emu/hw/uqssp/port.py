@@ -34,7 +34,12 @@ from emu.wire.codes.uqssp import (
 )
 from emu.wire.generated.mscp import ControllerLog
 
-BUS_MASKS = {PortKind.UNIBUS: 0x0003_FFFF, PortKind.QBUS: 0x003F_FFFF, PortKind.XMI: 0x3FFF_FFFF}
+BUS_MASKS = {
+    PortKind.UNIBUS: 0x0003_FFFF,
+    PortKind.QBUS: 0x003F_FFFF,
+    PortKind.XMI: 0x3FFF_FFFF,
+    PortKind.VAXBI: 0x3FFF_FFFF,
+}
 
 REGISTERS = RegisterFile(
     Reg(IP, 2, "IP", "write: initialise; read: poll the command ring", "read_ip", "write_ip"),

@@ -67,7 +67,7 @@ CONTROLLER = Struct(
     "microcode_version" / Int8ul * "step 4, four bits",
     "software_version" / Int8ul * "P.CSVR",
     "hardware_version" / Int8ul * "P.CHVR",
-    "port_kind" / Int8ul * "0 Unibus, 1 Q-bus, 2 XMI",
+    "port_kind" / Int8ul * "0 Unibus, 1 Q-bus, 2 XMI, 3 VAXBI",
     "step1_bits" / Int16ul * "NV QB DI OD MP SF CN as in SA",
     "controller_flags" / Int16ul * "P.CNTF",
     "controller_timeout_s" / Int16ul * "P.CTMO",
