@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emu.front.iscsi import connection as connection_module
+from emu.front.iscsi import commands
 from emu.front.iscsi.pdu import digest
 from tests.unit.iscsi_initiator import (
     BLOCK,
@@ -336,7 +336,7 @@ def test_a_stream_byte_by_byte_is_understood() -> None:
 
 
 def test_data_that_waits_to_be_sent_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "TRANSFER_BYTES", 16 * BLOCK)
+    monkeypatch.setattr(commands, "TRANSFER_BYTES", 16 * BLOCK)
     _, initiator = logged_in()
     for tag in range(8):
         initiator.send(initiator.read_pdu(tag * 8, 8, tag=tag))
@@ -348,14 +348,14 @@ def test_data_that_waits_to_be_sent_is_bounded(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_one_task_may_be_longer_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "TRANSFER_BYTES", 1 * BLOCK)
+    monkeypatch.setattr(commands, "TRANSFER_BYTES", 1 * BLOCK)
     _, initiator = logged_in()
     initiator.send(initiator.read_pdu(0, 8, tag=1) + initiator.read_pdu(0, 8, tag=2))
     assert [pdu.itt for pdu in initiator.receive()] == [1, 2]
 
 
 def test_a_task_that_waits_for_room_can_be_aborted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "TRANSFER_BYTES", 1 * BLOCK)
+    monkeypatch.setattr(commands, "TRANSFER_BYTES", 1 * BLOCK)
     bench, initiator = logged_in()
     bench.device.late = True
     initiator.send(initiator.read_pdu(0, 8, tag=1) + initiator.read_pdu(0, 8, tag=2))

@@ -6,11 +6,9 @@ States:
       └──refused, anything but Login, too slow──────────────┼──▶ ENDED
                            nonsense, silence, end of the stream
 
-Many commands are taken in one `receive`, and everything they lead to leaves with the next `outgoing`.  An initiator
-can make a connection keep so much: a window of tasks, `TRANSFER_BYTES` of their data; tasks beyond that wait here.
+Many commands are taken in one `receive`, and everything they lead to leaves with the next `outgoing`.
 """
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
@@ -19,18 +17,13 @@ from typing import TYPE_CHECKING
 
 from emu.core.clock import SECOND_NS, Timer
 from emu.front import Bytes
-from emu.front.iscsi import task_management
-from emu.front.iscsi.discovery import answer_text
-from emu.front.iscsi.login import TEXT_BYTES, Login, LoginRefused
+from emu.front.iscsi import discovery, logout, nop, task_management
+from emu.front.iscsi.commands import Commands
+from emu.front.iscsi.login import Login, LoginRefused
 from emu.front.iscsi.parameters import Parameters
-from emu.front.iscsi.pdu import PADS, Pdu, PduReader, StreamBroken, digest, extended_cdb
-from emu.front.iscsi.sense import PROTOCOL_SERVICE_CRC_ERROR, UNEXPECTED_UNSOLICITED_DATA
-from emu.front.iscsi.session import IMMEDIATE_COMMANDS, WINDOW, Session
-from emu.front.iscsi.text import TextError, parse_text
-from emu.front.iscsi.transfer import DataOutSequence, DataTransfer, TransferError
+from emu.front.iscsi.pdu import PADS, Pdu, PduReader, StreamBroken, digest
+from emu.front.iscsi.session import Session
 from emu.wire.codes.iscsi import (
-    ATTRIBUTE_MASK,
-    CONTINUE,
     FINAL,
     HEADER_BYTES,
     IMMEDIATE,
@@ -38,10 +31,7 @@ from emu.wire.codes.iscsi import (
     OPCODE_MASK,
     RESERVED_TAG,
     AsyncEvent,
-    CommandFlag,
     LoginStatus,
-    LogoutReason,
-    LogoutStatus,
     Opcode,
     RejectReason,
 )
@@ -51,15 +41,12 @@ from emu.wire.generated.iscsi import (
     LoginRequest,
     LoginResponse,
     LogoutRequest,
-    LogoutResponse,
-    NopIn,
     NopOut,
     Reject,
     Request,
     ScsiCommand,
     TaskManagementRequest,
     TextRequest,
-    TextResponse,
 )
 
 if TYPE_CHECKING:
@@ -70,11 +57,6 @@ Views = Sequence[memoryview]
 LOGIN_NS = 15 * SECOND_NS  # for a whole login
 SILENCE_NS = 60 * SECOND_NS  # after which the peer is asked whether it is there
 PATIENCE_NS = 300 * SECOND_NS  # until it is given up: initiators without threads answer late
-TRANSFER_BYTES = 64 << 20  # data of tasks that one connection has under way, or of one task that is longer
-
-_READ = int(CommandFlag.READ)
-_WRITE = int(CommandFlag.WRITE)
-_SCSI_COMMAND = int(Opcode.SCSI_COMMAND)
 
 _NUMBERLESS = (Request, LoginRequest)  # in full feature phase
 _Request = ScsiCommand | NopOut | TextRequest | LogoutRequest | TaskManagementRequest
@@ -110,7 +92,9 @@ class Connection:
         self.cid = 0
         self.stat_sn = 0
         self.data_in_bytes = 0  # the longest Data-In
+        self.collected_text = b""  # of a text request that goes on
         self.session_or_none: Session | None = None
+        self.commands = Commands(self)
         self.wake: Callable[[], None] = _nobody
         self.hang_up: Callable[[], None] = _nobody
         self._login: Login | None = Login(node)
@@ -118,11 +102,6 @@ class Connection:
         self._out: list[Bytes] = []
         self._busy = False  # whoever called looks for output by himself
         self._transfer_tag = 0
-        self._text = b""
-        self._charged = 0  # bytes of data of tasks that are under way, or whose data is not sent yet
-        self._ending = 0  # of those, what goes with the next `outgoing`
-        self._sent = 0  # and what went with the last
-        self._waiting: deque[DataTransfer] = deque()
         self._heard_ns = node.clock.now_ns
         self._pinged = False
         self._timer: Timer = node.clock.call_after(LOGIN_NS, self._login_is_over)
@@ -132,6 +111,11 @@ class Connection:
         """The session; there is one from the end of the login on."""
         assert self.session_or_none is not None, "a connection that has logged in has a session"
         return self.session_or_none
+
+    @property
+    def header(self) -> bytes:
+        """The header of the PDU that came last."""
+        return self._reader.header
 
     # ---- ByteMachine
 
@@ -160,11 +144,7 @@ class Connection:
             self._busy = False
 
     def outgoing(self) -> Sequence[Bytes]:
-        self._charged -= self._sent  # what went last time is gone: else nobody would ask
-        self._sent = 0
-        if self._waiting:
-            self._submit_waiting()
-        self._sent, self._ending = self._ending, 0
+        self.commands.make_room()
         out, self._out = self._out, []
         return out
 
@@ -189,15 +169,19 @@ class Connection:
             self._put_async(AsyncEvent.DROP_SESSION)
         if self.phase is not _ENDED:
             self._end(orderly=False)
-            self._wake()
+            self.wake_up()
 
     def _end(self, *, orderly: bool) -> None:
         if self.phase is _ENDED:
             return
+        self.stop()
+        self.node.leave(self, orderly=orderly)
+
+    def stop(self) -> None:
+        """Take nothing more; what is there is still sent."""
         self.phase = _ENDED
         self._timer.cancel()
-        self._waiting.clear()
-        self.node.leave(self, orderly=orderly)
+        self.commands.drop_waiting()
 
     def _login_is_over(self) -> None:
         self.node.told("SLOW", f"{self.peer} does not log in")
@@ -217,7 +201,7 @@ class Connection:
             next_ns = PATIENCE_NS
             if not self._pinged:
                 self._pinged = True
-                self._put_nop_in(ttt=self.next_transfer_tag())
+                nop.put_ping(self)
         self._timer = self.node.clock.call_after(next_ns - silent_ns, self._look_for_silence)
 
     # ---- PDUs out
@@ -238,7 +222,8 @@ class Connection:
         if not self._busy:
             self.wake()
 
-    def _wake(self) -> None:
+    def wake_up(self) -> None:
+        """Have somebody ask for output, unless whoever called does that by himself."""
         if not self._busy:
             self.wake()
 
@@ -252,24 +237,6 @@ class Connection:
         stat_sn = self.stat_sn
         self.stat_sn = stat_sn + 1 & NUMBER_MASK
         return stat_sn
-
-    def tell_window(self) -> None:
-        """Tell the initiator that commands may come again."""
-        self._put_nop_in()
-
-    def _put_nop_in(self, ttt: int = RESERVED_TAG) -> None:
-        session = self.session
-        self.put(
-            NopIn.pack_fields(
-                opcode=int(Opcode.NOP_IN),
-                flags=FINAL,
-                itt=RESERVED_TAG,
-                ttt=ttt,
-                stat_sn=self.stat_sn,
-                exp_cmd_sn=session.exp_cmd_sn,
-                max_cmd_sn=session.max_cmd_sn,
-            )
-        )
 
     def _put_async(self, event: AsyncEvent) -> None:
         session = self.session
@@ -375,7 +342,7 @@ class Connection:
 
     def _take(self, pdu: Pdu, pieces: Views, intact: bool) -> None:
         if isinstance(pdu, DataOut):
-            self._take_data_out(pdu, pieces, intact)
+            self.commands.take_data_out(pdu, pieces, intact)
             return
         reader = self._reader
         if not intact:
@@ -406,203 +373,22 @@ class Connection:
         if self.phase is not _FULL_FEATURE:
             return
         if isinstance(pdu, ScsiCommand):
-            self._take_command(pdu, pieces, ahs)
+            self.commands.take(pdu, pieces, ahs)
             return
         session = self.session
         if not pdu.opcode & IMMEDIATE:
             session.finish_command()
         match pdu:
             case NopOut():
-                self._take_nop_out(pdu, pieces)
+                nop.answer(self, pdu, pieces)
             case TextRequest():
-                self._take_text(pdu, pieces, header)
+                discovery.carry_out(self, pdu, pieces, header)
             case LogoutRequest():
-                self._take_logout(pdu, header)
+                logout.carry_out(self, pdu, header)
             case TaskManagementRequest() if session.device is not None:
                 task_management.carry_out(self, pdu)
             case _:
                 self.reject(RejectReason.PROTOCOL_ERROR, header)
-
-    # ---- SCSI commands
-
-    def _take_command(self, pdu: ScsiCommand, pieces: Views, ahs: bytes) -> None:
-        session = self.session
-        flags, tag = pdu.flags, pdu.itt
-        numbered = not pdu.opcode & IMMEDIATE
-        device, tasks = session.device, session.tasks
-        if device is None or tag in tasks or len(tasks) >= WINDOW + IMMEDIATE_COMMANDS:
-            if numbered:
-                session.finish_command()
-            reason = RejectReason.PROTOCOL_ERROR
-            if device is not None:
-                reason = RejectReason.TASK_IN_PROGRESS
-                if tag not in tasks:
-                    reason = RejectReason.TOO_MANY_IMMEDIATE_COMMANDS
-            self.reject(reason, pdu.pack())
-            return
-        lun, cdb = pdu.lun, pdu.cdb
-        if ahs:
-            cdb += extended_cdb(ahs)
-        expected = expected_in = expected_out = 0
-        data_out = None
-        # DEVIATION: of a bidirectional command only the data-out moves: there is none that a unit here would know.
-        if flags & _WRITE:
-            expected = expected_out = pdu.expected_bytes
-            data_out = DataOutSequence(self, tag, lun, expected, pieces, not flags & FINAL)
-        elif flags & _READ:
-            expected = expected_in = pdu.expected_bytes
-        task = device.task(session.nexus, lun, cdb, flags & ATTRIBUTE_MASK, tag, expected_in, expected_out)
-        task.begin(self, lun, expected, numbered, data_out)
-        tasks[tag] = task
-        self._charged += expected
-        if data_out is not None and (pieces or data_out.unsolicited):
-            parameters = self.parameters
-            allowed = min(parameters.first_burst_bytes, expected_out)
-            if (
-                (pieces and not parameters.immediate_data)
-                or data_out.received > allowed
-                or (data_out.unsolicited and parameters.initial_r2t)
-            ):
-                task.fail(UNEXPECTED_UNSOLICITED_DATA)
-                return
-        if self._waiting or (self._charged > TRANSFER_BYTES and self._charged > expected):
-            self._waiting.append(task)
-            return
-        task.submitted = True
-        device.submit(task)
-
-    def discharge(self, task: DataTransfer) -> None:
-        """Hear that a task has ended; what it has to send leaves with the next `outgoing`."""
-        self._ending += task.expected
-        if self._waiting:
-            self._wake()
-
-    def _submit_waiting(self) -> None:
-        waiting, session = self._waiting, self.session
-        under_way = self._charged - sum(task.expected for task in waiting)
-        while waiting and (not under_way or under_way + waiting[0].expected <= TRANSFER_BYTES):
-            task = waiting.popleft()
-            under_way += task.expected
-            if session.tasks.get(task.tag) is task and session.device is not None:
-                task.submitted = True
-                session.device.submit(task)
-
-    def _take_data_out(self, pdu: DataOut, pieces: Views, intact: bool) -> None:
-        task = self.session.tasks.get(pdu.itt)
-        data_out = task.data_out if task is not None and task.connection is self else None
-        if not intact:
-            self.reject(RejectReason.DATA_DIGEST_ERROR, self._reader.header)
-        if task is None or data_out is None:
-            return  # of a task that has ended early: its initiator could not know
-        try:
-            if not intact:
-                raise TransferError(PROTOCOL_SERVICE_CRC_ERROR)
-            data_out.take(pdu, pieces)
-        except TransferError as error:
-            task.fail(error.sense)
-
-    # ---- the other requests
-
-    def _take_nop_out(self, pdu: NopOut, pieces: Views) -> None:
-        if pdu.itt == RESERVED_TAG:  # answers ours, or only confirms numbers
-            return
-        session = self.session
-        echo = memoryview(b"".join(pieces))[: self.parameters.send_segment_bytes]
-        self.put(
-            NopIn.pack_fields(
-                opcode=int(Opcode.NOP_IN),
-                flags=FINAL,
-                lengths=len(echo),
-                lun=pdu.lun,
-                itt=pdu.itt,
-                ttt=RESERVED_TAG,
-                stat_sn=self.next_stat_sn(),
-                exp_cmd_sn=session.exp_cmd_sn,
-                max_cmd_sn=session.max_cmd_sn,
-            ),
-            (echo,) if echo else (),
-            len(echo),
-        )
-
-    def _take_text(self, pdu: TextRequest, pieces: Views, header: bytes) -> None:
-        self._text += b"".join(pieces)
-        if len(self._text) > TEXT_BYTES:
-            self._text = b""
-            self.reject(RejectReason.PROTOCOL_ERROR, header)
-            return
-        if pdu.flags & CONTINUE:
-            self._put_text(pdu, b"", 0, self.next_transfer_tag())
-            return
-        data, self._text = self._text, b""
-        try:
-            answer = answer_text(self, parse_text(data))
-        except TextError:
-            self.reject(RejectReason.PROTOCOL_ERROR, header)
-            return
-        self.data_in_bytes = self.parameters.send_segment_bytes
-        if len(answer) > self.parameters.send_segment_bytes:
-            # DEVIATION: an answer is one PDU; one that is too long for it, of some hundred targets, is refused.
-            self.reject(RejectReason.LONG_OPERATION_REJECT, header)
-            return
-        self._put_text(pdu, answer, FINAL, RESERVED_TAG)
-
-    def _put_text(self, request: TextRequest, text: bytes, flags: int, ttt: int) -> None:
-        session = self.session
-        self.put(
-            TextResponse.pack_fields(
-                opcode=int(Opcode.TEXT_RESPONSE),
-                flags=flags,
-                lengths=len(text),
-                lun=request.lun,
-                itt=request.itt,
-                ttt=ttt,
-                stat_sn=self.next_stat_sn(),
-                exp_cmd_sn=session.exp_cmd_sn,
-                max_cmd_sn=session.max_cmd_sn,
-            ),
-            (memoryview(text),) if text else (),
-            len(text),
-        )
-
-    def _take_logout(self, pdu: LogoutRequest, header: bytes) -> None:
-        session = self.session
-        reason = pdu.reason & ~FINAL
-        status = LogoutStatus.CLOSED
-        leaves = reason == LogoutReason.CLOSE_SESSION
-        if reason == LogoutReason.REMOVE_FOR_RECOVERY:
-            status = LogoutStatus.RECOVERY_UNSUPPORTED
-        elif reason == LogoutReason.CLOSE_CONNECTION:
-            other = session.connections.get(pdu.cid)
-            if other is None:
-                status = LogoutStatus.CID_NOT_FOUND
-            elif other is self:
-                leaves = True
-            else:
-                session.remove(other)
-                other.drop()
-        elif reason != LogoutReason.CLOSE_SESSION:
-            self.reject(RejectReason.INVALID_PDU_FIELD, header)
-            return
-        # The tasks end before the response is made: it is the last thing that the initiator hears of them.
-        if leaves:
-            self.phase = _ENDED
-            self._timer.cancel()
-            self._waiting.clear()
-            session.remove(self)
-        self.put(
-            LogoutResponse.pack_fields(
-                opcode=int(Opcode.LOGOUT_RESPONSE),
-                flags=FINAL,
-                response=int(status),
-                itt=pdu.itt,
-                stat_sn=self.next_stat_sn(),
-                exp_cmd_sn=session.exp_cmd_sn,
-                max_cmd_sn=session.max_cmd_sn,
-                time2wait=self.parameters.time2wait,
-            )
-        )
-        if leaves:
-            self.node.leave(self, orderly=reason == LogoutReason.CLOSE_CONNECTION)
 
 
 def _nobody() -> None:

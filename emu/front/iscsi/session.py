@@ -100,7 +100,7 @@ class Session:
         del self.tasks[task.tag]
         if task.numbered:
             self.max_cmd_sn = self.max_cmd_sn + 1 & NUMBER_MASK
-        task.connection.discharge(task)
+        task.connection.commands.discharge(task)
 
     def abort(self, task: DataTransfer) -> None:
         """End a task; nothing is answered."""

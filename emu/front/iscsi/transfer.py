@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from emu.front.iscsi import nop
 from emu.front.iscsi.sense import DATA_PHASE_ERROR, UNEXPECTED_UNSOLICITED_DATA
 from emu.wire.codes.iscsi import (
     FINAL,
@@ -140,7 +141,7 @@ class DataTransfer:
             was_shut = session.is_shut
             session.forget(self)
             if was_shut and not session.is_shut:
-                self.connection.tell_window()
+                nop.put_window(self.connection)
 
     # ---- how it is done
 
