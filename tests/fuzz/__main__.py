@@ -3,7 +3,7 @@
     python -m tests.fuzz messages -max_total_time=600
 
 What libFuzzer understands may follow the target's name.  New inputs are kept in `.fuzz/TARGET`; one that breaks the
-target is left in this folder as `crash-…`, and belongs into `tests/fuzz/corpus/TARGET` with its mending.
+target is left in this folder as `crash-…`, and belongs into `tests/fuzz/corpus/TARGET.hex` with its mending.
 """
 
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["emu", "drivers"]):
-    from tests.fuzz.targets import TARGETS
+    from tests.fuzz.targets import TARGETS, corpus
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
     target = TARGETS[name]
     kept = Path(".fuzz") / name
     kept.mkdir(parents=True, exist_ok=True)
-    for number, seed in enumerate(target.seeds()):
+    for number, seed in enumerate([*target.seeds(), *corpus(name)]):
         (kept / f"seed-{number:03}").write_bytes(seed)
     limits = ["-timeout=1", "-rss_limit_mb=1024", "-max_len=4096"]
     atheris.Setup([sys.argv[0], *limits, *sys.argv[2:], str(kept)], target.run)

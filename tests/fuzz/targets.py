@@ -89,6 +89,12 @@ def _is_alive(host: DumbHost) -> bool:
     return text[8] == 0x84 and text[10] & 0x1F == 0
 
 
+def corpus(name: str) -> list[bytes]:
+    """Read what is kept for a target: an input a line, in hexadecimal, and comments."""
+    lines = Path(__file__).with_name("corpus").joinpath(f"{name}.hex").read_text().splitlines()
+    return [bytes.fromhex(line) for line in lines if not line.startswith("#")]
+
+
 def messages(data: bytes) -> None:
     """Commands of MSCP and DUP, and what else an envelope may say, to a controller that is up."""
     reader = Reader(data)

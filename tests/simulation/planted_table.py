@@ -1,4 +1,4 @@
-"""How many seeds the soak needs to find each planted bug: `python -m tests.simulation.planted_table` prints the table."""
+"""After how many seeds the soak finds each planted bug: `python -m tests.simulation.planted_table` prints it."""
 
 import re
 import sys

@@ -30,7 +30,9 @@ class Bug:
         for name in _PARTS:
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(source, directory / name, ignore=shutil.ignore_patterns("__pycache__", "corpus"))
+                shutil.copytree(
+                    source, directory / name, ignore=shutil.ignore_patterns("__pycache__", "corpus")
+                )
             else:
                 shutil.copy(source, directory / name)
         victim = directory / self.file
