@@ -124,7 +124,7 @@ class Full(MemoryDevice):
     full = False
 
     def submit(self, request: BlockRequest) -> None:
-        if self.full and request.function == 1:
+        if self.full and request.function in (1, 4):
             request.done(MediumError("no room"))
         else:
             super().submit(request)
@@ -148,6 +148,7 @@ def test_a_store_that_fails_is_a_drive_error_of_the_command_that_needed_it() -> 
     ):
         assert (status(end), byte_count(end)) == (0x000B, 0)
     assert replace_block(host, 7, 1) == 0x000B
+    assert status(host.ask(0x13, parameters=bytes(20))) == 0x000B, "FLUSH is of these blocks too"
     assert host.controller.units[0].replaced_lbns == [], "what could not be kept has not happened"
     assert status(host.write(100, 512)) == 0, "what needs nothing of it goes on"
 

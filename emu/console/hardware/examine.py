@@ -58,6 +58,11 @@ def _ring(place: ControllerPlace, which: int) -> tuple[int, int, int]:
     return (rings[which].base, rings[which].length, rings[which].next) if rings is not None else (0, 0, 0)
 
 
+def _scratchpad(place: ControllerPlace) -> tuple[int, int]:
+    """Address and size of what the host offers of its memory; zeros without an offer."""
+    return place.port.initialisation.scratchpad or (0, 0) if place.port is not None else (0, 0)
+
+
 REGISTERS = (
     Register("IP", 16, 8, "initialise and poll; shown as 0", lambda place: 0, IP),
     Register("SA", 16, 8, "status and address", lambda place: place.port.sa if place.port else 0, SA),
@@ -93,6 +98,15 @@ REGISTERS = (
         "flags the host set",
         lambda place: place.server.controller_flags if place.server else 0,
     ),
+    Register(
+        "BURST",
+        8,
+        10,
+        "longwords of a bus tenure, 0 for the default",
+        lambda place: place.port.initialisation.burst if place.port else 0,
+    ),
+    Register("SPAD", 32, 8, "scratchpad of the host", lambda place: _scratchpad(place)[0]),
+    Register("SPADLNT", 16, 10, "scratchpad, bytes", lambda place: _scratchpad(place)[1]),
     Register("LFAIL", 16, 8, "last failure", lambda place: place.port.last_failure if place.port else 0),
     Register(
         "FIRMWARE", 0, 8, "what it was powered up from", lambda place: place.controller.firmware.name.upper()

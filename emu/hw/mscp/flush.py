@@ -35,7 +35,12 @@ class Flush(Movement):
     def done(self, error: MediumError | None) -> None:
         if self.ended:
             return
-        if error is None:
-            self.finish(_SUC, self.command.bcnt)
+        try:
+            if error is not None:
+                raise error
+            assert self.unit.replacement is not None, "an online unit has a drive"
+            self.unit.replacement.own.flush()
+        except MediumError as failure:
+            self.finish(self._medium_failed(failure, 0), 0)
         else:
-            self.finish(self._medium_failed(error, 0), 0)
+            self.finish(_SUC, self.command.bcnt)

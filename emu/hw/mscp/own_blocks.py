@@ -23,6 +23,7 @@ FORCED_EXTENTS = 8191
 _READ = int(Function.READ)
 _WRITE = int(Function.WRITE)
 _ERASE = int(Function.ERASE)
+_FLUSH = int(Function.FLUSH)
 _NULL = RCT_ENTRY.NULL << 28
 _BLANK = bytes(BLOCK_BYTES)
 
@@ -135,6 +136,10 @@ class OwnBlocks:
         for index, (one, other) in enumerate(pairs, 1):
             numbers[2 * index], numbers[2 * index + 1] = one, other
         self._write(place, data)
+
+    def flush(self) -> None:
+        """Make all of it durable; raises MediumError."""
+        self._do(_FLUSH, 0, memoryview(b""))
 
     # ---- the store
 
