@@ -6,7 +6,7 @@ from enum import Enum
 
 from emu.conform.clause import Clause, NotApplicable, Violation
 from emu.conform.host import Host
-from emu.conform.target import Target
+from emu.conform.target import Target, TargetLost
 
 
 class Outcome(Enum):
@@ -55,13 +55,13 @@ def run_clause(target: Target, clause: Clause, expected: str | None = None, *, d
         return Result(clause, Outcome.SKIPPED, ", ".join(missing))
     if clause.changes_data and not dataloss:
         return Result(clause, Outcome.SKIPPED, "leave to write to the scratch unit (--dataloss)")
-    target.renew()
     host = Host(target)
     try:
+        target.renew()
         clause.check(host)
     except NotApplicable as missing_feature:
         return Result(clause, Outcome.SKIPPED, str(missing_feature))
-    except Violation as violation:
+    except (Violation, TargetLost) as violation:
         reason = str(violation)
         if expected is not None:
             return Result(clause, Outcome.EXPECTED, f"{expected} ({reason})", host.exchange.explain())

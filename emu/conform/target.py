@@ -42,6 +42,10 @@ class Need(StrEnum):
     WHOLE_MSCP = "a controller with all of MSCP's disk class, beyond what guests need"
 
 
+class TargetLost(Exception):
+    """The controller, or the way to it, is gone; the text says how.  `renew` begins anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the owner of a controller says about it.
@@ -53,7 +57,8 @@ class Facts:
     Units by number: scratch is writable, its data may be lost; other is a second one; locked is write-protected by
     its switch; empty has no medium; removable has one that can be taken out; absent has no drive; gap neither, but
     there is a drive with a higher number.  None where there is none.
-    has: what of `Need` there is beyond those units and that address.
+    has: what of `Need` there is beyond those units and that address.  attention_seconds: how long it takes until a
+    medium that was loaded is noticed.
     """
 
     name: str
@@ -70,6 +75,7 @@ class Facts:
     gap: int | None = None
     media_ids: dict[int, int] = field(default_factory=dict)
     has: frozenset[Need] = frozenset()
+    attention_seconds: float = 2.5  # an RQDX3 looks for new media once a second
 
     def missing(self, need: Need) -> bool:
         """Whether a clause that needs this has to be skipped."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from emu.conform.target import Target
 from emu.hw.firmware import FirmwareError
 from emu.shells.conform_emulation import EmulationTarget
+from emu.shells.conform_simh import SimhTarget
+from emu.shells.simh_prompt import SimhError
 
 
 class TargetError(Exception):
@@ -43,4 +45,11 @@ def _emulation(place: str) -> OpenTarget:
         raise TargetError(str(error)) from error
 
 
-KINDS: Mapping[str, Callable[[str], OpenTarget]] = {"emulation": _emulation}
+def _simh(place: str) -> OpenTarget:
+    try:
+        return OpenTarget(SimhTarget(place))
+    except (OSError, SimhError) as error:
+        raise TargetError(f"{place}: {error}") from error
+
+
+KINDS: Mapping[str, Callable[[str], OpenTarget]] = {"emulation": _emulation, "simh": _simh}

@@ -4,18 +4,16 @@ from emu.conform.clause import clause, expect, expect_that
 from emu.conform.host import Host, Message
 from emu.conform.target import Need
 
-SECONDS = 2.5  # an RQDX3 looks for new media once a second
-
 
 def _loaded(host: Host, flags: int = 0x0080) -> list[Message]:
     """The AVAILABLE attentions after a medium was taken out and put back."""
     host.start(flags)
-    host.idle(SECONDS)
+    host.idle(host.facts.attention_seconds)
     before = len(host.attentions(0x40))
     host.operator.unload(host.facts.scratch)
-    host.idle(SECONDS)
+    host.idle(host.facts.attention_seconds)
     host.operator.load(host.facts.scratch)
-    host.idle(SECONDS)
+    host.idle(host.facts.attention_seconds)
     return host.attentions(0x40)[before:]
 
 
@@ -71,17 +69,17 @@ def its_reserved_fields_are_zero(host: Host) -> None:
 @clause("2.11", Need.LOADING)
 def it_waits_for_a_response_slot(host: Host) -> None:
     host.start(0x0080, responses=0)
-    host.idle(SECONDS)
+    host.idle(host.facts.attention_seconds)
     host.take_all()
     host.arming = False
     host.ask(0x03)
     host.operator.unload(host.facts.scratch)
     host.operator.load(host.facts.scratch)
-    host.idle(SECONDS)
+    host.idle(host.facts.attention_seconds)
     before = len(host.received)
     host.arming = True
     host.arm(0)
-    host.idle(SECONDS)
+    host.idle(host.facts.attention_seconds)
     expect_that(host.attentions(0x40), "the announcement comes when there is a slot")
     expect_that(len(host.received) > before, "the announcement was not there before")
 
@@ -90,7 +88,7 @@ def it_waits_for_a_response_slot(host: Host) -> None:
 def a_number_that_two_drives_show_is_announced(host: Host) -> None:
     host.start(0x0080)
     host.operator.renumber(host.facts.other or 0, host.facts.scratch)
-    host.idle(SECONDS)
+    host.idle(host.facts.attention_seconds)
     found = host.attentions(0x41)
     expect("number of DUPLICATE UNIT messages", len(found), 1)
     expect("unit", found[0].unit, host.facts.scratch)
@@ -101,7 +99,7 @@ def a_number_that_two_drives_show_is_announced(host: Host) -> None:
 def without_the_attention_flag_a_double_number_is_not_announced(host: Host) -> None:
     host.start(0)
     host.operator.renumber(host.facts.other or 0, host.facts.scratch)
-    host.idle(SECONDS)
+    host.idle(host.facts.attention_seconds)
     expect("number of DUPLICATE UNIT messages", len(host.attentions(0x41)), 0)
 
 
@@ -112,5 +110,5 @@ def a_unit_that_another_host_gave_up_with_allcd_is_announced(host: Host) -> None
     host.start_online()
     before = len(other.attentions(0x40))
     host.ask(0x08, modifiers=0x0002)
-    other.idle(SECONDS)
+    other.idle(host.facts.attention_seconds)
     expect("AVAILABLE messages to the other host", len(other.attentions(0x40)) - before, 1)

@@ -61,10 +61,10 @@ def a_transfer_afterwards_ends_with_0004(host: Host) -> None:
 def the_host_is_not_told_of_what_it_did_itself(host: Host) -> None:
     """No AVAILABLE attention for the host's own AVAILABLE."""
     host.start_online(flags=0x0080)
-    host.idle(1.5 if not host.facts.missing(Need.LONG_TIMES) else 0.05)
+    host.idle(host.facts.attention_seconds)
     before = len(host.attentions(0x40))
     host.ask(0x08)
-    host.idle(1.5 if not host.facts.missing(Need.LONG_TIMES) else 0.05)
+    host.idle(host.facts.attention_seconds)
     expect("AVAILABLE attention messages", len(host.attentions(0x40)) - before, 0)
 
 

@@ -134,10 +134,10 @@ def a_drive_that_one_controller_gave_up_is_announced_by_the_other(host: Host) ->
     other = host.second_path()
     other.start(0x0080)
     host.start_online()
-    other.idle(2.5)
+    other.idle(host.facts.attention_seconds)
     before = len(other.attentions(0x40))
     host.ask(0x08)
-    other.idle(2.5)
+    other.idle(host.facts.attention_seconds)
     expect_that(len(other.attentions(0x40)) > before, "the second controller announces the unit")
 
 

@@ -19,7 +19,7 @@ def a_medium_put_back_is_available_not_online(host: Host) -> None:
     host.start_online()
     host.operator.unload(host.facts.scratch)
     host.operator.load(host.facts.scratch)
-    host.idle(1.5)
+    host.idle()
     expect("status of GET UNIT STATUS", host.ask(0x03).status, 0x0004)
     expect("status of READ", host.transfer(0x21, 0).status, 0x0004)
 
