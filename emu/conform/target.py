@@ -20,6 +20,7 @@ class Need(StrEnum):
     REMOVABLE_UNIT = "a unit with a removable medium"
     GAP = "a unit number without a drive below the highest"
     LOADING = "somebody who loads and unloads a medium"
+    PROMPT_NEWS = "a controller that announces a medium within seconds"
     BAD_BLOCKS = "somebody who makes blocks bad"
     LASTING_BAD_BLOCKS = "blocks that stay bad: a controller that does not really replace them"
     REPLACED_BLOCKS = "a controller that really replaces a block that has gone bad"

@@ -13,6 +13,7 @@ from pathlib import Path
 from emu import __version__
 from emu.conform.clause import Clause
 from emu.conform.clauses import all_clauses
+from emu.conform.expectation import Expectation, ExpectationError, parse_expectations, reasons
 from emu.conform.report.junit import junit
 from emu.conform.report.matrix import LEGEND, failures, line, summary
 from emu.conform.report.page import page
@@ -30,7 +31,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--target",
         required=True,
         metavar="TARGET",
-        help="emulation:NAME, a controller of a firmware image in this process",
+        help="emulation:NAME, a controller of a firmware image in this process; simh:PROGRAM, the RQ of an "
+        "unmodified SIMH 3.8, simh:pdp11 for instance",
     )
     mscp.add_argument(
         "--clause",
@@ -42,6 +44,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--dataloss", action="store_true", help="the data of the scratch unit may be overwritten"
     )
     mscp.add_argument("--list", action="store_true", help="list the clauses and try none")
+    mscp.add_argument(
+        "--expected", type=Path, metavar="FILE", help="failures that are expected, with reasons (TOML)"
+    )
     mscp.add_argument("--junit", type=Path, metavar="FILE", help="write the results as JUnit XML")
     mscp.add_argument("--html", type=Path, metavar="FILE", help="write the results as a page")
 
@@ -56,12 +61,14 @@ def run(options: Namespace) -> int:
             print(f"{clause.section:<5} {clause.name}")
         return 0
     try:
+        given = _expectations(options.expected) if options.expected else None
         opened = open_target(options.target)
-    except TargetError as error:
+    except (TargetError, ExpectationError) as error:
         return _refuse(str(error))
+    expected = reasons(opened.expected if given is None else given)
     results: list[Result] = []
     try:
-        for result in run_suite(opened.target, clauses, opened.expected, dataloss=options.dataloss):
+        for result in run_suite(opened.target, clauses, expected, dataloss=options.dataloss):
             results.append(result)
             print(line(result), flush=True)
     finally:
@@ -89,6 +96,15 @@ def chosen(clauses: Sequence[Clause], patterns: Sequence[str] | None) -> list[Cl
         for clause in clauses
         if any(clause.chapter == pattern or fnmatchcase(clause.name, pattern) for pattern in patterns)
     ]
+
+
+def _expectations(path: Path) -> list[Expectation]:
+    try:
+        return parse_expectations(path.read_text(encoding="utf-8"), {clause.name for clause in all_clauses()})
+    except ExpectationError as error:
+        raise ExpectationError(f"{path}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExpectationError(f"cannot read {path}: {error}") from error
 
 
 def _refuse(text: str) -> int:

@@ -35,6 +35,7 @@ ALWAYS = frozenset(
     {
         Need.INTERRUPTS,
         Need.LOADING,
+        Need.PROMPT_NEWS,
         Need.BAD_BLOCKS,
         Need.HOLDING,
         Need.NUMBER_PLUGS,

@@ -35,7 +35,7 @@ FACTS = Facts(
     empty=EMPTY,
     removable=OTHER,
     media_ids={SCRATCH: 0x25644036, OTHER: 0x25658021},
-    attention_seconds=400.0,  # SIMH looks once a second of the wall's clock, some 10^8 instructions
+    # No PROMPT_NEWS: SIMH looks for new media once a second of the wall's clock, which is 10^8 instructions.
     has=frozenset(
         {
             Need.INTERRUPTS,
@@ -66,6 +66,7 @@ class SimhTarget:
                 file.truncate(blocks * 512)
         self._vectors: list[int] = []
         self._out: set[int] = set()
+        self._lost = False
         self._prompt: SimhPrompt | None = None
         self._start()
 
@@ -84,6 +85,7 @@ class SimhTarget:
         self._bus.line = self
         self._registers = self._bus.registers(RQ_CSR)
         self._out.clear()
+        self._lost = False
 
     # ---- InterruptLine
 
@@ -99,7 +101,19 @@ class SimhTarget:
     def operator(self) -> "SimhTarget":
         return self
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn a simulator that has gone, or whose machine has, into a target that is lost."""
+        try:
+            yield
+        except SimhError as error:
+            self._lost = True
+            raise TargetLost(str(error)) from error
+
     def renew(self) -> None:
+        if self._lost:
+            self._end()
+            self._start()
         try:
             self.release(SCRATCH)
             for unit in sorted(self._out):
@@ -108,32 +122,32 @@ class SimhTarget:
             if "not attached" in self._bus.prompt.ask(f"show rq{OTHER}"):
                 self._bus.attach(OTHER, self._disk(OTHER))
             self._out.clear()
-        except SimhError:
+        except (SimhError, TargetLost):
             self._end()
             self._start()
         self._vectors.clear()
 
     def read_register(self, offset: int) -> int:
-        with _told():
+        with self._told():
             return self._registers.read_register(offset, 2)
 
     def write_register(self, offset: int, word: int) -> None:
-        with _told():
+        with self._told():
             self._registers.write_register(offset, word, 2)
 
     def read_memory(self, address: int, length: int) -> bytes:
-        with _told():
+        with self._told():
             return bytes(self._bus.memory.read(address, length))
 
     def write_memory(self, address: int, data: bytes) -> None:
-        with _told():
+        with self._told():
             self._bus.memory.write(address, data)
 
     def wait(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Let the processor run, in steps that grow."""
         left_ns, step_ns = int(seconds * SECOND_NS), SHORTEST_STEP_NS
         clock = self._bus.clock
-        with _told():
+        with self._told():
             while not condition():
                 if left_ns <= 0:
                     return False
@@ -159,22 +173,22 @@ class SimhTarget:
     # ---- Operator
 
     def unload(self, unit: int) -> None:
-        with _told():
+        with self._told():
             self._bus.detach(unit)
         self._out.add(unit)
 
     def load(self, unit: int) -> None:
-        with _told():
+        with self._told():
             self._bus.attach(unit, self._disk(unit))
         self._out.discard(unit)
 
     def hold(self, unit: int) -> None:
         """Make all drives slow; a command that is due does not come before the clause has looked."""
-        with _told():
+        with self._told():
             self._bus.prompt.tell(f"deposit rq xtime {HELD_INSTRUCTIONS}")
 
     def release(self, unit: int) -> None:
-        with _told():
+        with self._told():
             self._bus.prompt.tell(f"deposit rq xtime {USUAL_INSTRUCTIONS}")
 
     def spoil(self, unit: int, lbn: int, times: int | None = None) -> None:
@@ -191,12 +205,3 @@ class SimhTarget:
 
     def second_path(self) -> Target:
         raise AssertionError("nobody asks: there is no SECOND_PATH")
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Turn a simulator that has gone, or says something unheard of, into a target that is lost."""
-    try:
-        yield
-    except SimhError as error:
-        raise TargetLost(str(error)) from error

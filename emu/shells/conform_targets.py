@@ -1,8 +1,11 @@
-"""Targets of the suite by name."""
+"""Targets of the suite by name, with the failures that are expected of them."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
 
+from emu.conform.clauses import all_clauses
+from emu.conform.expectation import Expectation, parse_expectations
 from emu.conform.target import Target
 from emu.hw.firmware import FirmwareError
 from emu.shells.conform_emulation import EmulationTarget
@@ -14,15 +17,15 @@ class TargetError(Exception):
     """A target that is not there; the text says which and why."""
 
 
-OURS: Mapping[str, str] = {}  # what of ours is known to be wrong
+SIMH_EXPECTED = resources.files("emu.conform").joinpath("expected", "simh-3.8.toml")
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTarget:
-    """A target, and why some clauses fail there, by name."""
+    """A target, and what is known not to work there."""
 
     target: Target
-    expected: Mapping[str, str] = field(default_factory=dict)
+    expected: Sequence[Expectation] = ()
 
 
 def open_target(name: str) -> OpenTarget:
@@ -40,16 +43,23 @@ def open_target(name: str) -> OpenTarget:
 
 def _emulation(place: str) -> OpenTarget:
     try:
-        return OpenTarget(EmulationTarget(place), OURS)
+        return OpenTarget(EmulationTarget(place))
     except FirmwareError as error:
         raise TargetError(str(error)) from error
 
 
 def _simh(place: str) -> OpenTarget:
     try:
-        return OpenTarget(SimhTarget(place))
+        return OpenTarget(SimhTarget(place), simh_expectations())
     except (OSError, SimhError) as error:
         raise TargetError(f"{place}: {error}") from error
+
+
+def simh_expectations() -> list[Expectation]:
+    """What SIMH 3.8 is known not to do."""
+    return parse_expectations(
+        SIMH_EXPECTED.read_text(encoding="utf-8"), {clause.name for clause in all_clauses()}
+    )
 
 
 KINDS: Mapping[str, Callable[[str], OpenTarget]] = {"emulation": _emulation, "simh": _simh}

@@ -119,7 +119,8 @@ class SimhBus:
         vector = None
         if reason == "HALT instruction":
             vector = int(where[:6], 8) - 2 - _SERVICE
-            assert vector in VECTORS, "nobody but a service routine halts"
+            if vector not in VECTORS:
+                raise SimhError(f"the machine has stopped: {reason}, PC: {where}")
         elif reason != "Step expired":
             raise SimhError(f"the machine has stopped: {reason}")
         before, self.instructions = self.instructions, self._instruction_count()

@@ -22,22 +22,22 @@ def _the_one(messages: list[Message]) -> Message:
     return messages[0]
 
 
-@clause("2.11", Need.LOADING)
+@clause("2.11", Need.LOADING, Need.PROMPT_NEWS)
 def a_medium_that_was_loaded_is_announced_once(host: Host) -> None:
     _the_one(_loaded(host))
 
 
-@clause("2.11", Need.LOADING)
+@clause("2.11", Need.LOADING, Need.PROMPT_NEWS)
 def without_the_attention_flag_nothing_is_announced(host: Host) -> None:
     expect("number of attention messages", len(_loaded(host, 0x0070)), 0)
 
 
-@clause("2.11", Need.LOADING)
+@clause("2.11", Need.LOADING, Need.PROMPT_NEWS)
 def available_has_32_bytes(host: Host) -> None:
     expect("length", _the_one(_loaded(host)).length, 32)
 
 
-@clause("2.11", Need.LOADING)
+@clause("2.11", Need.LOADING, Need.PROMPT_NEWS)
 def it_is_a_sequential_message_of_no_command(host: Host) -> None:
     message = _the_one(_loaded(host))
     expect("message type", message.type, 0)
@@ -45,12 +45,12 @@ def it_is_a_sequential_message_of_no_command(host: Host) -> None:
     expect("reference number", message.crn, 0)
 
 
-@clause("2.11", Need.LOADING)
+@clause("2.11", Need.LOADING, Need.PROMPT_NEWS)
 def it_names_the_unit(host: Host) -> None:
     expect("unit", _the_one(_loaded(host)).unit, host.facts.scratch)
 
 
-@clause("2.11", Need.LOADING)
+@clause("2.11", Need.LOADING, Need.PROMPT_NEWS)
 def it_describes_the_unit_as_get_unit_status_does(host: Host) -> None:
     message = _the_one(_loaded(host))
     status = host.ask(0x03)
@@ -58,7 +58,7 @@ def it_describes_the_unit_as_get_unit_status_does(host: Host) -> None:
     expect("unit and media identifier", message.text[20:32], status.text[20:32])
 
 
-@clause("2.11", Need.LOADING)
+@clause("2.11", Need.LOADING, Need.PROMPT_NEWS)
 def its_reserved_fields_are_zero(host: Host) -> None:
     message = _the_one(_loaded(host))
     expect("sequence number", message.u16(6), 0)
@@ -66,7 +66,7 @@ def its_reserved_fields_are_zero(host: Host) -> None:
     expect("bytes 16 to 19", message.text[16:20], bytes(4))
 
 
-@clause("2.11", Need.LOADING)
+@clause("2.11", Need.LOADING, Need.PROMPT_NEWS)
 def it_waits_for_a_response_slot(host: Host) -> None:
     host.start(0x0080, responses=0)
     host.idle(host.facts.attention_seconds)

@@ -99,7 +99,7 @@ def spin_down_unloads_a_removable_medium(host: Host) -> None:
     expect("status of GET UNIT STATUS", host.ask(0x03, host.facts.removable).status, 0x0023)
 
 
-@clause("2.6", Need.WHOLE_MSCP)
+@clause("2.6", Need.WHOLE_MSCP, open_question="a drive that can spin down may do so, and be offline")
 def spin_down_of_a_fixed_disk_is_ignored_0020(host: Host) -> None:
     host.start_online()
     expect_in("status", host.ask(0x08, modifiers=0x0001).status, (0x0020,))

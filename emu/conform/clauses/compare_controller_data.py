@@ -12,7 +12,7 @@ def it_succeeds_on_a_unit_with_one_copy(host: Host) -> None:
     expect("status", end.status, 0)
 
 
-@clause("3.11")
+@clause("3.11", open_question="RQDX3 and SIMH answer with plain success, SIMH in 12 bytes")
 def its_end_message_has_32_bytes(host: Host) -> None:
     host.start_online()
     expect("length", host.transfer(0x11, 0, 1024).length, 32)

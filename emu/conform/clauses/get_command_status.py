@@ -54,7 +54,7 @@ def it_is_answered_while_the_unit_is_busy(host: Host) -> None:
     expect("status", host.ask(0x02, parameters=longwords(read)).status, 0)
 
 
-@clause("2.9", Need.HOLDING)
+@clause("2.9", Need.HOLDING, open_question="RQDX3 and SIMH report 0 for a command that waits")
 def a_command_further_back_has_a_greater_value(host: Host) -> None:
     """So that it shrinks as the queue does."""
     host.start_online()
@@ -67,7 +67,7 @@ def a_command_further_back_has_a_greater_value(host: Host) -> None:
     expect_that(values[1] > 0, "a command that waits has work left")
 
 
-@clause("2.9", Need.HOLDING)
+@clause("2.9", Need.HOLDING, open_question="RQDX3 and SIMH report 0 for a command that waits")
 def the_value_of_a_waiting_command_shrinks_when_one_before_it_ends(host: Host) -> None:
     host.start_online()
     host.operator.hold(host.facts.scratch)

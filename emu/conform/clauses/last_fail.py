@@ -98,7 +98,7 @@ def it_is_not_sent_when_nothing_has_failed(host: Host) -> None:
     expect("messages", len(host.received), 0)
 
 
-@clause("1.14")
+@clause("1.14", open_question="SIMH forgets it at the next GO, asked for or not")
 def it_is_kept_over_an_initialisation_that_does_not_ask_for_it(host: Host) -> None:
     _die(host)
     host.initialise(go=0x0001)

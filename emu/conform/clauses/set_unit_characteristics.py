@@ -59,7 +59,7 @@ def it_clears_software_write_protect(host: Host) -> None:
     expect("status of WRITE", host.transfer(0x22, 0).status, 0)
 
 
-@clause("2.4")
+@clause("2.4", open_question="without the modifier SIMH clears the flag, and what an RQDX3 does is not known")
 def without_stwrp_software_write_protect_stays(host: Host) -> None:
     host.start()
     host.online(flags=0x1000, modifiers=0x0004)
