@@ -55,9 +55,12 @@ class Queue:
         start = perf_counter()
         for request in first:
             self.queue_io(request)
-        self.world.clock.run_soon()
+        clock = self.world.clock
+        clock.run_soon()
+        while load.left and clock.step():  # a SCRIPTS processor that runs on and on lets time pass
+            clock.run_soon()
         took = perf_counter() - start
-        assert not load.left, "every request was answered, without waiting for anything"
+        assert not load.left, "every request was answered"
         return took
 
 
