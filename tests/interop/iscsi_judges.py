@@ -12,7 +12,12 @@ from tests.interop import debian
 PACKAGES = {
     "iscsi-test-cu": ("libiscsi-bin",),
     "iscsi-ls": ("libiscsi-bin",),
+    "iscsi-inq": ("libiscsi-bin",),
     "iscsi-perf": ("libiscsi-bin",),
+    "iscsi-readcapacity16": ("libiscsi-bin",),
+    "iscsi-swp": ("libiscsi-bin",),
+    "fio": ("fio",),
+    "qemu-nbd": ("qemu-utils", "qemu-block-extra"),
     "qemu-img": ("qemu-utils", "qemu-block-extra"),
     "qemu-io": ("qemu-utils", "qemu-block-extra"),
 }

@@ -100,6 +100,75 @@ def test_patterns_zeros_and_holes_read_back(units: dict[str, str]) -> None:
     )
 
 
+def test_qemus_benchmark_gets_an_answer_to_every_request(units: dict[str, str]) -> None:
+    for write in ((), ("-w", "--pattern=119")):
+        said = run(
+            "qemu-img", "bench", "-f", "raw", "-t", "none", "-c", "3000", "-d", "32", *write, units["paths"]
+        )
+        assert "Run completed in" in said
+    qemu_io(units["paths"], "read -P 119 0 8M")  # 3000 times 4096 bytes, one behind the other
+
+
+def test_an_image_is_dumped_block_by_block(units: dict[str, str], tmp_path: Path) -> None:
+    qemu_io(units["paths"], "write -P 0x21 0 1M", "write -P 0x22 1M 1M")
+    dump = tmp_path / "dump"
+    run(
+        "qemu-img", "dd", "-f", "raw", "-O", "raw", "bs=4k", "count=512", f"if={units['paths']}", f"of={dump}"
+    )
+    assert dump.read_bytes() == b"\x21" * MEBIBYTE + b"\x22" * MEBIBYTE
+
+
+@pytest.mark.parametrize("options", [("-b", "8"), ("-b", "8", "-r"), ("-b", "128", "-m", "4")], ids=" ".join)
+def test_libiscsis_load_gets_an_answer_to_every_request(
+    units: dict[str, str], options: tuple[str, ...]
+) -> None:
+    said = run("iscsi-perf", "-t", "1", *options, units["main"])
+    assert "finished." in said
+    assert "error" not in said.lower()
+
+
+def test_libiscsis_tools_are_told_who_the_unit_is(units: dict[str, str]) -> None:
+    assert "Vendor:HBVS" in run("iscsi-inq", units["main"])
+    assert "Page:0xb0 BLOCK_LIMITS" in run("iscsi-inq", "-e", "1", "-c", "0", units["main"])
+    assert int(run("iscsi-readcapacity16", "-s", units["main"])) == 64 * MEBIBYTE
+
+
+def test_software_write_protection_is_set_and_taken_away_by_a_tool(units: dict[str, str]) -> None:
+    url = units["main"]
+    run("iscsi-swp", "-s", "on", url)
+    command = [require("qemu-io"), "-f", "raw", "-c", "write -P 1 0 4k", url]
+    refused = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
+    assert refused.returncode != 0
+    run("iscsi-swp", "-s", "off", url)
+    qemu_io(url, "write -P 1 0 4k", "read -P 1 0 4k")
+
+
+def test_fio_reads_what_it_wrote(units: dict[str, str], tmp_path: Path) -> None:
+    """By way of QEMU's NBD server: Debian's fio has no engine for iSCSI."""
+    fio, path = require("fio"), tmp_path / "nbd"
+    server = [require("qemu-nbd"), "-f", "raw", "-t", "-e", "4", "-k", str(path), units["paths"]]
+    with subprocess.Popen(server) as process:
+        try:
+            deadline = monotonic() + PATIENCE_S
+            while not path.exists():
+                assert monotonic() < deadline
+                assert process.poll() is None
+                sleep(0.02)
+            job = [
+                fio,
+                "--name=verify",
+                "--ioengine=nbd",
+                f"--uri=nbd+unix:///?socket={path}",
+                "--rw=randwrite",
+            ]
+            job += ["--bsrange=512-64k", "--size=16M", "--iodepth=32", "--verify=crc32c", "--randseed=1"]
+            done = subprocess.run(job, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+        finally:
+            process.terminate()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "err= 0" in done.stdout
+
+
 def test_a_header_digest_is_agreed_on_with_qemu(units: dict[str, str]) -> None:
     host, port = portal(units["paths"])
     options = (
@@ -207,6 +276,7 @@ def test_two_hundred_initiators_that_vanish_in_mid_transfer_leave_nothing_behind
     units: dict[str, str],
 ) -> None:
     url = units["main"]
+    before = _open_sockets(portal(url)[1])
     for number in range(200):
         initiator, wire = _log_in(url, number)
         if number % 4 == 0:
@@ -233,6 +303,17 @@ def test_two_hundred_initiators_that_vanish_in_mid_transfer_leave_nothing_behind
             break
     assert (head[0], head[3], length) == (0x25, 0, 4096)
     wire.peer.close()
+    deadline = monotonic() + PATIENCE_S
+    while _open_sockets(portal(url)[1]) > before:
+        assert monotonic() < deadline, "a connection that has gone is closed here too"
+        sleep(0.05)
+
+
+def _open_sockets(port: int) -> int:
+    """Count the connections that the server at this port of the loopback still has open."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    orphaned = "0"  # no process has the socket any more: TIME_WAIT
+    return sum(row[1] == f"0100007F:{port:04X}" and row[9] != orphaned for row in rows)
 
 
 def test_serve_says_goodbye(tmp_path: Path) -> None:
