@@ -4,7 +4,7 @@ Numbers are 32 bits and compared modulo 2^32 (RFC 1982).  A command that has its
 one more may come: ExpCmdSN + WINDOW - 1 - commands under way is MaxCmdSN, which so never goes back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from emu.front.iscsi.device import Device, Nexus
@@ -107,6 +107,14 @@ class Session:
         self.forget(task)
         self.revoke(task)
 
+    def abort_all(self, tasks: Iterable[DataTransfer]) -> None:
+        """End these tasks, the last one first: what waits for another is not to begin when that has gone."""
+        for task in reversed(list(tasks)):
+            if (
+                self.tasks.get(task.tag) is task
+            ):  # else it has ended meanwhile, with room for it or in its turn
+                self.abort(task)
+
     def revoke(self, task: DataTransfer) -> None:
         """Have the device drop a task that has ended here."""
         if task.submitted and self.device is not None:
@@ -118,8 +126,7 @@ class Session:
         """Take a connection out, and end its tasks; says whether it was the last one."""
         if self.connections.get(connection.cid) is connection:
             del self.connections[connection.cid]
-        for task in [task for task in self.tasks.values() if task.connection is connection]:
-            self.abort(task)
+        self.abort_all([task for task in self.tasks.values() if task.connection is connection])
         return not self.connections
 
     def close(self) -> None:

@@ -55,9 +55,8 @@ def _carry_out(session: "Session", function: int, pdu: TaskManagementRequest) ->
         return TaskManagementStatus.REASSIGN_UNSUPPORTED
     if function in _OF_ONE_LUN or function in _RESETS:
         # Those that wait for room are not known to the device.
-        for task in [task for task in session.tasks.values() if not task.submitted]:
-            if function in _RESETS or task.lun_field == pdu.lun:
-                session.abort(task)
+        waiting = [task for task in session.tasks.values() if not task.submitted]
+        session.abort_all(task for task in waiting if function in _RESETS or task.lun_field == pdu.lun)
     elif function != TaskManagement.CLEAR_ACA:
         return TaskManagementStatus.UNSUPPORTED  # the functions of RFC 7144, which was not agreed on
     return device.manage(function, session.nexus, pdu.lun, pdu.referenced_tag)
