@@ -3,7 +3,7 @@
 Sizes are bytes.  A file being made appears under its name only when it is kept.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from emu.core.block import BlockDevice
 
@@ -49,6 +49,17 @@ class OutputFile(Protocol):
         ...
 
 
+@runtime_checkable
+class TextFile(Protocol):
+    """A text file that grows line by line."""
+
+    def write_line(self, line: str) -> None:
+        """Append a line; raises HostFileError."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class HostFiles(Protocol):
     """The host's files."""
 
@@ -60,15 +71,17 @@ class HostFiles(Protocol):
         """Make a file.  With `overlay` it may replace one when it is kept; raises HostFileError."""
         ...
 
-
-class TextFile(Protocol):
-    """A text file that grows line by line."""
-
-    def write_line(self, line: str) -> None:
-        """Append a line; raises HostFileError."""
+    def read_text(self, name: str) -> str:
+        """Read a text file; raises HostFileError."""
         ...
 
-    def close(self) -> None: ...
+    def append(self, name: str) -> TextFile:
+        """Open a text file to add lines to, made if there is none; raises HostFileError."""
+        ...
+
+    def read_example(self, name: str) -> str:
+        """Read a command procedure that is shipped with this program; raises HostFileError."""
+        ...
 
 
 class HardwareFiles(HostFiles, Protocol):
@@ -80,12 +93,4 @@ class HardwareFiles(HostFiles, Protocol):
 
     def open_own_blocks(self, image: str, block_count: int, *, write_protected: bool) -> BlockDevice:
         """Open, beside an image, what its drive keeps for itself; raises HostFileError."""
-        ...
-
-    def read_text(self, name: str) -> str:
-        """Read a text file; raises HostFileError."""
-        ...
-
-    def append(self, name: str) -> TextFile:
-        """Open a text file to add lines to, made if there is none; raises HostFileError."""
         ...

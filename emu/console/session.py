@@ -9,9 +9,12 @@ from drivers.message import Failure, Message
 from drivers.platform.process import EventFlag, Procedure
 from drivers.shadow.shdriver import VirtualUnit
 from emu.console.conversation import Say
-from emu.console.dcl import Verb
+from emu.console.dcl import Command, Verb
+from emu.console.dcl.symbols import Evaluate
 from emu.console.host_files import HostFiles
+from emu.console.levels import Level
 from emu.console.load import Load
+from emu.console.process import Process
 from emu.console.times import absolute_time
 from emu.core.trace import ConsoleLine, Event
 from emu.sim.world import World
@@ -54,6 +57,7 @@ class Session:
         self.loads = commands.loads
         self.claimed = commands.claimed
         self.ended = False
+        self.process = Process()
         self._is_operator = False
 
     @property
@@ -134,18 +138,35 @@ class Session:
 class Job:
     """One command being carried out on one node.
 
-    name: the verb and its options.  question: what the operator is to be asked, and the flag that takes the answer.
-    asked: called when there is a question.
+    evaluate: the value of an expression.  question: what the operator is to be asked, and the flag that takes the
+    answer.  asked: called when there is a question.  exit_status: given by EXIT, what the present procedure ends with.
     """
 
-    def __init__(self, session: Session, name: str, asked: Callable[[], None]) -> None:
+    def __init__(
+        self, session: Session, command: Command, evaluate: Evaluate, asked: Callable[[], None]
+    ) -> None:
         self.session = session
-        self.name = name
+        self.command = command
         self.node = session.node
+        self.evaluate = evaluate
         self.interruptions = 0
         self.question: tuple[str, EventFlag] | None = None
+        self.exit_status: int | None = None
         self._asked = asked
         self._attended = True
+
+    @property
+    def name(self) -> str:
+        """The verb and its options."""
+        return self.command.path
+
+    @property
+    def process(self) -> Process:
+        return self.session.process
+
+    @property
+    def level(self) -> Level:
+        return self.session.process.level
 
     def say(self, line: str = "") -> None:
         self.session.say(line)
@@ -162,6 +183,14 @@ class Job:
         self._asked()
         answer = yield flag
         return answer
+
+    def read_input(self, prompt: str) -> Procedure:
+        """Read what a program reads: data of the procedure, or the operator's answer; None at the end of it."""
+        source = self.level.source
+        if source is not None:
+            return source.data()
+        line = yield from self.ask(prompt)
+        return line
 
     def answer(self, line: str | None) -> None:
         """Hand the operator's answer to the command that asked."""

@@ -39,3 +39,27 @@ def parse_delta_ns(text: str) -> int | None:
     whole_seconds, _, hundredths = (seconds or "0").partition(".")
     total_s = ((int(days or 0) * 24 + int(hours or 0)) * 60 + int(minutes or 0)) * 60 + int(whole_seconds)
     return total_s * SECOND_NS + int(hundredths.ljust(2, "0")) * (SECOND_NS // 100)
+
+
+def parse_absolute(text: str) -> datetime | None:
+    """Read an absolute time, "5-MAY-2000 13:30:25.30" or only its date; None when it is none."""
+    match = re.fullmatch(
+        r"\s*(\d{1,2})-([A-Z]{3})-(\d{4})(?:[ :]+(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,2}))?)?)?)?\s*",
+        text.upper(),
+    )
+    if match is None or match[2] not in _MONTHS:
+        return None
+    hour, minute, second = (int(match[group] or 0) for group in (4, 5, 6))
+    hundredths = int((match[7] or "0").ljust(2, "0"))
+    try:
+        return datetime(
+            int(match[3]),
+            _MONTHS.index(match[2]) + 1,
+            int(match[1]),
+            hour,
+            minute,
+            second,
+            hundredths * 10_000,
+        )
+    except ValueError:
+        return None

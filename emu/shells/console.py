@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from emu import __version__
 from emu.console.conversation import Say
-from emu.console.dcl import logical_lines
+from emu.console.dcl.quoting import logical_lines
 from emu.console.interpreter import Interpreter
 from emu.console.session import CommandsInHand
 from emu.console.times import vms_time
@@ -375,7 +375,7 @@ def _converse(machine: Machine, options: Namespace, loop: Loop) -> int:
             reason = error.strerror if isinstance(error, OSError) else "it is no text"
             print(f"%HBVS-F-OPENIN, {options.script} cannot be read: {reason}", file=sys.stderr)
             return EXIT_FAILURE
-        return _run_script(machine, options, loop, lines)
+        return _run_script(machine, options, loop, [], procedure=lines)
     if attended:
         return Terminal(machine, loop).run()
     return _run_script(machine, options, loop, () if loop.serves else sys.stdin)
@@ -384,7 +384,8 @@ def _converse(machine: Machine, options: Namespace, loop: Loop) -> int:
 def _shut_down(machine: Machine, loop: Loop, interpreter: Interpreter) -> None:
     """Hang up on all operators, dismount everything, and wait for what they had begun."""
     loop.close()
-    interpreter.execute("SHUTDOWN")
+    own = Interpreter(machine.world, DiskFiles(), interpreter.session.say, commands=machine.commands)
+    own.execute("SHUTDOWN")  # whatever the operator's process may not do, or has made of the word
     clock = machine.world.clock
     clock.run_until(lambda: not machine.commands.jobs, clock.now_ns + PATIENCE_NS)
 
@@ -405,11 +406,13 @@ class _Output:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _run_script(machine: Machine, options: Namespace, loop: Loop, lines: Iterable[str]) -> int:
-    """Carry out commands one after another; then, if operators may come, serve them."""
+def _run_script(
+    machine: Machine, options: Namespace, loop: Loop, lines: Iterable[str], procedure: Sequence[str] = ()
+) -> int:
+    """Carry out a procedure, or commands one after another; then, if operators may come, serve them."""
     output = _Output()
     interpreter = Interpreter(machine.world, DiskFiles(), output.say, commands=machine.commands)
-    failed = interrupted = False
+    interrupted = False
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         nonlocal interrupted
@@ -420,21 +423,26 @@ def _run_script(machine: Machine, options: Namespace, loop: Loop, lines: Iterabl
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
+        if procedure:
+            interpreter.process.verify = options.verify
+            interpreter.execute_procedure(options.script, procedure, "" if options.keep_going else "W")
         for line in logical_lines(lines):
             if options.verify:
                 output.say(f"$ {line.lstrip('$ ')}")
             interpreter.execute(line)
-            failed = failed or not interpreter.succeeded
-            if interrupted or output.closed or interpreter.ended or (failed and not options.keep_going):
+            failed = interpreter.failures > 0 and not options.keep_going
+            if interrupted or output.closed or interpreter.ended or failed:
                 break
         else:
-            loop.run(lambda: not loop.serves)
+            if not interpreter.failures or options.keep_going:
+                loop.run(lambda: not loop.serves)
     except KeyboardInterrupt:
         pass
     finally:
         signal.signal(signal.SIGINT, before)
+        failures = interpreter.failures
         _shut_down(machine, loop, interpreter)
-    return EXIT_INTERRUPTED if interrupted else EXIT_FAILURE if failed else 0
+    return EXIT_INTERRUPTED if interrupted else EXIT_FAILURE if failures else 0
 
 
 class Terminal:

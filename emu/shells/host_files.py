@@ -9,6 +9,7 @@ import os
 import stat
 import tempfile
 from contextlib import suppress
+from importlib.resources import files
 from pathlib import Path
 
 from emu.console.host_files import HostFileError, HostFileExists
@@ -152,6 +153,12 @@ class DiskFiles:
 
     def append(self, name: str) -> "TextLines":
         return TextLines(name)
+
+    def read_example(self, name: str) -> str:
+        example = files("emu.console") / "examples" / name
+        if "/" in name or not example.is_file():
+            raise HostFileError(f"there is no example {name}")
+        return example.read_text()
 
 
 class TextLines:

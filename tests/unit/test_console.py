@@ -9,6 +9,7 @@ from emu.console.host_files import HostFileError
 from emu.console.interpreter import Interpreter
 from emu.media.memory import MemoryDevice
 from emu.shells.firmware_files import load_firmware
+from emu.shells.host_files import DiskFiles
 from emu.sim.world import World, drive_for
 
 BLOCKS = 20_000
@@ -56,6 +57,19 @@ class MemoryOutput:
         self._files.open_outputs -= 1
 
 
+class MemoryLines:
+    def __init__(self, files: "MemoryFiles", name: str) -> None:
+        self._files = files
+        self._name = name
+        files.contents.setdefault(name, b"")
+
+    def write_line(self, line: str) -> None:
+        self._files.contents[self._name] += line.encode() + b"\n"
+
+    def close(self) -> None:
+        pass
+
+
 class MemoryFiles:
     """A host whose files are in memory; `written` is called at each write."""
 
@@ -68,6 +82,17 @@ class MemoryFiles:
         if name not in self.contents:
             raise HostFileError(f"{name} cannot be opened: No such file or directory")
         return MemoryInput(self.contents[name])
+
+    def read_text(self, name: str) -> str:
+        if name not in self.contents:
+            raise HostFileError(f"{name} cannot be read: No such file or directory")
+        return self.contents[name].decode()
+
+    def append(self, name: str) -> MemoryLines:
+        return MemoryLines(self, name)
+
+    def read_example(self, name: str) -> str:
+        return DiskFiles().read_example(name)
 
     def create(self, name: str, *, overlay: bool) -> MemoryOutput:
         if name in self.contents and not overlay:
@@ -552,7 +577,7 @@ def test_read_cost_is_set(mounted: Console) -> None:
 
 
 def test_help_explains_verbs_and_qualifiers(console: Console) -> None:
-    assert "  BACKUP      COPY        DELETE      DISMOUNT    DUMP        EXIT" in console.well("HELP")
+    assert "  @           BACKUP      CLOSE       COPY        DEASSIGN    DEFINE" in console.well("HELP")
     said = console.well("HELP SHOW DEVICE")
     assert said[1] == "SHOW DEVICES"
     assert "  /BITMAP" in said

@@ -17,10 +17,10 @@ from emu.console.dcl import (
     Value,
     Verb,
     available,
-    logical_lines,
     parse,
     parse_number,
 )
+from emu.console.dcl.quoting import logical_lines
 from emu.console.times import absolute_time, parse_delta_ns
 from emu.console.verbs import VERBS
 
@@ -156,7 +156,7 @@ def test_an_exact_name_is_not_ambiguous() -> None:
     ("line", "ident", "token"),
     [
         ("FOO", "IVVERB", "FOO"),
-        ("PAINTS A", "IVVERB", "PAINTS"),
+        ("PANTS A", "IVVERB", "PANTS"),
         ("/DRY", "NOCOMD", ""),
         ('"PAINT" A', "NOCOMD", ""),
         ("PAINT A/WET", "IVQUAL", "WET"),

@@ -1,7 +1,6 @@
 """The verbs of the console: tables and what they do, by chapter."""
 
-from emu.console.verbs import control, show, transfers, volumes
+from emu.console.verbs import control, language, process, show, transfers, volumes
 
-VERBS = tuple(
-    sorted((*volumes.VERBS, *show.VERBS, *transfers.VERBS, *control.VERBS), key=lambda verb: verb.name)
-)
+_CHAPTERS = (volumes, show, transfers, control, process, language)
+VERBS = tuple(sorted((verb for chapter in _CHAPTERS for verb in chapter.VERBS), key=lambda verb: verb.name))

@@ -1,4 +1,4 @@
-"""LOAD and STOP, WAIT, SET, REPLY, HELP, LOGOUT, EXIT: the session itself and what runs beside it."""
+"""LOAD and STOP, WAIT, SET, REPLY, HELP, LOGOUT: the session itself and what runs beside it."""
 
 from drivers.message import Failure, Message
 from drivers.platform.pool import InsufficientMemory
@@ -9,6 +9,7 @@ from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, 
 from emu.console.load import Load, LoadRequest
 from emu.console.session import Job
 from emu.console.times import parse_delta_ns
+from emu.console.verbs import process
 from emu.console.verbs.volumes import ALPHA
 from emu.core.clock import MILLISECOND_NS
 
@@ -210,7 +211,11 @@ SET = Verb(
                 ),
             ),
             ("SET DEVICE/READ_COST=100 $1$DUA12:",),
+            privileges=(
+                "OPER",
+            ),  # UNCERTAIN: V7.3's SET DEVICE for shadow sets; SET SHADOW of later versions: SYSPRV
         ),
+        *process.SET_OPTIONS,
     ),
 )
 
@@ -230,6 +235,7 @@ REPLY = Verb(
     _reply,
     qualifiers=(Keyword("ENABLE", "Show them."), Keyword("DISABLE", "Show them no more.")),
     examples=("REPLY/ENABLE", "REPLY/DISABLE"),
+    privileges=("OPER",),
     disallow=(("ENABLE", "DISABLE"), ("!ENABLE", "!DISABLE")),
 )
 
@@ -270,12 +276,6 @@ LOGOUT = Verb(
 )
 
 
-def _exit(job: Job, command: Command) -> Procedure:
-    job.session.ended = True
-    return
-    yield
-
-
 def _shutdown(job: Job, command: Command) -> Procedure:
     """Dismount everything everywhere, so that nothing has to be copied at the next mount."""
     session = job.session
@@ -301,8 +301,7 @@ SHUTDOWN = Verb(
     "Stop loads, dismount all volumes on all nodes, end the session. EXIT does the same in the end.",
     _shutdown,
     examples=("SHUTDOWN",),
+    privileges=("CMKRNL",),
 )
 
-EXIT = Verb("EXIT", "End the session, whatever node it is on.", _exit, examples=("EXIT",))
-
-VERBS = (LOAD, STOP, WAIT, SET, REPLY, HELP, LOGOUT, EXIT, SHUTDOWN)
+VERBS = (LOAD, STOP, WAIT, SET, REPLY, HELP, LOGOUT, SHUTDOWN)

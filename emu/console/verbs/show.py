@@ -9,6 +9,7 @@ from drivers.shadow.shdriver import VirtualUnit
 from emu.console import displays
 from emu.console.dcl import Command, Keyword, Kind, Parameter, Verb
 from emu.console.session import Job, virtual_unit_name
+from emu.console.verbs import process
 from emu.console.verbs.volumes import ALPHA
 
 
@@ -164,6 +165,7 @@ SHOW = Verb(
         ),
         Verb("LOAD", "Display the loads that LOAD started.", _show_load, examples=("SHOW LOAD",)),
         Verb("TIME", "Display the time of day: virtual time.", _show_time, examples=("SHOW TIME",)),
+        *process.SHOW_OPTIONS,
     ),
 )
 

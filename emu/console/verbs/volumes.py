@@ -79,6 +79,7 @@ INITIALIZE = Verb(
         ),
     ),
     ("INITIALIZE $1$DUA10: PAYROLL", "INITIALIZE/ERASE/SHADOW=($1$DUA10:,$1$DUA11:) PAYROLL"),
+    privileges=("VOLPRO",),
 )
 
 
@@ -191,7 +192,12 @@ def _others(job: Job) -> list[Node]:
 
 _OPTIONAL = Value("OPTIONAL", keywords=(Keyword("OPTIONAL"),))
 _MINICOPY = Keyword(
-    "MINICOPY", "", Value("OPTIONAL", required=False, keywords=_OPTIONAL.keywords), True, ALPHA
+    "MINICOPY",
+    "",
+    Value("OPTIONAL", required=False, keywords=_OPTIONAL.keywords),
+    True,
+    ALPHA,
+    privileges=("LOG_IO",),
 )
 
 MOUNT = Verb(
@@ -218,8 +224,8 @@ MOUNT = Verb(
             "SHADOW_MEMBERSHIP: mount a former member for writing. It then returns to its set by full copy only.",
             Value("keyword", many=True, keywords=(Keyword("SHADOW_MEMBERSHIP"),)),
         ),
-        Keyword("CLUSTER", "Mount on all nodes."),
-        Keyword("SYSTEM", "Mount for all users, as it always is here."),
+        Keyword("CLUSTER", "Mount on all nodes.", privileges=("SYSNAM",)),
+        Keyword("SYSTEM", "Mount for all users, as it always is here.", privileges=("SYSNAM",)),
     ),
     (
         "MOUNT/SYSTEM DSA1:/SHADOW=($1$DUA10:,$1$DUA11:) PAYROLL",
@@ -287,7 +293,7 @@ DISMOUNT = Verb(
             negatable=True,
             nodes=ALPHA,
         ),
-        Keyword("CLUSTER", "Dismount on all nodes."),
+        Keyword("CLUSTER", "Dismount on all nodes.", privileges=("SYSNAM",)),
         Keyword("UNLOAD", "Drives of this model stay loaded either way.", negatable=True),
     ),
     ("DISMOUNT/POLICY=MINICOPY $1$DUA11:", "DISMOUNT/CLUSTER DSA1:"),
@@ -320,6 +326,7 @@ DELETE = Verb(
     ),
     ("DELETE/BITMAP/LOG 00010001",),
     disallow=(("!BITMAP",),),
+    privileges=("LOG_IO",),  # UNCERTAIN: what DELETE/BITMAP asks for is not published; LOG_IO made the bitmap
 )
 
 VERBS = (INITIALIZE, MOUNT, DISMOUNT, DELETE)
