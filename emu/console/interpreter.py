@@ -179,7 +179,7 @@ class Interpreter:
     def hang_up(self) -> None:
         """The operator is gone: what heeds Ctrl-C ends, the rest goes on in the background, and nothing is said."""
         self.session.leave()
-        self._incomplete = None
+        self._incomplete, self._busy = None, False
         self._unwind()
         job, self._job = self._job, None
         if job is not None:
