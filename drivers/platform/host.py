@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from drivers.platform.irp import Irp
+from drivers.platform.parameters import SystemParameters
 from drivers.platform.node_clock import NodeClock
 from drivers.platform.pool import Pool
 from drivers.platform.process import EventFlag, KernelProcess, Procedure
@@ -57,6 +58,7 @@ class Platform:
         self.name = name
         self.clock = NodeClock(clock)
         self.memory = memory
+        self.parameters = SystemParameters(self.kind)
         self.pool = Pool(pool_start, pool_bytes)
         self.tracer = tracer
         self.page_table = 0
