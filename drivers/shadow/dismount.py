@@ -8,7 +8,7 @@ from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import dism_message, not_mounted
 from drivers.shadow.state import BitmapRecord, MemberState, SetState
-from drivers.shadow.utility import Policy, Utility
+from drivers.shadow.utility import NO_MINICOPY, Policy, Utility
 from drivers.shadow.volume import bitmap_name
 
 
@@ -66,7 +66,9 @@ class Dismount(Utility):
             )
         if not policy.wants_bitmap:
             return None
-        if member.state is not MemberState.SOURCE:
+        if not self._cluster.minicopy_enabled:
+            problem = NO_MINICOPY
+        elif member.state is not MemberState.SOURCE:
             problem = "the member is the target of a copy"
         else:
             try:

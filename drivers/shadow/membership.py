@@ -6,7 +6,7 @@ nodes, which go on.  Bitmaps, copy targets and fences therefore change at one in
 miss a member before the bitmap that records it is active.  (spec 1.4, 2.7, 2.8, 3.11.)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,10 +19,11 @@ from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
 from drivers.shadow.copy import CopyThread
+from drivers.shadow.recovery import as_on_disk, without_nodes
 from drivers.shadow.requests import Adopt, LockRange, Query, SetBits, Stall, UnlockRange
 from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.state import BitmapRecord, MemberState, SetState
-from drivers.shadow.volume import SCB_LBN, storage_control_block, write_blocks
+from drivers.shadow.volume import SCB_LBN, identify, storage_control_block, write_blocks
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.core.block import BLOCK_BYTES
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
@@ -33,7 +34,6 @@ MVTIMEOUT_S = 3600
 EXPULSION_POLL_NS = 10 * MILLISECOND_NS
 STRIKE_LIMIT = 3
 STRIKE_MEMORY_NS = 60 * SECOND_NS
-BITMAP_INCARNATION = 1  # UNCERTAIN: the meaning of a bitmap identifier's high word is not published
 
 Edit = Callable[[SetState], SetState]
 
@@ -60,12 +60,15 @@ class ShadowDriver:
         self.member_timeout_s = SHADOW_MBR_TMO_S
         self._bitmap_sequence = 0
         self._processing: set[str] = set()
+        self._losses: list[tuple[int, set[str]]] = []  # epoch of the cluster, and who was lost with it
         cluster.listen(Stall, self._stall)
         cluster.listen(Adopt, self._adopt)
         cluster.listen(Query, self._query)
         cluster.listen(SetBits, self._set_bits)
         cluster.listen(LockRange, self._lock_range)
         cluster.listen(UnlockRange, self._unlock_range)
+        cluster.lost.append(self._nodes_lost)
+        cluster.manager.worked.append(self._quorum_changed)
 
     # -- what other nodes ask
 
@@ -83,7 +86,9 @@ class ShadowDriver:
     def _adopt(self, message: Adopt, answer: Answer) -> None:
         state = message.state
         vu = self.units.get(state.name)
-        if self.node not in state.nodes:
+        if vu is None and message.by != self.node:
+            pass  # it is meant for an earlier life of this node
+        elif self.node not in state.nodes:
             # Dismounted here.  Unused bitmaps stay in memory until the unit is mounted again.
             if vu is not None:
                 del self.units[state.name]
@@ -94,6 +99,7 @@ class ShadowDriver:
         else:
             if vu is None:
                 vu = self.units[state.name] = VirtualUnit(self, state)
+                vu.block(without_quorum=not self.cluster.works)
             else:
                 departed = [m.unit for m in vu.members if state.member(m.device) is None]
                 vu.adopt(state)
@@ -129,7 +135,7 @@ class ShadowDriver:
         if vu is None or vu.ranges is None:
             answer(0)
         else:
-            vu.ranges.begin_write(message.lbn, message.end, answer)
+            vu.ranges.begin_write(message.lbn, message.end, answer, answer.node)
 
     def _unlock_range(self, message: UnlockRange, answer: Answer) -> None:
         vu = self.units.get(message.unit)
@@ -204,10 +210,20 @@ class ShadowDriver:
             new = yield from self.write_control_blocks(new)
         new = replace(new, version=old.version + 1)
         nodes = (*old.nodes, *(node for node in new.nodes if node not in old.nodes))
-        yield from self.cluster.ask_all(nodes, Adopt(new, self.node))
+        yield from self.adopt_everywhere(nodes, new)
         if failure is not None:
             raise failure
         return new
+
+    def adopt_everywhere(self, nodes: Sequence[str], state: SetState) -> Procedure:
+        """Have all nodes take a new state.
+
+        This one is the last: what it does by the new state, all others that are left know then.
+        """
+        others = [node for node in nodes if node != self.node]
+        yield from self.cluster.ask_all(others, Adopt(state, self.node))
+        if self.node in nodes:
+            yield from self.cluster.ask(self.node, Adopt(state, self.node))
 
     def _change_if_mounted(self, unit: str, edit: Edit) -> Procedure:
         """Change a set, unless it was dismounted meanwhile."""
@@ -243,10 +259,15 @@ class ShadowDriver:
     def make_bitmap(
         self, state: SetState, device: str, member: int, name: bytes, generation: int
     ) -> BitmapRecord:
-        """Make a master bitmap in this node's memory; raises InsufficientMemory."""
+        """Make a master bitmap in this node's memory; raises InsufficientMemory.
+
+        UNCERTAIN: the meaning of an identifier's high word is not published; here it is the master's index in the
+        cluster, so that two masters never give out the same.
+        """
+        assert self.platform.masters_bitmaps, "a VAX masters no bitmap"
         self._bitmap_sequence += 1
         record = BitmapRecord(
-            identifier=BITMAP_INCARNATION << 16 | self._bitmap_sequence,
+            identifier=(self.cluster.manager.csid & 0xFFFF) << 16 | self._bitmap_sequence,
             unit=state.name,
             master=self.node,
             device=device,
@@ -261,6 +282,64 @@ class ShadowDriver:
     def drop_bitmap(self, record: BitmapRecord) -> None:
         """Forget a bitmap that no set came to know of."""
         self.bitmaps.pop(record.identifier).release()
+
+    # -- lost nodes
+
+    def _nodes_lost(self, nodes: tuple[str, ...]) -> None:
+        view = self.cluster.manager.view
+        assert view is not None, "who loses members is one"
+        self._losses.append((view.epoch, set(nodes)))
+        for vu in list(self.units.values()):
+            if vu.ranges is not None:
+                vu.ranges.forget(nodes)
+            self.platform.process(f"{vu.name} recovery", self._recover(vu.name, view.epoch))
+
+    def _quorum_changed(self) -> None:
+        for vu in self.units.values():
+            vu.block(without_quorum=not self.cluster.works)
+
+    def _recover(self, unit: str, epoch: int) -> Procedure:
+        """Make all nodes that are left agree on a set, after others were lost up to this epoch of the cluster."""
+        yield from self.cluster.lock(unit)
+        try:
+            vu = self.units.get(unit)
+            if vu is None or vu.state.epoch >= epoch:
+                return  # another survivor has done it
+            lost = self._lost_since(vu.state)
+            if not vu.changing and lost.isdisjoint(_concerned(vu.state)):
+                return
+            self.platform.operator(
+                f"%SHADOW-I-VOLPROC, {unit} shadow set has changed state. Volume processing in progress."
+            )
+            nodes = [node for node in vu.state.nodes if node not in lost]
+            yield from self.cluster.ask_all(nodes, Stall(unit))
+            answers = yield from self.cluster.ask_all(nodes, Query(unit))
+            states = [answer for answer in answers if isinstance(answer, SetState)]
+            newest: SetState = max(states, key=lambda state: state.version)
+            found = yield from self._as_on_disk(newest)
+            new = without_nodes(found, self._lost_since(newest))
+            new = yield from self.write_control_blocks(new)
+            new = replace(new, version=newest.version + 1, epoch=epoch)
+            yield from self.adopt_everywhere(new.nodes, new)
+            self.platform.operator(f"%SHADOW-I-VOLPROC, {unit} has completed volume processing.")
+        finally:
+            self.cluster.unlock(unit)
+
+    def _lost_since(self, state: SetState) -> set[str]:
+        """Nodes that were lost and may still stand in a state, though they may be back in a new life."""
+        return set().union(*(nodes for epoch, nodes in self._losses if epoch > state.epoch))
+
+    def _as_on_disk(self, state: SetState) -> Procedure:
+        """Believe a control block on a member that is newer than what any survivor knows."""
+        newest = None
+        for member in state.members:
+            status, identity = yield from identify(self.platform, self.find_unit(member.device))
+            scb = identity.scb
+            if status != SS.NORMAL or scb is None or scb.unit_id != state.unit_id:
+                continue
+            if scb.genernum > (newest.genernum if newest is not None else state.generation):
+                newest = scb
+        return as_on_disk(state, newest) if newest is not None else state
 
     # -- copies
 
@@ -328,7 +407,7 @@ class ShadowDriver:
             if new is not old:
                 new = yield from self.write_control_blocks(new)
             new = replace(new, version=old.version + 1)
-            yield from self.cluster.ask_all(old.nodes, Adopt(new, self.node))
+            yield from self.adopt_everywhere(old.nodes, new)
         finally:
             self.cluster.unlock(vu.name)
         self.platform.operator(f"%SHADOW-I-VOLPROC, {vu.name} has completed volume processing.")
@@ -369,6 +448,11 @@ def _copied(state: SetState, device: str) -> SetState:
         replace(m, state=MemberState.SOURCE, minicopy=False) if m is record else m for m in state.members
     )
     return replace(state, members=members)
+
+
+def _concerned(state: SetState) -> tuple[str, ...]:
+    """The nodes that a set cannot lose without a change."""
+    return (*state.nodes, *(bitmap.master for bitmap in state.bitmaps))
 
 
 def _ignore(_: Any) -> None:

@@ -15,9 +15,12 @@ from drivers.platform.process import Procedure
 from drivers.shadow.messages import added_message, incompatible, mount_message, status_message
 from drivers.shadow.requests import Adopt, Query
 from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, MemberState, SetState
-from drivers.shadow.utility import Policy, PrivateMount, Utility
+from drivers.shadow.utility import NO_MINICOPY, Policy, PrivateMount, Utility
 from drivers.shadow.volume import SCB_LBN, VolumeIdentity, full_members, identify, unshadowed, write_blocks
+from emu.core.clock import MILLISECOND_NS
 from emu.wire.codes.vms import SS
+
+EARLIER_LIFE_POLL_NS = 100 * MILLISECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +87,29 @@ class Mount(Utility):
     def _mount(self, request: MountRequest, nodes: Sequence[str], say: Say) -> Procedure:
         here = self._shadow.units.get(request.unit)
         if here is None:
-            for node in nodes:
-                if node != self._shadow.node:
-                    state = yield from self._cluster.ask(node, Query(request.unit))
-                    if state is not None:
-                        yield from self._join(request, state, say)
-                        break
-            else:
-                yield from self._form(request, say)
+            state = yield from self._form_unless_mounted(request, nodes, say)
+            if state is None:
                 return
+            yield from self._join(request, state, say)
         elif all(here.state.member(device) for device in request.devices):
             raise Failure(mount_message("F", "DEVMOUNT", "device is already mounted"))
         for device in request.devices:
             if self._shadow.units[request.unit].state.member(device) is None:
                 yield from self._add_member(request, device, say)
+
+    def _form_unless_mounted(self, request: MountRequest, nodes: Sequence[str], say: Say) -> Procedure:
+        """Mount a set that no other node has mounted; else return the state of it."""
+        others = [node for node in nodes if node != self._shadow.node]
+        yield from self._cluster.lock(request.unit)
+        try:
+            answers = yield from self._cluster.ask_all(others, Query(request.unit))
+            for answer in answers:
+                if isinstance(answer, SetState):
+                    return answer
+            yield from self._form(request, say)
+        finally:
+            self._cluster.unlock(request.unit)
+        return None
 
     def _candidate(self, device: str) -> Procedure:
         """Bring a disk on line and read what it says about itself."""
@@ -222,7 +234,9 @@ class Mount(Utility):
         present = {member.identifier for member in state.members}
         absent = [member for member in full_members(scb) if member not in present]
         problem = ""
-        if scb.writecnt:
+        if not self._cluster.minicopy_enabled:
+            problem = NO_MINICOPY
+        elif scb.writecnt:
             problem = "the shadow set was not properly dismounted"
         elif not absent:
             problem = "no member of the shadow set is absent"
@@ -253,17 +267,26 @@ class Mount(Utility):
                     mount_message("F", "SHADOWFAIL", f"member _{member.device} cannot be reached"),
                     status_message(status),
                 )
-        yield from self._cluster.lock(request.unit)
-        try:
-            current = yield from self._cluster.ask(state.nodes[0], Query(request.unit))
-            if current is None:
-                raise Failure(
-                    mount_message("F", "SHADUNSTABLE", "shadow set membership is changing, try again")
-                )
-            here = self._shadow.node
-            yield from self._shadow.change_locked(current, lambda s: replace(s, nodes=(*s.nodes, here)))
-        finally:
-            self._cluster.unlock(request.unit)
+        here = self._shadow.node
+        while True:
+            yield from self._cluster.lock(request.unit)
+            try:
+                others = [node for node in self._cluster.nodes if node != here]
+                answers = yield from self._cluster.ask_all(others, Query(request.unit))
+                states = [answer for answer in answers if isinstance(answer, SetState)]
+                current = max(states, key=lambda state: state.version, default=None)
+                if current is None:
+                    raise Failure(
+                        mount_message("F", "SHADUNSTABLE", "shadow set membership is changing, try again")
+                    )
+                if here not in current.nodes:
+                    yield from self._shadow.change_locked(
+                        current, lambda s: replace(s, nodes=(*s.nodes, here))
+                    )
+                    break
+            finally:
+                self._cluster.unlock(request.unit)
+            yield EARLIER_LIFE_POLL_NS  # this node is still thought to have it mounted, from before it was booted
         say(mount_message("I", "MOUNTED", f"{request.label} mounted on _{request.unit}"))
 
     def _add_member(self, request: MountRequest, device: str, say: Say) -> Procedure:
@@ -316,6 +339,8 @@ class Mount(Utility):
     def _bitmap_for(self, candidate: _Candidate, state: SetState, policy: Policy) -> BitmapRecord | None:
         """Find the bitmap for a returning disk: same disk, same set, not touched since it left."""
         if policy is Policy.NOMINICOPY or not self._platform.masters_bitmaps:
+            return None
+        if not self._cluster.minicopy_enabled:
             return None
         identity = candidate.identity
         bitmap = state.bitmap_of(candidate.unit.identifier, identity.bitmap_name, identity.generation)

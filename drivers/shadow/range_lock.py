@@ -26,27 +26,40 @@ class RangeLock:
     def __init__(self) -> None:
         self._locks: list[_Lock] = []  # in the order in which they were asked for
         self._writes: dict[int, tuple[int, int]] = {}
-        self._held: deque[tuple[int, int, Granted]] = deque()
+        self._nodes: dict[int, str] = {}  # of writes of other nodes, by token
+        self._held: deque[tuple[int, int, Granted, str]] = deque()
         self._token = 0
         self.collisions = 0
 
-    def begin_write(self, lbn: int, end: int, granted: Granted) -> None:
-        """Call `granted(token)` when the write may go on: now, unless its blocks are being copied."""
+    def begin_write(self, lbn: int, end: int, granted: Granted, node: str = "") -> None:
+        """Call `granted(token)` when the write may go on: now, unless its blocks are being copied.
+
+        node: whose write it is, if another one's.
+        """
         for lock in self._locks:
             if lbn < lock.end and lock.first < end:
                 self.collisions += 1
-                self._held.append((lbn, end, granted))
+                self._held.append((lbn, end, granted, node))
                 return
         self._token += 1
         self._writes[self._token] = (lbn, end)
+        if node:
+            self._nodes[self._token] = node
         granted(self._token)
 
     def end_write(self, token: int) -> None:
         self._writes.pop(token, None)
+        self._nodes.pop(token, None)
         for lock in self._locks:
             if lock.granted is not None and self._is_quiet(lock):
                 granted, lock.granted = lock.granted, None
                 granted()
+
+    def forget(self, nodes: tuple[str, ...]) -> None:
+        """Writes of these nodes never end, and those that wait never begin."""
+        self._held = deque(held for held in self._held if held[3] not in nodes)
+        for token in [token for token, node in self._nodes.items() if node in nodes]:
+            self.end_write(token)
 
     def lock(self, first: int, end: int, granted: Callable[[], None]) -> _Lock:
         """Call `granted()` when no write is under way in the range; new ones wait from now on."""

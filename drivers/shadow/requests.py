@@ -27,6 +27,7 @@ def pack_state(state: SetState) -> bytes:
         mount_time=state.mount_time,
         generation=state.generation,
         version=state.version,
+        epoch=state.epoch,
         members=len(state.members),
         nodes=len(state.nodes),
         bitmaps=len(state.bitmaps),
@@ -91,6 +92,7 @@ def unpack_state(data: Bytes) -> SetState:
         bitmaps=tuple(bitmaps),
         copier=text_of(header.copier),
         version=header.version,
+        epoch=header.epoch,
     )
 
 

@@ -123,7 +123,7 @@ class VirtualUnit:
     """One shadow set as this node has it mounted.
 
     state: what all nodes agree on.  active: requests and copy ranges under way.  operations, errors:
-    counts since the mount.
+    counts since the mount.  changing: a node changes the set.
     """
 
     def __init__(self, driver: "ShadowDriver", state: SetState) -> None:
@@ -146,7 +146,9 @@ class VirtualUnit:
         self._permits: tuple[tuple[str, int], ...] = ()  # (node, bitmap) whose masters must know first
         self._remote_copier = ""
         self._held: deque[Irp] = deque()
-        self._stalled = False
+        self.changing = False
+        self._without_quorum = False
+        self._stalled = False  # for one reason or the other
         self._drained: EventFlag | None = None
         self.adopt(state)
 
@@ -288,7 +290,7 @@ class VirtualUnit:
 
     def stall(self) -> EventFlag:
         """Hold new requests; the flag is set when none is under way."""
-        self._stalled = True
+        self._stalled = self.changing = True
         self.resumed.clear()
         self._drained = self.platform.flag()
         if not self.active:
@@ -336,9 +338,24 @@ class VirtualUnit:
         self._bitmaps, self._permits, self._remote_copier = (), (), ""
 
     def resume(self) -> None:
-        """Let requests go on."""
-        self._stalled = False
+        """Let requests go on after a change."""
+        self.changing = False
         self._drained = None
+        self._go_on()
+
+    def block(self, *, without_quorum: bool) -> None:
+        """Hold new requests while this node's cluster lacks quorum."""
+        self._without_quorum = without_quorum
+        if without_quorum:
+            self._stalled = True
+            self.resumed.clear()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self.changing or self._without_quorum:
+            return
+        self._stalled = False
         self.resumed.set()
         held, self._held = self._held, deque()
         while held:

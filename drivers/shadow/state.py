@@ -59,7 +59,7 @@ class SetState:
 
     generation: of the storage control blocks; a VMS time, larger with every change.  nodes: who has
     the set mounted.  copier: the node whose copy thread works, "" for none.  version: counts changes, so that of
-    two states the later is known.
+    two states the later is known.  epoch: of the cluster, up to which lost nodes have been taken out.
     """
 
     name: str
@@ -73,6 +73,7 @@ class SetState:
     bitmaps: tuple[BitmapRecord, ...] = ()
     copier: str = ""
     version: int = 0
+    epoch: int = 0
 
     @property
     def sources(self) -> tuple[MemberRecord, ...]:

@@ -9,6 +9,8 @@ from drivers.shadow.membership import ShadowDriver
 from drivers.shadow.messages import status_message
 from emu.wire.codes.vms import SS
 
+NO_MINICOPY = "a node of the cluster does not support write bitmaps"  # spec 3.9
+
 
 class Policy(Enum):
     """What /POLICY asked for."""

@@ -172,6 +172,11 @@ def bitmap_name(state: SetState) -> bytes:
     return storage_control_block(state, mounted=True)[_NAME]
 
 
+def listed_members(scb: StorageControlBlock) -> list[int]:
+    """Unit identifiers of all members that a storage control block lists."""
+    return [member for member in (scb.member_id_0, scb.member_id_1, scb.member_id_2) if member]
+
+
 def full_members(scb: StorageControlBlock) -> list[int]:
     """Unit identifiers that a storage control block lists as valid."""
     pairs = (

@@ -45,6 +45,7 @@ states = st.builds(
     bitmaps=st.lists(bitmaps, max_size=6).map(tuple),
     copier=ascii_text,
     version=longwords,
+    epoch=longwords,
 )
 ranges = st.tuples(ascii_text, longwords, longwords)
 
@@ -86,6 +87,6 @@ def test_bytes_that_are_no_state_are_refused_with_an_error_of_value(data: bytes)
 def test_a_member_of_no_known_status_is_refused() -> None:
     state = SetState("DSA1:", 1, "X", 1, 1, 1, (MemberRecord("A", 1, MemberState.SOURCE),), ())
     data = bytearray(pack_state(state))
-    data[72 + 40] = 0x77  # status of the first member, behind a header of 72 bytes
+    data[76 + 40] = 0x77  # status of the first member, behind a header of 76 bytes
     with pytest.raises(ValueError, match="status 0x77"):
         unpack_state(data)

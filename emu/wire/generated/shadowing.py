@@ -6,15 +6,15 @@ from typing import ClassVar, Final, Self
 from emu.wire.packet import Bytes, Packet, ShortPacket
 
 
-_SetHeader = struct.Struct("<16s12sIQQQIBBH8s")
+_SetHeader = struct.Struct("<16s12sIQQQIIBBH8s")
 
 
 class SetHeader(Packet):
-    """State of a shadow set: 72 bytes."""
+    """State of a shadow set: 76 bytes."""
 
-    __slots__ = ("unit", "label", "block_count", "unit_id", "mount_time", "generation", "version", "members", "nodes", "bitmaps", "copier")
+    __slots__ = ("unit", "label", "block_count", "unit_id", "mount_time", "generation", "version", "epoch", "members", "nodes", "bitmaps", "copier")
 
-    SIZE: ClassVar[int] = 72
+    SIZE: ClassVar[int] = 76
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "unit": (0, 16),
         "label": (16, 12),
@@ -23,10 +23,11 @@ class SetHeader(Packet):
         "mount_time": (40, 8),
         "generation": (48, 8),
         "version": (56, 4),
-        "members": (60, 1),
-        "nodes": (61, 1),
-        "bitmaps": (62, 2),
-        "copier": (64, 8),
+        "epoch": (60, 4),
+        "members": (64, 1),
+        "nodes": (65, 1),
+        "bitmaps": (66, 2),
+        "copier": (68, 8),
     }
 
     def __init__(
@@ -38,6 +39,7 @@ class SetHeader(Packet):
         mount_time: int = 0,
         generation: int = 0,
         version: int = 0,
+        epoch: int = 0,
         members: int = 0,
         nodes: int = 0,
         bitmaps: int = 0,
@@ -50,6 +52,7 @@ class SetHeader(Packet):
         self.mount_time = mount_time
         self.generation = generation
         self.version = version
+        self.epoch = epoch
         self.members = members
         self.nodes = nodes
         self.bitmaps = bitmaps
@@ -67,13 +70,14 @@ class SetHeader(Packet):
                 packet.mount_time,
                 packet.generation,
                 packet.version,
+                packet.epoch,
                 packet.members,
                 packet.nodes,
                 packet.bitmaps,
                 packet.copier,
             ) = _SetHeader.unpack_from(buffer, offset)
         except struct.error:
-            raise ShortPacket("SetHeader", 72, len(buffer) - offset) from None
+            raise ShortPacket("SetHeader", 76, len(buffer) - offset) from None
         return packet
 
     def pack(self) -> bytes:
@@ -85,6 +89,7 @@ class SetHeader(Packet):
             self.mount_time,
             self.generation,
             self.version,
+            self.epoch,
             self.members,
             self.nodes,
             self.bitmaps,
@@ -100,6 +105,7 @@ class SetHeader(Packet):
         mount_time: int = 0,
         generation: int = 0,
         version: int = 0,
+        epoch: int = 0,
         members: int = 0,
         nodes: int = 0,
         bitmaps: int = 0,
@@ -113,6 +119,7 @@ class SetHeader(Packet):
             mount_time,
             generation,
             version,
+            epoch,
             members,
             nodes,
             bitmaps,
@@ -120,8 +127,8 @@ class SetHeader(Packet):
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
-        if len(buffer) - offset < 72:
-            raise ShortPacket("SetHeader", 72, len(buffer) - offset)
+        if len(buffer) - offset < 76:
+            raise ShortPacket("SetHeader", 76, len(buffer) - offset)
         _SetHeader.pack_into(
             buffer,
             offset,
@@ -132,6 +139,7 @@ class SetHeader(Packet):
             self.mount_time,
             self.generation,
             self.version,
+            self.epoch,
             self.members,
             self.nodes,
             self.bitmaps,

@@ -17,6 +17,7 @@ SetHeader = (
         "mount_time" / Int64ul * "SCB$Q_MOUNTTIME time of last mount",
         "generation" / Int64ul * "SHAD$Q_GENERNUM generation number",
         "version" / Int32ul * "counts changes of this state",
+        "epoch" / Int32ul * "of the cluster, up to which lost nodes have been taken out",
         "members" / Int8ul * "members that follow",
         "nodes" / Int8ul * "nodes that follow",
         "bitmaps" / Int16ul * "bitmaps that follow",
