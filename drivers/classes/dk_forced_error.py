@@ -5,11 +5,11 @@
 
 from typing import TYPE_CHECKING
 
-from drivers.classes.dk_sense import ILI
+from drivers.classes.dk_sense import ILI, key_and_asc
 from drivers.classes.dk_unit import DkUnit
 from drivers.platform.process import Procedure
 from emu.core.block import BLOCK_BYTES
-from emu.wire.codes.scsi import Opcode
+from emu.wire.codes.scsi import Opcode, SenseKey
 from emu.wire.codes.vms import SS
 from emu.wire.generated import scsi as wire
 
@@ -57,4 +57,9 @@ class ForcedErrors:
         spoilt = data[:BLOCK_BYTES] + bytes(octet ^ 0xFF for octet in data[BLOCK_BYTES:])
         cdb = wire.Cdb10.pack_fields(opcode=int(Opcode.WRITE_LONG_10), lba=lbn, length=length)
         request = yield from self._exchanges.tell(unit, cdb, spoilt)
-        return SS.NORMAL if request.is_good else SS.DRVERR
+        if request.is_good:
+            return SS.NORMAL
+        if key_and_asc(request.sense)[0] != SenseKey.ILLEGAL_REQUEST:
+            return SS.DRVERR
+        unit.no_forced_error = True
+        return SS.UNSUPPORTED

@@ -28,7 +28,8 @@ class MountRequest:
     """MOUNT unit/SHADOW=(devices) label, with its qualifiers.
 
     confirm: asked with the devices that would be overwritten, False stops the mount; None copies
-    without asking, as /NOCONFIRM.  copy: False is /NOCOPY.
+    without asking, as /NOCONFIRM.  copy: False is /NOCOPY.  override_no_forced_error: /OVERRIDE=NO_FORCED_ERROR
+    takes disks on which no block can be marked.
     """
 
     unit: str
@@ -37,6 +38,7 @@ class MountRequest:
     policy: Policy = Policy.DEFAULT
     copy: bool = True
     confirm: Callable[[Sequence[str]], bool] | None = None
+    override_no_forced_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class Mount(Utility):
             self._cluster.unlock(request.unit)
         return None
 
-    def _candidate(self, device: str) -> Procedure:
+    def _candidate(self, request: MountRequest, device: str) -> Procedure:
         """Bring a disk on line and read what it says about itself."""
         unit = self._shadow.find_unit(device)
         status = yield from unit.online()
@@ -120,6 +122,8 @@ class Mount(Utility):
                 mount_message("F", "SHADOWFAIL", f"failed to create or change the shadow set with _{device}"),
                 status_message(status),
             )
+        if unit.no_forced_error and not request.override_no_forced_error:
+            raise Failure(mount_message("F", "DEVNOFE", f"_{device} does not support forced error handling"))
         if unit.write_protected:
             raise Failure(
                 mount_message("F", "SHADOWFAIL", f"failed to create or change the shadow set with _{device}"),
@@ -139,7 +143,7 @@ class Mount(Utility):
             raise Failure(mount_message("F", "NOSHDWMEM", "no shadow set members specified"))
         candidates: list[_Candidate] = []
         for device in request.devices:
-            candidates.append((yield from self._candidate(device)))
+            candidates.append((yield from self._candidate(request, device)))
         unit_id = unit_identifier(request.unit)
         for candidate in candidates:
             scb = candidate.identity.scb
@@ -291,7 +295,7 @@ class Mount(Utility):
 
     def _add_member(self, request: MountRequest, device: str, say: Say) -> Procedure:
         """Add a disk to a mounted set: by minicopy if its bitmap is here, else by full copy."""
-        candidate = yield from self._candidate(device)
+        candidate = yield from self._candidate(request, device)
         unit = candidate.unit
         minicopy = not_possible = False
 

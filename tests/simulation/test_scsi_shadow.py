@@ -4,13 +4,14 @@ import pytest
 
 from drivers.classes.disk import UnitState
 from drivers.platform.irp import Irp
+from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.media.faulty import BadBlocks, DeadFrom, Hold
 from emu.sim.ledger import Ledger
 from emu.wire.codes.scsi_bus import PHASE
 from tests.simulation.scsi_stage import TARGET, ScsiStage
-from tests.simulation.stage import NORMAL, SET
+from tests.simulation.stage import LABEL, NORMAL, SET
 
 EXTENDED_COPY, COPY_RESULTS = 0x83, 0x84
 
@@ -244,6 +245,15 @@ def test_an_unreadable_block_comes_back_from_an_mscp_disk_as_a_forced_error() ->
     assert stage.read_now(vu, 77, 512) == (NORMAL, bytes(512))
 
 
+def test_a_disk_on_which_no_block_can_be_marked_is_no_member_unless_that_is_overridden() -> None:
+    stage = ScsiStage(members=2)
+    stage.initialize()
+    for name in stage.names:
+        assert stage.world.run(stage.alpha, stage.alpha.disk(name).online()) == NORMAL
+    stage.alpha.disk(stage.names[1]).no_forced_error = True
+    assert stage.refusal(stage.mount) == ["DEVNOFE"]
+
+
 def test_a_target_without_forced_error_cannot_take_a_block_that_is_unreadable() -> None:
     stage = ScsiStage(members=2, drives=True, block_count=4000)
     stage.initialize()
@@ -252,7 +262,9 @@ def test_a_target_without_forced_error_cannot_take_a_block_that_is_unreadable() 
     assert stage.world.run(stage.alpha, source.force_error(1202)) == NORMAL
     assert stage.world.run(stage.alpha, target.online()) == NORMAL
     target.no_forced_error = True
-    stage.mount(stage.names[1:], Policy.NOMINICOPY)
+    request = MountRequest(SET, stage.names[1:], LABEL, Policy.NOMINICOPY, override_no_forced_error=True)
+    nodes, utilities = stage.alpha.cluster.nodes, stage.alpha.utilities
+    stage.world.run(stage.alpha, utilities.mount(request, nodes, stage.said.append))
     stage.wait_for_copies(vu)
     assert [member.device for member in vu.members] == [stage.names[0]]
     assert stage.alpha.shadow.copies[-1].cancelled

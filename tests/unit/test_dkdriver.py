@@ -451,6 +451,14 @@ def test_a_disk_without_read_long_has_no_forced_error() -> None:
     assert rig.world.run(rig.node, rig.unit.force_error(9)) == UNSUPPORTED
 
 
+def test_a_disk_that_refuses_write_long_has_no_forced_error_from_then_on() -> None:
+    rig = Rig()
+    assert not rig.unit.no_forced_error
+    rig.answers(0x3F, lambda: sense(5, 0x2000))
+    assert rig.world.run(rig.node, rig.unit.force_error(9)) == UNSUPPORTED
+    assert rig.unit.no_forced_error
+
+
 # -- copies
 
 

@@ -140,6 +140,7 @@ def _mount_set(job: Job, command: Command, unit: str, devices: list[str], label:
         _policy(command),
         copy=not command.is_negated("COPY"),
         confirm=consent if command.is_given("CONFIRM") else None,
+        override_no_forced_error=command.keyword("OVERRIDE", "NO_FORCED_ERROR") is not None,
     )
     while True:
         refused.clear()
@@ -221,8 +222,9 @@ MOUNT = Verb(
         Keyword("WRITE", "/NOWRITE: mount a disk write-locked.", negatable=True),
         Keyword(
             "OVERRIDE",
-            "SHADOW_MEMBERSHIP: mount a former member for writing. It then returns to its set by full copy only.",
-            Value("keyword", many=True, keywords=(Keyword("SHADOW_MEMBERSHIP"),)),
+            "SHADOW_MEMBERSHIP: mount a former member for writing. It then returns to its set by full copy only. "
+            "NO_FORCED_ERROR: take members on which no block can be marked as wrong.",
+            Value("keyword", many=True, keywords=(Keyword("SHADOW_MEMBERSHIP"), Keyword("NO_FORCED_ERROR"))),
         ),
         Keyword("CLUSTER", "Mount on all nodes.", privileges=("SYSNAM",)),
         Keyword("SYSTEM", "Mount for all users, as it always is here.", privileges=("SYSNAM",)),
