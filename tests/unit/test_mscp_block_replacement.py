@@ -166,6 +166,16 @@ def test_a_protected_unit_keeps_its_bad_blocks() -> None:
     assert ([log[8] for log in logs], status(end)) == ([4], 0x00E8)
 
 
+@pytest.mark.parametrize("modifiers", [0x0100, 0x0200])
+def test_a_host_that_wants_no_recovery_gets_the_block_as_it_is(modifiers: int) -> None:
+    host = replacing(77)
+    for opcode, wanted in ((0x21, 0x00E8), (0x22, 0x000B)):
+        host.send(opcode, 0, modifiers, extent(75, 2048))
+        logs, end = messages(host)
+        assert ([log[8] for log in logs], status(end), byte_count(end)) == ([4], wanted, 1024)
+    assert descriptors(host) == [0] * RBNS
+
+
 def test_a_controller_that_only_claims_to_replace_does_not() -> None:
     controller = make_controller("rqdx3")
     medium = FaultyDevice(MemoryDevice(41560), [BadBlocks([77])])

@@ -108,11 +108,11 @@ def test_a_store_of_another_drive_is_refused_and_nothing_is_plugged_in() -> None
     host.write(5, 512, modifiers=0x1000)
     controller = make_controller("kda50")
     drive = replace(controller.firmware.drives["RA70"], block_count=900, rct_size=4, rct_copies=7, rbns=RBNS)
-    with pytest.raises(ValueError, match="of a drive of 1000 blocks"):
+    with pytest.raises(ValueError, match="is of a drive of 1000 blocks, an RA70 has 900"):
         controller.attach_unit(0, MemoryDevice(900), drive, own_store=store)
-    assert controller.units == {}
+    assert (controller.units, made[0].closed) == ({}, 1)
     made[0]._content[:8] = b"NOT OURS"
-    with pytest.raises(ValueError, match="not a drive's own blocks"):
+    with pytest.raises(ValueError, match="is not a drive's own blocks"):
         controller_with(store)
     with pytest.raises(ValueError, match="blocks of its own"):
         controller_with(lambda count: MemoryDevice(count - 1))

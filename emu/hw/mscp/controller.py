@@ -98,7 +98,12 @@ class Controller:
         if serial is None:
             serial = self.serial << _NUMBER_BITS | number
         store = None if own_store is None else own_store(own_block_count(drive))
-        unit = Unit(number, drive, medium, serial, write_protect_switch, store)
+        try:
+            unit = Unit(number, drive, medium, serial, write_protect_switch, store)
+        except ValueError:
+            assert store is not None, "only a store can be refused"
+            store.close()
+            raise
         if has_arm and self.firmware.behaviour & Behaviour.ELEVATOR:
             unit.elevator = Elevator(drive.cylinder_blocks)
         self.units[number] = unit

@@ -271,6 +271,7 @@ class Movement(Transfer):
         unit = self.unit
         return bool(
             self.server.firmware.behaviour & Behaviour.REPLACES_BLOCKS
+            and not self.command.mod & (_NO_RECOVERY | _NO_CORRECTION)
             and lbn < unit.block_count
             and not unit.write_protected
             and unit.replacement is not None

@@ -60,10 +60,11 @@ class OwnBlocks:
         try:
             owner = OWNER.parse(first)
         except LayoutError as error:
-            raise ValueError("these are not a drive's own blocks") from error
+            raise ValueError("what is kept beside its image (.rct) is not a drive's own blocks") from error
         if (owner.unit_size, owner.table_blocks, owner.rbns) != self._shape:
             raise ValueError(
-                f"these are the own blocks of a drive of {owner.unit_size} blocks, not of this one"
+                f"what is kept beside its image (.rct) is of a drive of {owner.unit_size} blocks, "
+                f"an {self._drive.name} has {self._drive.block_count}"
             )
         return True
 
