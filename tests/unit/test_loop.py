@@ -226,6 +226,25 @@ def test_a_machine_may_be_hung_up_on(bench: Bench) -> None:
     assert machine.losses == 1
 
 
+def test_one_of_two_that_are_heard_at_once_may_hang_up_on_the_other(bench: Bench) -> None:
+    machines = [Machine(), Machine()]
+
+    def hang_up_on_the_other(data: bytes) -> Sequence[Bytes]:
+        for machine in machines:
+            if not machine.heard:
+                bench.loop.hang_up(machine)
+        return [data]
+
+    for machine in machines:
+        machine.answer = hang_up_on_the_other
+    peers = [bench.attach(machine) for machine in machines]
+    for peer in peers:
+        peer.sendall(b"x")
+    bench.loop.turn()
+    assert sorted(machine.losses for machine in machines) == [0, 1]
+    assert sorted(bytes(machine.heard) for machine in machines) == [b"", b"x"]
+
+
 def test_everybody_who_comes_gets_a_machine_and_closing_ends_them_all(bench: Bench) -> None:
     listener = listen("tcp://:0")
     machines: list[Machine] = []
