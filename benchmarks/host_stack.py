@@ -120,7 +120,7 @@ class Stage:
     def _mount(self, unit: str, numbers: list[int]) -> VirtualUnit:
         devices = [f"$1$DUA{number}:" for number in numbers]
         utilities, say = self.node.utilities, ignore
-        self.world.run(self.node, utilities.initialize(devices, "BENCH", erase=False, shadow=True))
+        self.world.run(self.node, utilities.initialize(devices, "BENCH", shadow=True))
         self.world.run(self.node, utilities.mount(MountRequest(unit, devices, "BENCH"), ["ALPHA1"], say))
         return self.node.shadow.units[unit]
 

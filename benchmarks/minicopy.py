@@ -103,7 +103,7 @@ def run(directory: Path, size_bytes: int) -> None:
     world.boot()
     names = [unit.name for unit in node.disks]
     utilities = node.utilities
-    world.run(node, utilities.initialize(names, "BENCH", erase=False, shadow=True))
+    world.run(node, utilities.initialize(names, "BENCH", shadow=True))
     mount = MountRequest("DSA1:", names, "BENCH")
     world.run(node, utilities.mount(mount, node.cluster.nodes, lambda message: None))
     vu = node.shadow.units["DSA1:"]

@@ -23,7 +23,7 @@ from drivers.shadow.recovery import as_on_disk, without_nodes
 from drivers.shadow.requests import Adopt, LockRange, Query, SetBits, Stall, UnlockRange
 from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.state import BitmapRecord, MemberState, SetState
-from drivers.shadow.volume import SCB_LBN, identify, storage_control_block, write_blocks
+from drivers.shadow.volume import identify, storage_control_block, write_blocks
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.core.block import BLOCK_BYTES
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
@@ -244,7 +244,7 @@ class ShadowDriver:
             failed = ""
             for member in state.members:
                 unit = self.find_unit(member.device)
-                status = yield from write_blocks(self.platform, unit, SCB_LBN, block)
+                status = yield from write_blocks(self.platform, unit, state.scb_lbn, block)
                 if status != SS.NORMAL:
                     failed = member.device
                     break
@@ -429,7 +429,7 @@ class ShadowDriver:
             if member.unit.state is not UnitState.ONLINE:
                 yield from member.unit.online()
             if member.unit.state is UnitState.ONLINE:
-                status = yield from write_blocks(self.platform, member.unit, SCB_LBN, block)
+                status = yield from write_blocks(self.platform, member.unit, state.scb_lbn, block)
                 if status == SS.NORMAL:
                     member.struck_ns = self.platform.clock.now_ns
                     return True

@@ -16,7 +16,7 @@ from drivers.shadow.messages import added_message, incompatible, mount_message, 
 from drivers.shadow.requests import Adopt, Query
 from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, MemberState, SetState
 from drivers.shadow.utility import NO_MINICOPY, Policy, PrivateMount, Utility
-from drivers.shadow.volume import SCB_LBN, VolumeIdentity, full_members, identify, unshadowed, write_blocks
+from drivers.shadow.volume import VolumeIdentity, full_members, identify, unshadowed, write_blocks
 from emu.core.clock import MILLISECOND_NS
 from emu.wire.codes.vms import SS
 
@@ -113,7 +113,7 @@ class Mount(Utility):
             self._cluster.unlock(request.unit)
         return None
 
-    def _candidate(self, request: MountRequest, device: str) -> Procedure:
+    def _candidate(self, request: MountRequest, device: str, say: Say) -> Procedure:
         """Bring a disk on line and read what it says about itself."""
         unit = self._shadow.find_unit(device)
         status = yield from unit.online()
@@ -135,6 +135,7 @@ class Mount(Utility):
                 mount_message("F", "SHADSCB", f"error reading the storage control block of _{device}"),
                 status_message(status),
             )
+        _tell_home_block(identity, say)
         return _Candidate(unit, identity)
 
     def _form(self, request: MountRequest, say: Say) -> Procedure:
@@ -143,7 +144,7 @@ class Mount(Utility):
             raise Failure(mount_message("F", "NOSHDWMEM", "no shadow set members specified"))
         candidates: list[_Candidate] = []
         for device in request.devices:
-            candidates.append((yield from self._candidate(request, device)))
+            candidates.append((yield from self._candidate(request, device, say)))
         unit_id = unit_identifier(request.unit)
         for candidate in candidates:
             scb = candidate.identity.scb
@@ -153,6 +154,9 @@ class Mount(Utility):
                 )
         # The copy target of an unfinished copy bears the generation of its sources.  The first named, among equals.
         winner = max(candidates, key=lambda c: (c.identity.generation, c.is_full))
+        if winner.identity.label and winner.identity.scb is None:
+            text = f"the storage control block of _{winner.device} is damaged"
+            raise Failure(mount_message("F", "SHADSCB", text))
         if winner.identity.scb is None or not winner.identity.label:
             raise Failure(
                 mount_message(
@@ -180,6 +184,8 @@ class Mount(Utility):
             unit_id=unit_id,
             label=request.label,
             block_count=size,
+            scb_lbn=winner.identity.scb_lbn,
+            cluster_blocks=winner.identity.cluster_blocks,
             mount_time=max(winner_scb.mounttime + 1, self._platform.system_time()),
             generation=winner_scb.genernum,
             members=tuple(records),
@@ -295,7 +301,7 @@ class Mount(Utility):
 
     def _add_member(self, request: MountRequest, device: str, say: Say) -> Procedure:
         """Add a disk to a mounted set: by minicopy if its bitmap is here, else by full copy."""
-        candidate = yield from self._candidate(request, device)
+        candidate = yield from self._candidate(request, device, say)
         unit = candidate.unit
         minicopy = not_possible = False
 
@@ -378,6 +384,7 @@ class Mount(Utility):
             raise Failure(
                 mount_message("F", "INCVOLLABEL", f"incorrect volume label, _{device} holds {identity.label}")
             )
+        _tell_home_block(identity, say)
         write_locked = unit.write_protected or not write
         if identity.scb is not None and identity.scb.genernum:
             if not override:
@@ -385,7 +392,7 @@ class Mount(Utility):
                 say(mount_message("W", "VOLSHDWMEM", "mounting a shadow member, volume is write-locked"))
             elif not write_locked:
                 block = unshadowed(identity.scb)
-                if (yield from write_blocks(self._platform, unit, SCB_LBN, block)) != SS.NORMAL:
+                if (yield from write_blocks(self._platform, unit, identity.scb_lbn, block)) != SS.NORMAL:
                     say(
                         mount_message(
                             "W", "WRITESCB", f"error writing the storage control block of _{device}"
@@ -402,6 +409,11 @@ class Mount(Utility):
         status, identity = yield from identify(self._platform, unit)
         yield from unit.available()
         return identity.label if status == SS.NORMAL else ""
+
+
+def _tell_home_block(identity: VolumeIdentity, say: Say) -> None:
+    if identity.backup_used:
+        say(mount_message("W", "HOMBLKBAD", "primary home block is bad; backup used"))
 
 
 def unit_identifier(name: str) -> int:

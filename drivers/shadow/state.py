@@ -13,6 +13,8 @@ Member states and what moves a member between them:
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from drivers.files.storage_map import bitmap_blocks
+
 MAXIMUM_MEMBERS = 3  # SHAD$K_MAXMBRS of V7.3
 
 
@@ -57,7 +59,8 @@ class BitmapRecord:
 class SetState:
     """A shadow set.
 
-    generation: of the storage control blocks; a VMS time, larger with every change.  nodes: who has
+    scb_lbn: where each member has its storage control block.  cluster_blocks: of the volume, 0 when it has no
+    files.  generation: of the storage control blocks; a VMS time, larger with every change.  nodes: who has
     the set mounted.  copier: the node whose copy thread works, "" for none.  version: counts changes, so that of
     two states the later is known.  epoch: of the cluster, up to which lost nodes have been taken out.
     """
@@ -66,6 +69,8 @@ class SetState:
     unit_id: int
     label: str
     block_count: int
+    scb_lbn: int
+    cluster_blocks: int
     mount_time: int
     generation: int
     members: tuple[MemberRecord, ...]
@@ -74,6 +79,13 @@ class SetState:
     copier: str = ""
     version: int = 0
     epoch: int = 0
+
+    @property
+    def structure_end(self) -> int:
+        """The LBN behind BITMAP.SYS, which is what INITIALIZE places last."""
+        if not self.cluster_blocks:
+            return self.scb_lbn + 1
+        return self.scb_lbn + 1 + bitmap_blocks(-(-self.block_count // self.cluster_blocks))
 
     @property
     def sources(self) -> tuple[MemberRecord, ...]:

@@ -1,14 +1,17 @@
 """The blocks of a volume that shadowing reads and writes: home block, storage control block.
 
-DEVIATION: INITIALIZE writes a home block and a storage control block and no file system.  On a real volume the
-storage control block is the first block of [000000]BITMAP.SYS and is found through the index file; here it
-stands at a fixed LBN.
+The storage control block is the first block of [000000]BITMAP.SYS.  A mirror set's side file has no files; its home
+block says so by an index file bitmap at LBN 0, and the storage control block follows it.
+
+DEVIATION: the geometry in a storage control block that is written by shadowing is one track of all blocks.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from drivers.classes.disk import Disk
+from drivers.files.fresh_volume import LABEL_BYTES, sealed_home_block
+from drivers.files.headers import STRUCTURE_LEVEL, BadHeader, FileId, unpack_header, unpack_map
 from drivers.platform.host import Platform, WaitingIrp
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
@@ -17,6 +20,7 @@ from emu.core.block import BLOCK_BYTES
 from emu.wire.codes.ods2 import (
     CHECKSUM1_WORDS,
     CHECKSUM2_WORDS,
+    FID,
     HOME_BLOCK_LBN,
     MEMBER_STATUS,
     SHADOW_STATUS,
@@ -27,9 +31,8 @@ from emu.wire.codes.ods2 import (
 from emu.wire.codes.vms import IO, SS
 from emu.wire.generated.ods2 import HomeBlock, StorageControlBlock
 
-SCB_LBN = 2
-IDENTITY_BLOCKS = SCB_LBN - HOME_BLOCK_LBN + 1
-LABEL_BYTES = 12
+BARE_SCB_LBN = HOME_BLOCK_LBN + 1  # on a volume without files
+HOME_SEARCH_LBN = 16  # where the search for an alternate home block ends
 _NAME = slice(StorageControlBlock.LAYOUT["volockname"][0], StorageControlBlock.LAYOUT["genernum"][0])
 
 _SOURCE_STATUS = int(MEMBER_STATUS.SRC | MEMBER_STATUS.VALID)
@@ -38,10 +41,16 @@ _TARGET_STATUS = int(MEMBER_STATUS.FCPY | MEMBER_STATUS.CIP)
 
 @dataclass(frozen=True, slots=True)
 class VolumeIdentity:
-    """What a disk says about itself: label "" when there is no home block, scb None when it is not valid."""
+    """What a disk says about itself: label "" when there is no home block, scb None when it is not valid.
+
+    cluster_blocks: 0 when the volume has no files.  backup_used: the primary home block is bad.
+    """
 
     label: str
     scb: StorageControlBlock | None
+    scb_lbn: int = 0
+    cluster_blocks: int = 0
+    backup_used: bool = False
 
     @property
     def generation(self) -> int:
@@ -51,6 +60,9 @@ class VolumeIdentity:
     def bitmap_name(self) -> bytes:
         """The 22 bytes that name a bitmap of this disk: volume lock name, mount time, backup revision."""
         return self.scb.pack()[_NAME] if self.scb is not None else b""
+
+
+NO_VOLUME = VolumeIdentity("", None)
 
 
 class BlockUnit(Protocol):
@@ -86,45 +98,89 @@ def write_blocks(platform: Platform, unit: BlockUnit, lbn: int, data: bytes) -> 
 
 
 def identify(platform: Platform, unit: Disk) -> Procedure:
-    """Read home block and storage control block; returns (SS.*, VolumeIdentity)."""
-    status, data = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, IDENTITY_BLOCKS)
-    return status, identity_in(data) if status == SS.NORMAL else VolumeIdentity("", None)
+    """Read what a disk says about itself; returns (SS.*, VolumeIdentity).
+
+    The way is home block, header of BITMAP.SYS behind the index file bitmap, first block of BITMAP.SYS.
+    """
+    status, data = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, 1)
+    if status != SS.NORMAL:
+        return status, NO_VOLUME
+    home, backup_used = home_block_in(data), False
+    if home is None:
+        first = HOME_BLOCK_LBN + 1
+        status, data = yield from read_blocks(platform, unit, first, HOME_SEARCH_LBN - first)
+        if status != SS.NORMAL:
+            return status, NO_VOLUME
+        blocks = (data[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES))
+        home = next(filter(None, map(home_block_in, blocks)), None)
+        if home is None:
+            return status, VolumeIdentity("", bare_control_block_in(data[:BLOCK_BYTES]), BARE_SCB_LBN)
+        backup_used = True
+    label = home.volname.decode("ascii", "replace").rstrip()
+    identity = VolumeIdentity(label, None, backup_used=backup_used)
+    if not home.ibmaplbn:
+        scb_lbn = BARE_SCB_LBN
+    else:
+        identity = replace(identity, cluster_blocks=home.cluster)
+        header_lbn = home.ibmaplbn + home.ibmapsize + FID.BITMAP - 1
+        if header_lbn >= unit.block_count:
+            return status, identity
+        status, block = yield from read_blocks(platform, unit, header_lbn, 1)
+        if status != SS.NORMAL:
+            return status, identity
+        try:
+            header = unpack_header(block, FileId(FID.BITMAP, FID.BITMAP))
+            scb_lbn = next(unpack_map(block, header)).lbn
+        except (BadHeader, StopIteration):
+            return status, identity
+    if scb_lbn >= unit.block_count:
+        return status, identity
+    status, block = yield from read_blocks(platform, unit, scb_lbn, 1)
+    if status != SS.NORMAL:
+        return status, identity
+    return status, replace(identity, scb=control_block_in(block), scb_lbn=scb_lbn)
 
 
-def identity_in(data: bytes) -> VolumeIdentity:
-    """Take what a disk says about itself from its blocks HOME_BLOCK_LBN to SCB_LBN."""
+def home_block_in(data: bytes) -> HomeBlock | None:
+    """Take a block as a home block; None when it is none."""
     home = HomeBlock.unpack(data)
-    label = ""
-    if (
+    valid = (
         home.format == STRUCTURE_NAME
+        and home.struclev & 0xFF00 == STRUCLEV.ODS2
         and home.checksum1 == ods2_checksum(data, CHECKSUM1_WORDS)
         and home.checksum2 == ods2_checksum(data, CHECKSUM2_WORDS)
-    ):
-        label = home.volname.decode("ascii", "replace").rstrip()
-    block = data[-BLOCK_BYTES:]
-    scb = StorageControlBlock.unpack(block)
-    valid = scb.struclev == STRUCLEV.ODS2 and scb.checksum == ods2_checksum(block, CHECKSUM2_WORDS)
-    return VolumeIdentity(label, scb if valid else None)
-
-
-def home_block(label: str, created: int, serial: int) -> bytes:
-    """Make the home block of a fresh volume."""
-    block = HomeBlock(
-        homelbn=HOME_BLOCK_LBN,
-        struclev=int(STRUCLEV.ODS2) | 1,
-        cluster=1,
-        homevbn=2,
-        rvn=0,
-        credate=created,
-        serialnum=serial,
-        strucname=b" " * LABEL_BYTES,
-        volname=label.encode("ascii").ljust(LABEL_BYTES),
-        ownername=b"SYSTEM".ljust(LABEL_BYTES),
-        format=STRUCTURE_NAME,
     )
-    block.checksum1 = ods2_checksum(block.pack(), CHECKSUM1_WORDS)
-    block.checksum2 = ods2_checksum(block.pack(), CHECKSUM2_WORDS)
-    return block.pack()
+    return home if valid else None
+
+
+def control_block_in(block: bytes) -> StorageControlBlock | None:
+    """Take a block as a storage control block; None when it is none."""
+    scb = StorageControlBlock.unpack(block)
+    valid = scb.struclev & 0xFF00 == STRUCLEV.ODS2 and scb.checksum == ods2_checksum(block, CHECKSUM2_WORDS)
+    return scb if valid else None
+
+
+def bare_control_block_in(block: bytes) -> StorageControlBlock | None:
+    """Take BARE_SCB_LBN of a volume without files; a copy that has not come far may have left the home block out."""
+    scb = control_block_in(block)
+    return scb if scb is not None and scb.scb_lbn == BARE_SCB_LBN else None
+
+
+def bare_home_block(label: str, created: int) -> bytes:
+    """Make the home block of a volume without files: the control block follows it."""
+    return sealed_home_block(
+        HomeBlock(
+            homelbn=HOME_BLOCK_LBN,
+            struclev=STRUCTURE_LEVEL,
+            cluster=1,
+            homevbn=HOME_BLOCK_LBN + 1,
+            credate=created,
+            strucname=b" " * LABEL_BYTES,
+            volname=label.encode("ascii").ljust(LABEL_BYTES),
+            ownername=b"SYSTEM".ljust(LABEL_BYTES),
+            format=STRUCTURE_NAME,
+        )
+    )
 
 
 def storage_control_block(state: SetState, *, mounted: bool) -> bytes:
@@ -142,10 +198,13 @@ def storage_control_block(state: SetState, *, mounted: bool) -> bytes:
     ]
     identifiers = [0 if m is None else m.identifier for m in padded]
     block = StorageControlBlock(
-        struclev=int(STRUCLEV.ODS2),
-        cluster=1,
+        struclev=STRUCTURE_LEVEL,
+        cluster=state.cluster_blocks,
         volsize=state.block_count,
         blksize=1,
+        sectors=state.block_count,
+        tracks=1,
+        cylinder=1,
         writecnt=int(mounted),
         volockname=state.label.encode("ascii").ljust(LABEL_BYTES),
         mounttime=state.mount_time,
@@ -158,7 +217,7 @@ def storage_control_block(state: SetState, *, mounted: bool) -> bytes:
         member_id_0=identifiers[0],
         member_id_1=identifiers[1],
         member_id_2=identifiers[2],
-        scb_lbn=SCB_LBN,
+        scb_lbn=state.scb_lbn,
         devices=len(state.members),
         members=len(state.sources),
         fc_targets=len(state.targets),

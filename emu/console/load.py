@@ -9,7 +9,7 @@ from drivers.message import Message
 from drivers.shadow.shdriver import VirtualUnit
 from emu.core.chance import Chance
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
-from emu.sim.application import FIRST_FREE_LBN, Application
+from emu.sim.application import Application
 
 BURST = 64  # requests between two looks at the clock, so that a load on instant disks does not stop time
 PAUSE_NS = MILLISECOND_NS
@@ -78,7 +78,7 @@ class Load:
         self._in_burst += 1
         if self._in_burst >= self._burst:
             self.application.stop()  # until `_go_on`
-        return stream.randrange(FIRST_FREE_LBN, self.vu.block_count)
+        return stream.randrange(self.vu.state.structure_end, self.vu.block_count)
 
     def _go_on(self) -> None:
         application, writes = self.application, self.request.writes

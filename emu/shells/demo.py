@@ -57,7 +57,6 @@ WRITES_DURING = 1000
 BLOCK_LIMIT = 16
 STEPS_A_TICK = 500
 CHUNK_BYTES = 1 << 20
-CONTROL_BLOCKS = (1, 2)  # home block and storage control block: VMS's, not the application's
 
 
 class DemoError(Exception):
@@ -196,7 +195,7 @@ class _Demo:
         left = application.departures[leaving].written
         blocks_at_leave = application.blocks_written
         (bitmap,) = self._node.shadow.bitmaps.values()
-        chosen = self._segments(stream, bitmap.bit_count)
+        chosen = self._segments(stream, bitmap.bit_count, -(-vu.state.structure_end // BLOCKS_PER_BIT))
         self._note(
             f"it goes on, in {len(chosen)} of {bitmap.bit_count} segments, while the member is backed up"
         )
@@ -264,9 +263,9 @@ class _Demo:
         now = self._traffic()
         return now[0] - before[0], now[1] - before[1]
 
-    def _segments(self, stream: Random, bit_count: int) -> list[int]:
+    def _segments(self, stream: Random, bit_count: int, first: int) -> list[int]:
         """Choose the segments that are changed while the member is away."""
-        return stream.sample(range(1, bit_count - 1), max(1, round(bit_count * DIRTY_SHARE)))
+        return stream.sample(range(first, bit_count - 1), max(1, round(bit_count * DIRTY_SHARE)))
 
     def _inside(self, segment: int, stream: Random) -> int:
         """An LBN from which the largest request stays in its segment."""
@@ -287,9 +286,10 @@ class _Demo:
         for path, name in zip(self._paths[1:], self._names[1:], strict=True):
             differing = _differing_blocks(path, first)
             check(f"{name} against {self._names[0]}", _equality(differing), good=not differing)
-        differing = _unexpected_blocks(first, base, application.written)
+        structure_end = application.vu.state.structure_end
+        differing = _unexpected_blocks(first, base, application.written, structure_end)
         check("the set, as it was written", _equality(differing), good=not differing)
-        differing = _unexpected_blocks(self._backup, base, left)
+        differing = _unexpected_blocks(self._backup, base, left, structure_end)
         check("the backup, as it was written", _equality(differing), good=not differing)
         check(
             "reads of the application",
@@ -426,10 +426,13 @@ def _differing_blocks(path: Path, other: Path) -> int:
         )
 
 
-def _unexpected_blocks(path: Path, base: Path | None, written: Mapping[int, int]) -> int:
-    """Count the blocks that are not what the application wrote, or else what was there before it."""
+def _unexpected_blocks(path: Path, base: Path | None, written: Mapping[int, int], structure_end: int) -> int:
+    """Count the blocks that are not what the application wrote, or else what was there before it.
+
+    structure_end: what is before it is the volume's structure, and not looked at.
+    """
     by_chunk: defaultdict[int, list[int]] = defaultdict(list)
-    for lbn in (*CONTROL_BLOCKS, *written):
+    for lbn in (*range(structure_end), *written):
         by_chunk[lbn * BLOCK_BYTES // CHUNK_BYTES].append(lbn)
     differing = 0
     with path.open("rb") as image, (base or Path(os.devnull)).open("rb") as before:
@@ -442,7 +445,7 @@ def _unexpected_blocks(path: Path, base: Path | None, written: Mapping[int, int]
             for lbn in lbns:
                 at = lbn * BLOCK_BYTES - offset
                 block = slice(at, at + BLOCK_BYTES)
-                expected[block] = data[block] if lbn in CONTROL_BLOCKS else stamp(written[lbn], lbn)
+                expected[block] = data[block] if lbn < structure_end else stamp(written[lbn], lbn)
             differing += _count(data, bytes(expected))
     return differing
 

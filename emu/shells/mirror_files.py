@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Self
 
 from drivers.shadow.state import MAXIMUM_MEMBERS
-from drivers.shadow.volume import IDENTITY_BLOCKS, identity_in
+from drivers.shadow.volume import BARE_SCB_LBN, bare_control_block_in
 from emu.core.block import BLOCK_BYTES
 from emu.media.file import FileDevice, ImageError
 from emu.sim.mirror import SIDE_BLOCKS, MirrorMedia
-from emu.wire.codes.ods2 import HOME_BLOCK_LBN
 from emu.wire.generated.ods2 import StorageControlBlock
 from emu.wire.layouts.side_file import OWNER, LayoutError
 
@@ -67,8 +66,8 @@ class MirrorImage:
                 f"side file to make {self.path} a spare, which a full copy can overwrite"
             )
         self.serial, self.sealed_mtime_ns = owner.serial, owner.image_mtime_ns
-        identity = os.pread(self._side_file, IDENTITY_BLOCKS * BLOCK_BYTES, HOME_BLOCK_LBN * BLOCK_BYTES)
-        self.scb = identity_in(identity).scb
+        block = os.pread(self._side_file, BLOCK_BYTES, BARE_SCB_LBN * BLOCK_BYTES)
+        self.scb = bare_control_block_in(block)
 
     def claim(self) -> None:
         """Make a new side file this image's."""

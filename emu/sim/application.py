@@ -16,7 +16,6 @@ from emu.sim.ledger import Ledger, stamp
 from emu.wire.codes.vms import IO, SS
 
 FAULT_LIMIT = 100  # an application gives up here: on a dead set every request fails at once, for ever
-FIRST_FREE_LBN = 3  # boot block, home block and storage control block are not the application's
 
 
 class _Request(Irp):
@@ -41,8 +40,8 @@ class Application:
 
     stream: where its choices come from.  depth: requests under way at most, may be lowered.  block_limit:
     the largest request.  read_share: part of requests that read.  region: (first LBN, LBN behind the last) it
-    works in.  ledger: shared by applications that write to the same blocks.  acknowledged: is told of every write
-    at the instant it is answered.
+    works in, by default all behind the structure that INITIALIZE made.  ledger: shared by applications that write
+    to the same blocks.  acknowledged: is told of every write at the instant it is answered.
 
     faults: what went wrong, in words.  departures: device -> copy of the ledger at the instant the member left
     the set.
@@ -73,7 +72,7 @@ class Application:
         self._stream = stream
         self._block_limit = block_limit
         self._read_share = read_share
-        self._region = region or (FIRST_FREE_LBN, vu.block_count)
+        self._region = region or (vu.state.structure_end, vu.block_count)
         self.choose_lbn = choose_lbn or self.choose_anywhere
         self.depth = depth
         self._running = False

@@ -31,7 +31,6 @@ from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.state import MAXIMUM_MEMBERS, MemberState, SetState
 from drivers.shadow.utility import Policy
 from drivers.shadow.volume import (
-    SCB_LBN,
     VolumeIdentity,
     full_members,
     identify,
@@ -204,7 +203,7 @@ class MirrorSet:
                 raise _failure("ISVOLUME", f"{_named(disk)} holds a volume already")
         utilities = self.node.utilities
         devices = [disk.device for disk in self.disks]
-        yield from utilities.initialize(devices[:1], label, erase=False, shadow=True)
+        yield from utilities.initialize(devices[:1], label, shadow=True, files=False)
         yield from self._mount(devices, label)
 
     def open(self) -> Procedure:
@@ -320,7 +319,7 @@ class MirrorSet:
         unit = self._unit(disk)
         status = yield from unit.online()
         if status == SS.NORMAL:
-            status = yield from write_blocks(self.node.platform, unit, SCB_LBN, scb.pack())
+            status = yield from write_blocks(self.node.platform, unit, identity.scb_lbn, scb.pack())
         if status != SS.NORMAL:
             raise Failure(_message("WRITESCB", f"{_named(disk)} cannot be written"), status_message(status))
 

@@ -31,7 +31,7 @@ from emu.hw.mscp.controller import Controller
 from emu.media.faulty import FaultyDevice
 from emu.media.memory import MemoryDevice
 from emu.media.slow import SlowDevice
-from emu.sim.application import FIRST_FREE_LBN, Application
+from emu.sim.application import Application
 from emu.sim.faults import Trouble
 from emu.sim.ledger import Ledger
 from emu.sim.scenario import Action, Scenario, Step
@@ -180,7 +180,7 @@ class Simulation:
     def _initialize(self) -> None:
         devices = [disk.device for disk in self._disks[:3]]
         node = self._nodes[0]
-        self._world.run(node, node.utilities.initialize(devices, LABEL, erase=False, shadow=True))
+        self._world.run(node, node.utilities.initialize(devices, LABEL, shadow=True))
         for node in self._nodes:
             self._wait(self._command(node, self._mounting(node, devices)))
         if not self._mounted:
@@ -260,7 +260,8 @@ class Simulation:
         unit = node.shadow.units[SET]
         if application is None or application.vu is not unit:
             scenario = self.scenario
-            blocks = scenario.block_count - FIRST_FREE_LBN
+            first = unit.state.structure_end
+            blocks = scenario.block_count - first
             hot = max(scenario.largest_blocks, blocks * scenario.hot_percent // 100)
             application = self._applications[node.name] = Application(
                 node,
@@ -269,7 +270,7 @@ class Simulation:
                 depth=scenario.depth,
                 block_limit=scenario.largest_blocks,
                 read_share=scenario.read_percent / 100,
-                region=(FIRST_FREE_LBN, min(FIRST_FREE_LBN + hot, scenario.block_count)),
+                region=(first, min(first + hot, scenario.block_count)),
                 ledger=self._ledger,
                 acknowledged=self._judge_bits,
             )

@@ -89,7 +89,7 @@ stage.world.tracer.subscribe(digest.hear)
 vu = stage.ready()
 stage.mount([], node=stage.vax)
 applications = [
-    stage.application(vu, region=(3, 3000)),
+    stage.application(vu, region=(31, 3000)),
     stage.application(stage.vax.shadow.units["DSA1:"], stage.vax, ledger=Ledger(1 << 32), region=(3000, 6000)),
 ]
 for application in applications:

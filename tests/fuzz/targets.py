@@ -179,7 +179,7 @@ def telnet(data: bytes) -> None:
 def _volume_image() -> bytes:
     """The whole of a small volume, as INITIALIZE makes it."""
     world, node, medium = _volume_world(bytes(VOLUME_BLOCKS * BLOCK_BYTES))
-    world.run(node, node.utilities.initialize(["DUA10:"], "FUZZ", erase=False, shadow=True))
+    world.run(node, node.utilities.initialize(["DUA10:"], "FUZZ", shadow=True))
     return bytes(medium._content)
 
 

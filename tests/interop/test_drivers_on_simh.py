@@ -330,7 +330,7 @@ def test_a_shadow_set_of_simhs_disks_takes_a_member_back_by_minicopy(tmp_path: P
 
         assert world.boot()
         names = ["$1$DUA0:", "$1$DUA1:", "$1$DUA2:"]
-        world.run(utilities.initialize(names, "PAYROLL", erase=False, shadow=True))
+        world.run(utilities.initialize(names, "PAYROLL", shadow=True))
         mount(names, Policy.DEFAULT)
         write(100)
         world.run(utilities.dismount_member("$1$DUA2:", Policy.MINICOPY, said.append))

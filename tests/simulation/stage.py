@@ -87,7 +87,7 @@ class Stage:
 
     def initialize(self, names: Sequence[str] | None = None, *, shadow: bool = True) -> None:
         names = names or self.names
-        self.world.run(self.alpha, self.alpha.utilities.initialize(names, LABEL, erase=False, shadow=shadow))
+        self.world.run(self.alpha, self.alpha.utilities.initialize(names, LABEL, shadow=shadow))
 
     def mount(
         self,

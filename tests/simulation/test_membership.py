@@ -10,12 +10,13 @@ from emu.wire.codes.ods2 import ods2_checksum
 from emu.wire.generated.ods2 import HomeBlock, StorageControlBlock
 from tests.simulation.stage import NORMAL, SET, Stage, contents
 
+SCB_LBN = 29  # index file 22 blocks, directory 1, SECURITY.SYS 6
 SOURCE, TARGET = MemberState.SOURCE, MemberState.TARGET
 BLOCK = b"\x33" * BLOCK_BYTES
 
 
 def control_block(disk: MemoryDevice) -> StorageControlBlock:
-    return StorageControlBlock.unpack(contents(disk)[2 * 512 : 3 * 512])
+    return StorageControlBlock.unpack(contents(disk)[SCB_LBN * 512 : (SCB_LBN + 1) * 512])
 
 
 def states(stage: Stage) -> list[MemberState]:
@@ -42,8 +43,8 @@ def test_disks_initialized_one_by_one_are_copied_from_the_first() -> None:
 def test_the_control_block_holds_what_the_manual_says() -> None:
     stage = Stage(boot_time=0x00A0_0000_0000_0000)
     stage.ready()
-    raw = contents(stage.disks[0])[1024:1536]
-    assert raw[0:2] == b"\x00\x02"  # structure level 512
+    raw = contents(stage.disks[0])[29 * 512 : 30 * 512]
+    assert raw[0:2] == b"\x01\x02"  # structure level 2, version 1
     assert int.from_bytes(raw[4:8], "little") == 20_000
     assert int.from_bytes(raw[32:34], "little") == 1  # one write-mount
     assert raw[34:46] == b"PAYROLL     "
@@ -109,7 +110,7 @@ class KillAtControlBlock:
         self.left = survive
 
     def on_request(self, request: BlockRequest) -> None:
-        if request.function == Function.WRITE and request.lbn == 2 and request.byte_count == 512:
+        if request.function == Function.WRITE and request.lbn == SCB_LBN and request.byte_count == 512:
             if self.left == 0:
                 raise StopAt
             self.left -= 1
@@ -199,16 +200,48 @@ def test_nocopy_refuses_a_copy_and_changes_nothing() -> None:
     assert [contents(disk) for disk in stage.disks] == before
 
 
-def test_a_damaged_control_block_or_home_block_is_not_believed() -> None:
-    for lbn in (1, 2):
-        stage = Stage(members=1)
-        stage.initialize()
+def damage(stage: Stage, *lbns: int) -> None:
+    unit = stage.alpha.disk("$1$DUA10:")
+    stage.world.run(stage.alpha, unit.online())
+    for lbn in lbns:
         block = bytearray(contents(stage.disks[0])[lbn * 512 : (lbn + 1) * 512])
         block[100] ^= 0xFF
-        unit = stage.alpha.disk("$1$DUA10:")
-        stage.world.run(stage.alpha, unit.online())
         stage.write_now(unit, lbn, bytes(block))  # type: ignore[arg-type]
-        assert stage.refusal(stage.mount) == ["NOHOMEBLK"]
+
+
+def test_a_damaged_control_block_is_not_believed_and_not_overwritten() -> None:
+    stage = Stage(members=1)
+    stage.initialize()
+    damage(stage, SCB_LBN)
+    before = contents(stage.disks[0])
+    assert stage.refusal(stage.mount) == ["SHADSCB"]
+    assert contents(stage.disks[0]) == before
+
+
+def test_a_damaged_home_block_is_told_and_the_alternate_used() -> None:
+    stage = Stage(members=1)
+    stage.initialize()
+    damage(stage, 1)
+    before = contents(stage.disks[0])[: SCB_LBN * 512]
+    stage.mount()
+    assert stage.idents() == ["HOMBLKBAD", "MOUNTED", "SHDWMEMSUCC"]
+    assert contents(stage.disks[0])[: SCB_LBN * 512] == before
+
+
+def test_no_home_block_is_no_volume() -> None:
+    stage = Stage(members=1)
+    stage.initialize()
+    damage(stage, 1, 2)
+    before = contents(stage.disks[0])
+    assert stage.refusal(stage.mount) == ["NOHOMEBLK"]
+    assert contents(stage.disks[0]) == before
+
+
+def test_a_control_block_that_cannot_be_found_is_not_believed() -> None:
+    stage = Stage(members=1)
+    stage.initialize()
+    damage(stage, 7)  # the header of BITMAP.SYS
+    assert stage.refusal(stage.mount) == ["SHADSCB"]
 
 
 def test_the_home_block_carries_label_and_checksums() -> None:

@@ -151,7 +151,7 @@ def test_a_bus_reset_under_load_loses_nothing_and_expels_nobody(when_us: int) ->
 
 
 def test_a_bus_reset_under_an_extended_copy_lets_it_be_done_again() -> None:
-    hold = Hold(lambda request: request.function == 1 and request.lbn >= 3)
+    hold = Hold(lambda request: request.function == 1 and request.lbn >= 35)
     hold.holding = False
     stage = ScsiStage(rules=[[], [hold]])
     vu = stage.ready()
@@ -285,7 +285,7 @@ def test_two_alphas_on_one_bus_share_a_set() -> None:
     vu = stage.ready()
     there = stage.mount([], node=second)
     applications = [
-        stage.application(vu, region=(3, 9000)),
+        stage.application(vu, region=(35, 9000)),
         stage.application(there, second, ledger=Ledger(1 << 32), region=(9000, 20_000)),
     ]
     for application in applications:
@@ -303,7 +303,7 @@ def test_a_bus_reset_by_one_alpha_is_noticed_and_survived_by_the_other() -> None
     vu = stage.ready()
     there = stage.mount([], node=second)
     applications = [
-        stage.application(vu, region=(3, 9000)),
+        stage.application(vu, region=(35, 9000)),
         stage.application(there, second, ledger=Ledger(1 << 32), region=(9000, 20_000)),
     ]
     for application in applications:
@@ -328,7 +328,7 @@ def test_a_member_returns_by_minicopy_while_both_alphas_write() -> None:
     vu = stage.ready()
     there = stage.mount([], node=second)
     applications = [
-        stage.application(vu, region=(3, 9000)),
+        stage.application(vu, region=(35, 9000)),
         stage.application(there, second, ledger=Ledger(1 << 32), region=(9000, 20_000)),
     ]
     for application in applications:

@@ -81,7 +81,7 @@ def test_both_write_while_a_member_leaves_and_returns(seed: int) -> None:
     stage = both(seed=seed, latency_us=(20, 4_000), block_count=6_000)
     assert stage.vax is not None
     alpha_vu, vax_vu = stage.alpha.shadow.units[SET], stage.vax.shadow.units[SET]
-    on_alpha = stage.application(alpha_vu, region=(3, 3_000))
+    on_alpha = stage.application(alpha_vu, region=(31, 3_000))
     on_vax = stage.application(vax_vu, stage.vax, ledger=Ledger(1 << 32), region=(3_000, 6_000))
     applications = (on_alpha, on_vax)
     for application in applications:

@@ -11,7 +11,7 @@ from drivers.platform.irp import NORMAL
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import status_message
 from drivers.shadow.shdriver import VirtualUnit
-from drivers.shadow.volume import SCB_LBN, read_blocks, write_blocks
+from drivers.shadow.volume import read_blocks, write_blocks
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.host_files import HostFileError, InputFile, OutputFile
 from emu.console.session import Job, virtual_unit_name
@@ -281,8 +281,8 @@ def _copy_in(job: Job, command: Command, file_name: str, unit: Unit) -> Procedur
                     f"{unit.block_count}, from LBN {start}",
                 )
             )
-        if isinstance(unit, VirtualUnit) and start <= SCB_LBN:
-            text = f"LBN 0 to {SCB_LBN} of a shadow set hold what makes it one"
+        if isinstance(unit, VirtualUnit) and start < unit.state.structure_end:
+            text = f"LBN 0 to {unit.state.structure_end - 1} of a shadow set hold what makes it a volume"
             raise Failure(Message("COPY", "F", "SCB", text))
         yield from _write_file(job, file, unit, start, count)
     except HostFileError as error:

@@ -55,8 +55,8 @@ def _initialize(job: Job, command: Command) -> Procedure:
     yield from job.node.utilities.initialize(
         devices,
         command.parameter("LABEL").upper(),
-        erase=command.is_given("ERASE"),
         shadow=command.is_given("SHADOW"),
+        erase=command.is_given("ERASE"),
     )
 
 
@@ -64,7 +64,7 @@ _LABEL = Parameter("LABEL", "Label")
 
 INITIALIZE = Verb(
     "INITIALIZE",
-    "Make a fresh volume: a home block and a storage control block, no file system. What was on it is lost. "
+    "Make a fresh ODS-2 volume, with no files but those of the file system. What was on it is lost. "
     "With /SHADOW the disks become equal volumes that can be mounted together without a copy, "
     "given that /ERASE made the rest of them equal too.",
     _initialize,

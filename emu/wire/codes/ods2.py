@@ -1,4 +1,4 @@
-"""Files-11 ODS-2: the bits of the storage control block, and the structure checksum."""
+"""Files-11 ODS-2: reserved files, bits of headers and of the storage control block, record formats, the checksum."""
 
 import struct
 from typing import Final
@@ -10,6 +10,8 @@ HOME_BLOCK_LBN: Final = 1
 CHECKSUM1_WORDS: Final = 29  # words of the home block before CHECKSUM1
 CHECKSUM2_WORDS: Final = 255  # words of the home block or storage control block before CHECKSUM(2)
 STRUCTURE_NAME: Final = b"DECFILE11B  "
+STRUCTURE_VERSION: Final = 1  # low byte of a structure level
+NO_AREA: Final = 255  # offset of an area that a file header has not
 
 
 class STRUCLEV(Code):
@@ -17,6 +19,62 @@ class STRUCLEV(Code):
 
     ODS2 = 0x0200, "ODS-2"
     ODS5 = 0x0500, "ODS-5"
+
+
+class FID(Code):
+    """File numbers, and sequence numbers, of the reserved files."""
+
+    INDEXF = 1, "INDEXF.SYS"
+    BITMAP = 2, "BITMAP.SYS"
+    BADBLK = 3, "BADBLK.SYS"
+    MFD = 4, "000000.DIR"
+    CORIMG = 5, "CORIMG.SYS"
+    VOLSET = 6, "VOLSET.SYS"
+    CONTIN = 7, "CONTIN.SYS"
+    BACKUP = 8, "BACKUP.SYS"
+    BADLOG = 9, "BADLOG.SYS"
+    SECURITY = 10, "SECURITY.SYS"
+
+
+class HM2(Bits):
+    """HM2$W_VOLCHAR: volume characteristics."""
+
+    READCHECK = 1 << 0, "verify all reads"
+    WRITCHECK = 1 << 1, "verify all writes"
+    ERASE = 1 << 2, "erase files on delete"
+    NOHIGHWATER = 1 << 3, "no highwater marking"
+    CLASS_PROT = 1 << 4, "classification checks"
+
+
+class FH2(Bits):
+    """FH2$L_FILECHAR: file characteristics."""
+
+    NOBACKUP = 1 << 1, "not to be backed up"
+    CONTIGB = 1 << 5, "allocate contiguous best try"
+    CONTIG = 1 << 7, "contiguous"
+    DIRECTORY = 1 << 13, "directory"
+    MARKDEL = 1 << 15, "marked for delete"
+
+
+class RTYPE(Code):
+    """FAT$B_RTYPE: record format of a sequential file."""
+
+    UNDEFINED = 0, "undefined"
+    FIXED = 1, "fixed length"
+    VARIABLE = 2, "variable length"
+    VFC = 3, "variable, with fixed control"
+    STREAM = 4, "stream"
+    STREAM_LF = 5, "stream, records end with LF"
+    STREAM_CR = 6, "stream, records end with CR"
+
+
+class RATTRIB(Bits):
+    """FAT$B_RATTRIB: record attributes."""
+
+    FORTRAN = 1 << 0, "FORTRAN carriage control"
+    IMPLIED_CC = 1 << 1, "implied carriage control"
+    PRINT = 1 << 2, "print file carriage control"
+    NOSPAN = 1 << 3, "records do not cross block boundaries"
 
 
 class SCB(Bits):

@@ -632,7 +632,865 @@ class StorageControlBlock(Packet):
         )
 
 
+_FileHeader = struct.Struct("<BBBBHHHHBBHHBBBBHHHHHHBBHHH8xHIHBBIHHHBBBB2xI430sH")
+
+
+class FileHeader(Packet):
+    """ODS-2 file header: 512 bytes."""
+
+    __slots__ = ("idoffset", "mpoffset", "acoffset", "rsoffset", "seg_num", "struclev", "fid_num", "fid_seq", "fid_rvn", "fid_nmx", "ext_num", "ext_seq", "ext_rvn", "ext_nmx", "rtype", "rattrib", "rsize", "hiblk_high", "hiblk_low", "efblk_high", "efblk_low", "ffbyte", "bktsize", "vfcsize", "maxrec", "defext", "gbc", "versions", "filechar", "recprot", "map_inuse", "acc_mode", "fileowner", "fileprot", "back_num", "back_seq", "back_rvn", "back_nmx", "journal", "ru_active", "highwater", "areas", "checksum")
+
+    SIZE: ClassVar[int] = 512
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "idoffset": (0, 1),
+        "mpoffset": (1, 1),
+        "acoffset": (2, 1),
+        "rsoffset": (3, 1),
+        "seg_num": (4, 2),
+        "struclev": (6, 2),
+        "fid_num": (8, 2),
+        "fid_seq": (10, 2),
+        "fid_rvn": (12, 1),
+        "fid_nmx": (13, 1),
+        "ext_num": (14, 2),
+        "ext_seq": (16, 2),
+        "ext_rvn": (18, 1),
+        "ext_nmx": (19, 1),
+        "rtype": (20, 1),
+        "rattrib": (21, 1),
+        "rsize": (22, 2),
+        "hiblk_high": (24, 2),
+        "hiblk_low": (26, 2),
+        "efblk_high": (28, 2),
+        "efblk_low": (30, 2),
+        "ffbyte": (32, 2),
+        "bktsize": (34, 1),
+        "vfcsize": (35, 1),
+        "maxrec": (36, 2),
+        "defext": (38, 2),
+        "gbc": (40, 2),
+        "versions": (50, 2),
+        "filechar": (52, 4),
+        "recprot": (56, 2),
+        "map_inuse": (58, 1),
+        "acc_mode": (59, 1),
+        "fileowner": (60, 4),
+        "fileprot": (64, 2),
+        "back_num": (66, 2),
+        "back_seq": (68, 2),
+        "back_rvn": (70, 1),
+        "back_nmx": (71, 1),
+        "journal": (72, 1),
+        "ru_active": (73, 1),
+        "highwater": (76, 4),
+        "areas": (80, 430),
+        "checksum": (510, 2),
+    }
+
+    def __init__(
+        self,
+        idoffset: int = 0,
+        mpoffset: int = 0,
+        acoffset: int = 0,
+        rsoffset: int = 0,
+        seg_num: int = 0,
+        struclev: int = 0,
+        fid_num: int = 0,
+        fid_seq: int = 0,
+        fid_rvn: int = 0,
+        fid_nmx: int = 0,
+        ext_num: int = 0,
+        ext_seq: int = 0,
+        ext_rvn: int = 0,
+        ext_nmx: int = 0,
+        rtype: int = 0,
+        rattrib: int = 0,
+        rsize: int = 0,
+        hiblk_high: int = 0,
+        hiblk_low: int = 0,
+        efblk_high: int = 0,
+        efblk_low: int = 0,
+        ffbyte: int = 0,
+        bktsize: int = 0,
+        vfcsize: int = 0,
+        maxrec: int = 0,
+        defext: int = 0,
+        gbc: int = 0,
+        versions: int = 0,
+        filechar: int = 0,
+        recprot: int = 0,
+        map_inuse: int = 0,
+        acc_mode: int = 0,
+        fileowner: int = 0,
+        fileprot: int = 0,
+        back_num: int = 0,
+        back_seq: int = 0,
+        back_rvn: int = 0,
+        back_nmx: int = 0,
+        journal: int = 0,
+        ru_active: int = 0,
+        highwater: int = 0,
+        areas: bytes = bytes(430),
+        checksum: int = 0,
+    ) -> None:
+        self.idoffset = idoffset
+        self.mpoffset = mpoffset
+        self.acoffset = acoffset
+        self.rsoffset = rsoffset
+        self.seg_num = seg_num
+        self.struclev = struclev
+        self.fid_num = fid_num
+        self.fid_seq = fid_seq
+        self.fid_rvn = fid_rvn
+        self.fid_nmx = fid_nmx
+        self.ext_num = ext_num
+        self.ext_seq = ext_seq
+        self.ext_rvn = ext_rvn
+        self.ext_nmx = ext_nmx
+        self.rtype = rtype
+        self.rattrib = rattrib
+        self.rsize = rsize
+        self.hiblk_high = hiblk_high
+        self.hiblk_low = hiblk_low
+        self.efblk_high = efblk_high
+        self.efblk_low = efblk_low
+        self.ffbyte = ffbyte
+        self.bktsize = bktsize
+        self.vfcsize = vfcsize
+        self.maxrec = maxrec
+        self.defext = defext
+        self.gbc = gbc
+        self.versions = versions
+        self.filechar = filechar
+        self.recprot = recprot
+        self.map_inuse = map_inuse
+        self.acc_mode = acc_mode
+        self.fileowner = fileowner
+        self.fileprot = fileprot
+        self.back_num = back_num
+        self.back_seq = back_seq
+        self.back_rvn = back_rvn
+        self.back_nmx = back_nmx
+        self.journal = journal
+        self.ru_active = ru_active
+        self.highwater = highwater
+        self.areas = areas
+        self.checksum = checksum
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.idoffset,
+                packet.mpoffset,
+                packet.acoffset,
+                packet.rsoffset,
+                packet.seg_num,
+                packet.struclev,
+                packet.fid_num,
+                packet.fid_seq,
+                packet.fid_rvn,
+                packet.fid_nmx,
+                packet.ext_num,
+                packet.ext_seq,
+                packet.ext_rvn,
+                packet.ext_nmx,
+                packet.rtype,
+                packet.rattrib,
+                packet.rsize,
+                packet.hiblk_high,
+                packet.hiblk_low,
+                packet.efblk_high,
+                packet.efblk_low,
+                packet.ffbyte,
+                packet.bktsize,
+                packet.vfcsize,
+                packet.maxrec,
+                packet.defext,
+                packet.gbc,
+                packet.versions,
+                packet.filechar,
+                packet.recprot,
+                packet.map_inuse,
+                packet.acc_mode,
+                packet.fileowner,
+                packet.fileprot,
+                packet.back_num,
+                packet.back_seq,
+                packet.back_rvn,
+                packet.back_nmx,
+                packet.journal,
+                packet.ru_active,
+                packet.highwater,
+                packet.areas,
+                packet.checksum,
+            ) = _FileHeader.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("FileHeader", 512, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _FileHeader.pack(
+            self.idoffset,
+            self.mpoffset,
+            self.acoffset,
+            self.rsoffset,
+            self.seg_num,
+            self.struclev,
+            self.fid_num,
+            self.fid_seq,
+            self.fid_rvn,
+            self.fid_nmx,
+            self.ext_num,
+            self.ext_seq,
+            self.ext_rvn,
+            self.ext_nmx,
+            self.rtype,
+            self.rattrib,
+            self.rsize,
+            self.hiblk_high,
+            self.hiblk_low,
+            self.efblk_high,
+            self.efblk_low,
+            self.ffbyte,
+            self.bktsize,
+            self.vfcsize,
+            self.maxrec,
+            self.defext,
+            self.gbc,
+            self.versions,
+            self.filechar,
+            self.recprot,
+            self.map_inuse,
+            self.acc_mode,
+            self.fileowner,
+            self.fileprot,
+            self.back_num,
+            self.back_seq,
+            self.back_rvn,
+            self.back_nmx,
+            self.journal,
+            self.ru_active,
+            self.highwater,
+            self.areas,
+            self.checksum,
+        )
+
+    @staticmethod
+    def pack_fields(
+        idoffset: int = 0,
+        mpoffset: int = 0,
+        acoffset: int = 0,
+        rsoffset: int = 0,
+        seg_num: int = 0,
+        struclev: int = 0,
+        fid_num: int = 0,
+        fid_seq: int = 0,
+        fid_rvn: int = 0,
+        fid_nmx: int = 0,
+        ext_num: int = 0,
+        ext_seq: int = 0,
+        ext_rvn: int = 0,
+        ext_nmx: int = 0,
+        rtype: int = 0,
+        rattrib: int = 0,
+        rsize: int = 0,
+        hiblk_high: int = 0,
+        hiblk_low: int = 0,
+        efblk_high: int = 0,
+        efblk_low: int = 0,
+        ffbyte: int = 0,
+        bktsize: int = 0,
+        vfcsize: int = 0,
+        maxrec: int = 0,
+        defext: int = 0,
+        gbc: int = 0,
+        versions: int = 0,
+        filechar: int = 0,
+        recprot: int = 0,
+        map_inuse: int = 0,
+        acc_mode: int = 0,
+        fileowner: int = 0,
+        fileprot: int = 0,
+        back_num: int = 0,
+        back_seq: int = 0,
+        back_rvn: int = 0,
+        back_nmx: int = 0,
+        journal: int = 0,
+        ru_active: int = 0,
+        highwater: int = 0,
+        areas: bytes = bytes(430),
+        checksum: int = 0,
+    ) -> bytes:
+        return _FileHeader.pack(
+            idoffset,
+            mpoffset,
+            acoffset,
+            rsoffset,
+            seg_num,
+            struclev,
+            fid_num,
+            fid_seq,
+            fid_rvn,
+            fid_nmx,
+            ext_num,
+            ext_seq,
+            ext_rvn,
+            ext_nmx,
+            rtype,
+            rattrib,
+            rsize,
+            hiblk_high,
+            hiblk_low,
+            efblk_high,
+            efblk_low,
+            ffbyte,
+            bktsize,
+            vfcsize,
+            maxrec,
+            defext,
+            gbc,
+            versions,
+            filechar,
+            recprot,
+            map_inuse,
+            acc_mode,
+            fileowner,
+            fileprot,
+            back_num,
+            back_seq,
+            back_rvn,
+            back_nmx,
+            journal,
+            ru_active,
+            highwater,
+            areas,
+            checksum,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 512:
+            raise ShortPacket("FileHeader", 512, len(buffer) - offset)
+        _FileHeader.pack_into(
+            buffer,
+            offset,
+            self.idoffset,
+            self.mpoffset,
+            self.acoffset,
+            self.rsoffset,
+            self.seg_num,
+            self.struclev,
+            self.fid_num,
+            self.fid_seq,
+            self.fid_rvn,
+            self.fid_nmx,
+            self.ext_num,
+            self.ext_seq,
+            self.ext_rvn,
+            self.ext_nmx,
+            self.rtype,
+            self.rattrib,
+            self.rsize,
+            self.hiblk_high,
+            self.hiblk_low,
+            self.efblk_high,
+            self.efblk_low,
+            self.ffbyte,
+            self.bktsize,
+            self.vfcsize,
+            self.maxrec,
+            self.defext,
+            self.gbc,
+            self.versions,
+            self.filechar,
+            self.recprot,
+            self.map_inuse,
+            self.acc_mode,
+            self.fileowner,
+            self.fileprot,
+            self.back_num,
+            self.back_seq,
+            self.back_rvn,
+            self.back_nmx,
+            self.journal,
+            self.ru_active,
+            self.highwater,
+            self.areas,
+            self.checksum,
+        )
+
+
+_FileIdent = struct.Struct("<20sHQQQQ66s")
+
+
+class FileIdent(Packet):
+    """Ident area of a file header: 120 bytes."""
+
+    __slots__ = ("filename", "revision", "credate", "revdate", "expdate", "bakdate", "filenamext")
+
+    SIZE: ClassVar[int] = 120
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "filename": (0, 20),
+        "revision": (20, 2),
+        "credate": (22, 8),
+        "revdate": (30, 8),
+        "expdate": (38, 8),
+        "bakdate": (46, 8),
+        "filenamext": (54, 66),
+    }
+
+    def __init__(
+        self,
+        filename: bytes = bytes(20),
+        revision: int = 0,
+        credate: int = 0,
+        revdate: int = 0,
+        expdate: int = 0,
+        bakdate: int = 0,
+        filenamext: bytes = bytes(66),
+    ) -> None:
+        self.filename = filename
+        self.revision = revision
+        self.credate = credate
+        self.revdate = revdate
+        self.expdate = expdate
+        self.bakdate = bakdate
+        self.filenamext = filenamext
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.filename,
+                packet.revision,
+                packet.credate,
+                packet.revdate,
+                packet.expdate,
+                packet.bakdate,
+                packet.filenamext,
+            ) = _FileIdent.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("FileIdent", 120, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _FileIdent.pack(
+            self.filename,
+            self.revision,
+            self.credate,
+            self.revdate,
+            self.expdate,
+            self.bakdate,
+            self.filenamext,
+        )
+
+    @staticmethod
+    def pack_fields(
+        filename: bytes = bytes(20),
+        revision: int = 0,
+        credate: int = 0,
+        revdate: int = 0,
+        expdate: int = 0,
+        bakdate: int = 0,
+        filenamext: bytes = bytes(66),
+    ) -> bytes:
+        return _FileIdent.pack(
+            filename,
+            revision,
+            credate,
+            revdate,
+            expdate,
+            bakdate,
+            filenamext,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 120:
+            raise ShortPacket("FileIdent", 120, len(buffer) - offset)
+        _FileIdent.pack_into(
+            buffer,
+            offset,
+            self.filename,
+            self.revision,
+            self.credate,
+            self.revdate,
+            self.expdate,
+            self.bakdate,
+            self.filenamext,
+        )
+
+
+_DirectoryRecord = struct.Struct("<HHBB")
+
+
+class DirectoryRecord(Packet):
+    """Name in a directory, before its versions: 6 bytes."""
+
+    __slots__ = ("size", "verlimit", "flags", "namecount")
+
+    SIZE: ClassVar[int] = 6
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "size": (0, 2),
+        "verlimit": (2, 2),
+        "flags": (4, 1),
+        "namecount": (5, 1),
+    }
+
+    def __init__(
+        self,
+        size: int = 0,
+        verlimit: int = 0,
+        flags: int = 0,
+        namecount: int = 0,
+    ) -> None:
+        self.size = size
+        self.verlimit = verlimit
+        self.flags = flags
+        self.namecount = namecount
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.size,
+                packet.verlimit,
+                packet.flags,
+                packet.namecount,
+            ) = _DirectoryRecord.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("DirectoryRecord", 6, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _DirectoryRecord.pack(
+            self.size,
+            self.verlimit,
+            self.flags,
+            self.namecount,
+        )
+
+    @staticmethod
+    def pack_fields(
+        size: int = 0,
+        verlimit: int = 0,
+        flags: int = 0,
+        namecount: int = 0,
+    ) -> bytes:
+        return _DirectoryRecord.pack(
+            size,
+            verlimit,
+            flags,
+            namecount,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 6:
+            raise ShortPacket("DirectoryRecord", 6, len(buffer) - offset)
+        _DirectoryRecord.pack_into(
+            buffer,
+            offset,
+            self.size,
+            self.verlimit,
+            self.flags,
+            self.namecount,
+        )
+
+
+_DirectoryEntry = struct.Struct("<HHHBB")
+
+
+class DirectoryEntry(Packet):
+    """One version of a name in a directory: 8 bytes."""
+
+    __slots__ = ("version", "fid_num", "fid_seq", "fid_rvn", "fid_nmx")
+
+    SIZE: ClassVar[int] = 8
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "version": (0, 2),
+        "fid_num": (2, 2),
+        "fid_seq": (4, 2),
+        "fid_rvn": (6, 1),
+        "fid_nmx": (7, 1),
+    }
+
+    def __init__(
+        self,
+        version: int = 0,
+        fid_num: int = 0,
+        fid_seq: int = 0,
+        fid_rvn: int = 0,
+        fid_nmx: int = 0,
+    ) -> None:
+        self.version = version
+        self.fid_num = fid_num
+        self.fid_seq = fid_seq
+        self.fid_rvn = fid_rvn
+        self.fid_nmx = fid_nmx
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.version,
+                packet.fid_num,
+                packet.fid_seq,
+                packet.fid_rvn,
+                packet.fid_nmx,
+            ) = _DirectoryEntry.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("DirectoryEntry", 8, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _DirectoryEntry.pack(
+            self.version,
+            self.fid_num,
+            self.fid_seq,
+            self.fid_rvn,
+            self.fid_nmx,
+        )
+
+    @staticmethod
+    def pack_fields(
+        version: int = 0,
+        fid_num: int = 0,
+        fid_seq: int = 0,
+        fid_rvn: int = 0,
+        fid_nmx: int = 0,
+    ) -> bytes:
+        return _DirectoryEntry.pack(
+            version,
+            fid_num,
+            fid_seq,
+            fid_rvn,
+            fid_nmx,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 8:
+            raise ShortPacket("DirectoryEntry", 8, len(buffer) - offset)
+        _DirectoryEntry.pack_into(
+            buffer,
+            offset,
+            self.version,
+            self.fid_num,
+            self.fid_seq,
+            self.fid_rvn,
+            self.fid_nmx,
+        )
+
+
+_RetrievalPointer1 = struct.Struct("<BBH")
+
+
+class RetrievalPointer1(Packet):
+    """Retrieval pointer, format 1: 4 bytes."""
+
+    __slots__ = ("count", "highlbn", "lowlbn")
+
+    SIZE: ClassVar[int] = 4
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "count": (0, 1),
+        "highlbn": (1, 1),
+        "lowlbn": (2, 2),
+    }
+
+    def __init__(
+        self,
+        count: int = 0,
+        highlbn: int = 0,
+        lowlbn: int = 0,
+    ) -> None:
+        self.count = count
+        self.highlbn = highlbn
+        self.lowlbn = lowlbn
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.count,
+                packet.highlbn,
+                packet.lowlbn,
+            ) = _RetrievalPointer1.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("RetrievalPointer1", 4, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _RetrievalPointer1.pack(
+            self.count,
+            self.highlbn,
+            self.lowlbn,
+        )
+
+    @staticmethod
+    def pack_fields(
+        count: int = 0,
+        highlbn: int = 0,
+        lowlbn: int = 0,
+    ) -> bytes:
+        return _RetrievalPointer1.pack(
+            count,
+            highlbn,
+            lowlbn,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 4:
+            raise ShortPacket("RetrievalPointer1", 4, len(buffer) - offset)
+        _RetrievalPointer1.pack_into(
+            buffer,
+            offset,
+            self.count,
+            self.highlbn,
+            self.lowlbn,
+        )
+
+
+_RetrievalPointer2 = struct.Struct("<HI")
+
+
+class RetrievalPointer2(Packet):
+    """Retrieval pointer, format 2: 6 bytes."""
+
+    __slots__ = ("count", "lbn")
+
+    SIZE: ClassVar[int] = 6
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "count": (0, 2),
+        "lbn": (2, 4),
+    }
+
+    def __init__(
+        self,
+        count: int = 0,
+        lbn: int = 0,
+    ) -> None:
+        self.count = count
+        self.lbn = lbn
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.count,
+                packet.lbn,
+            ) = _RetrievalPointer2.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("RetrievalPointer2", 6, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _RetrievalPointer2.pack(
+            self.count,
+            self.lbn,
+        )
+
+    @staticmethod
+    def pack_fields(
+        count: int = 0,
+        lbn: int = 0,
+    ) -> bytes:
+        return _RetrievalPointer2.pack(
+            count,
+            lbn,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 6:
+            raise ShortPacket("RetrievalPointer2", 6, len(buffer) - offset)
+        _RetrievalPointer2.pack_into(
+            buffer,
+            offset,
+            self.count,
+            self.lbn,
+        )
+
+
+_RetrievalPointer3 = struct.Struct("<HHI")
+
+
+class RetrievalPointer3(Packet):
+    """Retrieval pointer, format 3: 8 bytes."""
+
+    __slots__ = ("highcount", "lowcount", "lbn")
+
+    SIZE: ClassVar[int] = 8
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "highcount": (0, 2),
+        "lowcount": (2, 2),
+        "lbn": (4, 4),
+    }
+
+    def __init__(
+        self,
+        highcount: int = 0,
+        lowcount: int = 0,
+        lbn: int = 0,
+    ) -> None:
+        self.highcount = highcount
+        self.lowcount = lowcount
+        self.lbn = lbn
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.highcount,
+                packet.lowcount,
+                packet.lbn,
+            ) = _RetrievalPointer3.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("RetrievalPointer3", 8, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _RetrievalPointer3.pack(
+            self.highcount,
+            self.lowcount,
+            self.lbn,
+        )
+
+    @staticmethod
+    def pack_fields(
+        highcount: int = 0,
+        lowcount: int = 0,
+        lbn: int = 0,
+    ) -> bytes:
+        return _RetrievalPointer3.pack(
+            highcount,
+            lowcount,
+            lbn,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 8:
+            raise ShortPacket("RetrievalPointer3", 8, len(buffer) - offset)
+        _RetrievalPointer3.pack_into(
+            buffer,
+            offset,
+            self.highcount,
+            self.lowcount,
+            self.lbn,
+        )
+
+
 PACKETS: Final[dict[str, type[Packet]]] = {
     "HomeBlock": HomeBlock,
     "StorageControlBlock": StorageControlBlock,
+    "FileHeader": FileHeader,
+    "FileIdent": FileIdent,
+    "DirectoryRecord": DirectoryRecord,
+    "DirectoryEntry": DirectoryEntry,
+    "RetrievalPointer1": RetrievalPointer1,
+    "RetrievalPointer2": RetrievalPointer2,
+    "RetrievalPointer3": RetrievalPointer3,
 }

@@ -6,28 +6,30 @@ from typing import ClassVar, Final, Self
 from emu.wire.packet import Bytes, Packet, ShortPacket
 
 
-_SetHeader = struct.Struct("<16s12sIQQQIIBBH8s")
+_SetHeader = struct.Struct("<16s12sIIIQQQIIBBH8s")
 
 
 class SetHeader(Packet):
-    """State of a shadow set: 76 bytes."""
+    """State of a shadow set: 84 bytes."""
 
-    __slots__ = ("unit", "label", "block_count", "unit_id", "mount_time", "generation", "version", "epoch", "members", "nodes", "bitmaps", "copier")
+    __slots__ = ("unit", "label", "block_count", "scb_lbn", "cluster_blocks", "unit_id", "mount_time", "generation", "version", "epoch", "members", "nodes", "bitmaps", "copier")
 
-    SIZE: ClassVar[int] = 76
+    SIZE: ClassVar[int] = 84
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "unit": (0, 16),
         "label": (16, 12),
         "block_count": (28, 4),
-        "unit_id": (32, 8),
-        "mount_time": (40, 8),
-        "generation": (48, 8),
-        "version": (56, 4),
-        "epoch": (60, 4),
-        "members": (64, 1),
-        "nodes": (65, 1),
-        "bitmaps": (66, 2),
-        "copier": (68, 8),
+        "scb_lbn": (32, 4),
+        "cluster_blocks": (36, 4),
+        "unit_id": (40, 8),
+        "mount_time": (48, 8),
+        "generation": (56, 8),
+        "version": (64, 4),
+        "epoch": (68, 4),
+        "members": (72, 1),
+        "nodes": (73, 1),
+        "bitmaps": (74, 2),
+        "copier": (76, 8),
     }
 
     def __init__(
@@ -35,6 +37,8 @@ class SetHeader(Packet):
         unit: bytes = bytes(16),
         label: bytes = bytes(12),
         block_count: int = 0,
+        scb_lbn: int = 0,
+        cluster_blocks: int = 0,
         unit_id: int = 0,
         mount_time: int = 0,
         generation: int = 0,
@@ -48,6 +52,8 @@ class SetHeader(Packet):
         self.unit = unit
         self.label = label
         self.block_count = block_count
+        self.scb_lbn = scb_lbn
+        self.cluster_blocks = cluster_blocks
         self.unit_id = unit_id
         self.mount_time = mount_time
         self.generation = generation
@@ -66,6 +72,8 @@ class SetHeader(Packet):
                 packet.unit,
                 packet.label,
                 packet.block_count,
+                packet.scb_lbn,
+                packet.cluster_blocks,
                 packet.unit_id,
                 packet.mount_time,
                 packet.generation,
@@ -77,7 +85,7 @@ class SetHeader(Packet):
                 packet.copier,
             ) = _SetHeader.unpack_from(buffer, offset)
         except struct.error:
-            raise ShortPacket("SetHeader", 76, len(buffer) - offset) from None
+            raise ShortPacket("SetHeader", 84, len(buffer) - offset) from None
         return packet
 
     def pack(self) -> bytes:
@@ -85,6 +93,8 @@ class SetHeader(Packet):
             self.unit,
             self.label,
             self.block_count,
+            self.scb_lbn,
+            self.cluster_blocks,
             self.unit_id,
             self.mount_time,
             self.generation,
@@ -101,6 +111,8 @@ class SetHeader(Packet):
         unit: bytes = bytes(16),
         label: bytes = bytes(12),
         block_count: int = 0,
+        scb_lbn: int = 0,
+        cluster_blocks: int = 0,
         unit_id: int = 0,
         mount_time: int = 0,
         generation: int = 0,
@@ -115,6 +127,8 @@ class SetHeader(Packet):
             unit,
             label,
             block_count,
+            scb_lbn,
+            cluster_blocks,
             unit_id,
             mount_time,
             generation,
@@ -127,14 +141,16 @@ class SetHeader(Packet):
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
-        if len(buffer) - offset < 76:
-            raise ShortPacket("SetHeader", 76, len(buffer) - offset)
+        if len(buffer) - offset < 84:
+            raise ShortPacket("SetHeader", 84, len(buffer) - offset)
         _SetHeader.pack_into(
             buffer,
             offset,
             self.unit,
             self.label,
             self.block_count,
+            self.scb_lbn,
+            self.cluster_blocks,
             self.unit_id,
             self.mount_time,
             self.generation,

@@ -1,12 +1,12 @@
-"""Files-11 ODS-2 blocks the shadow driver reads and writes: home block, storage control block.
+"""Files-11 ODS-2 on the disk: home block, storage control block, file header, retrieval pointers, directory.
 
-The home block has the $HM2DEF symbols, the storage control block those of $SCBDEF.  Dates are VMS
-quadwords of 100 ns since 17-Nov-1858, sizes 512-byte blocks unless said.
+(Files-11 On-Disk Structure Specification, A. C. Goldstein, 11-Jan-1985; the names are those of $HM2DEF, $SCBDEF,
+$FH2DEF, $FI2DEF, $FM2DEF, $FATDEF and $DIRDEF.)  Dates are VMS quadwords of 100 ns since 17-Nov-1858, sizes
+512-byte blocks unless said.
 """
 
 from construct import Bytes, Int8ul, Int16ul, Int32ul, Int64ul, Padding, Struct
 
-# UNCERTAIN: written from general knowledge of ODS-2, not from a document at hand.
 HomeBlock = (
     Struct(
         "homelbn" / Int32ul * "HM2$L_HOMELBN LBN of this home block",
@@ -88,4 +88,117 @@ StorageControlBlock = (
         "checksum" / Int16ul * "SCB$W_CHECKSUM sum of the 255 words before",
     )
     * "ODS-2 storage control block"
+)
+
+# A file number has 24 bits: `num`, and `nmx` above it.
+FileHeader = (
+    Struct(
+        "idoffset" / Int8ul * "FH2$B_IDOFFSET words before the ident area",
+        "mpoffset" / Int8ul * "FH2$B_MPOFFSET words before the map area",
+        "acoffset" / Int8ul * "FH2$B_ACOFFSET words before the access control list",
+        "rsoffset" / Int8ul * "FH2$B_RSOFFSET words before the reserved area",
+        "seg_num" / Int16ul * "FH2$W_SEG_NUM number of this header among the file's",
+        "struclev" / Int16ul * "FH2$W_STRUCLEV structure level and version",
+        "fid_num" / Int16ul * "FID$W_NUM file number",
+        "fid_seq" / Int16ul * "FID$W_SEQ sequence number",
+        "fid_rvn" / Int8ul * "FID$B_RVN relative volume number",
+        "fid_nmx" / Int8ul * "FID$B_NMX file number, high byte",
+        "ext_num" / Int16ul * "FH2$W_EXT_FID next header of this file, number",
+        "ext_seq" / Int16ul * "FH2$W_EXT_FID+2 sequence number",
+        "ext_rvn" / Int8ul * "FH2$W_EXT_FID+4 relative volume number",
+        "ext_nmx" / Int8ul * "FH2$W_EXT_FID+5 number, high byte",
+        "rtype" / Int8ul * "FAT$B_RTYPE record format, file organization above",
+        "rattrib" / Int8ul * "FAT$B_RATTRIB record attributes",
+        "rsize" / Int16ul * "FAT$W_RSIZE bytes of the longest record",
+        "hiblk_high" / Int16ul * "FAT$L_HIBLK blocks allocated, high word first",
+        "hiblk_low" / Int16ul * "FAT$L_HIBLK+2 low word",
+        "efblk_high" / Int16ul * "FAT$L_EFBLK block of the end of file, high word first",
+        "efblk_low" / Int16ul * "FAT$L_EFBLK+2 low word",
+        "ffbyte" / Int16ul * "FAT$W_FFBYTE first free byte in that block",
+        "bktsize" / Int8ul * "FAT$B_BKTSIZE bucket size",
+        "vfcsize" / Int8ul * "FAT$B_VFCSIZE bytes of a record's fixed control area",
+        "maxrec" / Int16ul * "FAT$W_MAXREC bytes a record may have",
+        "defext" / Int16ul * "FAT$W_DEFEXT default extension",
+        "gbc" / Int16ul * "FAT$W_GBC global buffer count",
+        Padding(8),
+        "versions" / Int16ul * "FAT$W_VERSIONS default version limit of a directory",
+        "filechar" / Int32ul * "FH2$L_FILECHAR file characteristics",
+        "recprot" / Int16ul * "FH2$W_RECPROT record protection",
+        "map_inuse" / Int8ul * "FH2$B_MAP_INUSE words of the map area in use",
+        "acc_mode" / Int8ul * "FH2$B_ACC_MODE least privileged access mode",
+        "fileowner" / Int32ul * "FH2$L_FILEOWNER owner UIC",
+        "fileprot" / Int16ul * "FH2$W_FILEPROT protection: what is denied to system, owner, group, world",
+        "back_num" / Int16ul * "FH2$W_BACKLINK directory of this file, number",
+        "back_seq" / Int16ul * "FH2$W_BACKLINK+2 sequence number",
+        "back_rvn" / Int8ul * "FH2$W_BACKLINK+4 relative volume number",
+        "back_nmx" / Int8ul * "FH2$W_BACKLINK+5 number, high byte",
+        "journal" / Int8ul * "FH2$B_JOURNAL journal control",
+        "ru_active" / Int8ul * "FH2$B_RU_ACTIVE recovery unit facility",
+        Padding(2),
+        "highwater" / Int32ul * "FH2$L_HIGHWATER block behind the highest written; 0 = not kept",
+        "areas" / Bytes(430) * "ident area, map area, access control list; where they are say the offsets",
+        "checksum" / Int16ul * "FH2$W_CHECKSUM sum of the 255 words before",
+    )
+    * "ODS-2 file header"
+)
+
+FileIdent = (
+    Struct(
+        "filename" / Bytes(20) * "FI2$T_FILENAME name, type and version, blank filled",
+        "revision" / Int16ul * "FI2$W_REVISION revision number",
+        "credate" / Int64ul * "FI2$Q_CREDATE creation date",
+        "revdate" / Int64ul * "FI2$Q_REVDATE revision date",
+        "expdate" / Int64ul * "FI2$Q_EXPDATE expiration date",
+        "bakdate" / Int64ul * "FI2$Q_BAKDATE backup date",
+        "filenamext" / Bytes(66) * "FI2$T_FILENAMEXT the name's other bytes",
+    )
+    * "Ident area of a file header"
+)
+
+DirectoryRecord = (
+    Struct(
+        "size" / Int16ul * "DIR$W_SIZE bytes of the record behind this word; FFFF = no more in this block",
+        "verlimit" / Int16ul * "DIR$W_VERLIMIT versions this name may have",
+        "flags" / Int8ul * "DIR$B_FLAGS type of the entries",
+        "namecount" / Int8ul * "DIR$B_NAMECOUNT bytes of the name that follows, padded to a word",
+    )
+    * "Name in a directory, before its versions"
+)
+
+DirectoryEntry = (
+    Struct(
+        "version" / Int16ul * "DIR$W_VERSION version",
+        "fid_num" / Int16ul * "DIR$W_FID file number",
+        "fid_seq" / Int16ul * "DIR$W_FID+2 sequence number",
+        "fid_rvn" / Int8ul * "DIR$W_FID+4 relative volume number",
+        "fid_nmx" / Int8ul * "DIR$W_FID+5 number, high byte",
+    )
+    * "One version of a name in a directory"
+)
+
+# Bits 14 and 15 of a retrieval pointer's first word are its format; a count is one less than the blocks mapped.
+RetrievalPointer1 = (
+    Struct(
+        "count" / Int8ul * "FM2$B_COUNT1 blocks",
+        "highlbn" / Int8ul * "FM2$V_HIGHLBN bits 16 to 21 of the LBN, format 1 above",
+        "lowlbn" / Int16ul * "FM2$W_LOWLBN bits 0 to 15",
+    )
+    * "Retrieval pointer, format 1"
+)
+
+RetrievalPointer2 = (
+    Struct(
+        "count" / Int16ul * "FM2$V_COUNT2 blocks, 14 bits, format 2 above",
+        "lbn" / Int32ul * "FM2$L_LBN2 first LBN",
+    )
+    * "Retrieval pointer, format 2"
+)
+
+RetrievalPointer3 = (
+    Struct(
+        "highcount" / Int16ul * "FM2$V_COUNT2 bits 16 to 29 of the blocks, format 3 above",
+        "lowcount" / Int16ul * "FM2$W_LOWCOUNT bits 0 to 15",
+        "lbn" / Int32ul * "FM2$L_LBN3 first LBN",
+    )
+    * "Retrieval pointer, format 3"
 )

@@ -13,6 +13,10 @@ SetHeader = (
         "unit" / Bytes(16) * "virtual unit, DSAn:",
         "label" / Bytes(12) * "volume label",
         "block_count" / Int32ul * "blocks",
+        "scb_lbn" / Int32ul * "SCB$L_SCB_LBN LBN of the storage control block",
+        "cluster_blocks"
+        / Int32ul
+        * "SCB$W_CLUSTER storage map cluster factor, 0 when the volume has no files",
         "unit_id" / Int64ul * "SHAD$Q_UNIT_ID identity of the virtual unit",
         "mount_time" / Int64ul * "SCB$Q_MOUNTTIME time of last mount",
         "generation" / Int64ul * "SHAD$Q_GENERNUM generation number",
