@@ -176,6 +176,21 @@ def test_a_host_that_wants_no_recovery_gets_the_block_as_it_is(modifiers: int) -
     assert descriptors(host) == [0] * RBNS
 
 
+def test_a_drive_without_replacement_blocks_stays_online_with_its_bad_block() -> None:
+    controller = make_controller("hsc70")
+    drive = controller.firmware.drives["RAUSER"].user_sized(100)
+    controller.attach_unit(0, FaultyDevice(MemoryDevice(100), [BadBlocks([77])]), drive)
+    host = DumbHost(controller)
+    host.start()
+    host.scc(THIS)
+    host.online()
+    for opcode, wanted in ((0x21, 0x00E8), (0x22, 0x000B)):
+        host.send(opcode, parameters=extent(75, 2048))
+        logs, end = messages(host)
+        assert (len(logs), status(end)) == (1, wanted)
+    assert status(host.ask(0x03)) == 0
+
+
 def test_a_controller_that_only_claims_to_replace_does_not() -> None:
     controller = make_controller("rqdx3")
     medium = FaultyDevice(MemoryDevice(41560), [BadBlocks([77])])

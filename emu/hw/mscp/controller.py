@@ -155,6 +155,7 @@ class Controller:
             del self._duplicates[number]
             self.units[number].duplicate = False
             self._announce(self.units[number])
+        self.write_history.deallocate([*self.write_history.of_unit(unit)])
         unit.number = new_number
         present = self.units.setdefault(new_number, unit)
         if present is unit:

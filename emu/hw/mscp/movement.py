@@ -274,6 +274,8 @@ class Movement(Transfer):
             and not self.command.mod & (_NO_RECOVERY | _NO_CORRECTION)
             and lbn < unit.block_count
             and not unit.write_protected
+            and unit.drive is not None
+            and unit.drive.rbns
             and unit.replacement is not None
             and unit.replacement.rbn_of(lbn) is None
         )
