@@ -12,7 +12,7 @@ import sys
 import tempfile
 import tomllib
 from argparse import ArgumentParser
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir
 from datetime import datetime
 from pathlib import Path
@@ -22,8 +22,10 @@ from drivers.shadow.shdriver import VirtualUnit
 from emu.console.hardware import Cabinet, Grammar, HardwareConsole
 from emu.console.hardware.help import reference
 from emu.console.hardware.operations import OPERATIONS
+from emu.console.help import help_lines
 from emu.console.interpreter import Interpreter
 from emu.console.times import vms_time
+from emu.console.verbs import VERBS
 from emu.core.block import BLOCK_BYTES
 from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS
 from emu.core.trace import Event, MessageMoved
@@ -75,6 +77,15 @@ SESSION = (
     f"SHOW DEVICE {SET}",
     "WAIT/LOAD",
     f"DISMOUNT {SET}",
+)
+
+BACKUP_SESSION = (
+    INITIALIZE,
+    MOUNT,
+    f"LOAD {SET}/WRITES=600/RATE=20",
+    f'@SYS$EXAMPLES:BACKUP_MEMBER {SET} {C} "monday.dsk"',
+    f"SHOW DEVICE {SET}",
+    "WAIT/LOAD",
 )
 
 HARDWARE_SESSION = (
@@ -251,12 +262,31 @@ def _decoded(scene: Scene, opcode: OP, action: Callable[[], None]) -> str:
 
 def session() -> str:
     """A console session: commands, and what they said."""
+    return _session(SESSION)
+
+
+def backup_session() -> str:
+    """BACKUP_MEMBER.COM under an application."""
+    return _session(BACKUP_SESSION)
+
+
+def _session(commands: Sequence[str]) -> str:
     scene = Scene()
     with tempfile.TemporaryDirectory(prefix="hbvs-") as folder, chdir(folder):
-        for command in SESSION:
+        for command in commands:
             scene.said.append(f"$ {command}")
             scene.do(command)
     return "\n".join(scene.said) + "\n"
+
+
+def dcl_verbs() -> str:
+    """The verbs of DCL, as HELP explains them on an Alpha."""
+    lines: list[str] = []
+    for verb in VERBS:
+        paths = [[verb.name, option.name] for option in verb.options] or [[verb.name]]
+        for path in paths:
+            lines += help_lines(VERBS, path, "Alpha")
+    return "\n".join(lines).strip("\n") + "\n"
 
 
 def hardware_session() -> str:
@@ -367,6 +397,8 @@ def printed_files(root: Path) -> dict[Path, str]:
     parts = {name: _fenced(text) for name, text in ladders.items()}
     parts["write_packets"] = _fenced(write_packets())
     parts["copy_packets"] = _fenced(copy_packets())
+    parts["backup_session"] = _fenced(backup_session())
+    parts["dcl_verbs"] = _fenced(dcl_verbs())
     parts["hardware_session"] = _fenced(hardware_session())
     parts["mirrorset_session"] = _fenced(mirrorset_session())
     parts["simh_verbs"] = _fenced(reference(OPERATIONS, Grammar.SIMH))

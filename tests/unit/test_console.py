@@ -8,6 +8,7 @@ from emu.console.completion import suggestions
 from emu.console.host_files import HostFileError
 from emu.console.interpreter import Interpreter
 from emu.media.memory import MemoryDevice
+from emu.media.slow import BLOCK_NS, SEEK_NS, SlowDevice, fixed_times
 from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
 from emu.sim.world import World, drive_for
@@ -104,13 +105,14 @@ class MemoryFiles:
 class Console:
     """An Alpha and a VAX, three disks between them, and somebody who types."""
 
-    def __init__(self, disks: int = 3) -> None:
+    def __init__(self, disks: int = 3, *, slow: bool = False) -> None:
         firmware = load_firmware("hbvs-shadow")
         self.world = World(boot_time=BOOT_TIME)
         controller = self.world.add_controller(firmware)
         self.media = [MemoryDevice(BLOCKS) for _ in range(disks)]
         for index, medium in enumerate(self.media):
-            controller.attach_unit(10 + index, medium, drive_for(firmware, medium))
+            disk = SlowDevice(medium, self.world.clock, fixed_times(SEEK_NS, BLOCK_NS)) if slow else medium
+            controller.attach_unit(10 + index, disk, drive_for(firmware, medium))
         self.world.add_alpha("ALPHA1", controller, memory_bytes=2 << 20)
         self.world.add_vax("VAX1", controller, memory_bytes=2 << 20)
         self.world.boot()

@@ -194,10 +194,10 @@ def find_keyword(text: str, keywords: Iterable[Keyword], unknown: str) -> tuple[
     for keyword in keywords:
         if begins(keyword.name, wanted):
             found[keyword.name] = keyword, False
-        elif wanted.startswith("NO") and len(wanted) > 2 and begins(keyword.name, wanted[2:]):
+        if "NO".startswith(wanted[:2]) and begins(keyword.name, wanted[2:]):
             if keyword.negatable:
                 found["NO" + keyword.name] = keyword, True
-            else:
+            elif len(wanted) > 2:
                 not_negatable = True
     if wanted in found:
         return found[wanted]

@@ -108,7 +108,7 @@ def _status(job: Job, command: Command) -> int:
 
 def _return(job: Job, command: Command) -> Procedure:
     status = _status(job, command)
-    if job.level.come_back():
+    if job.level.come_back() or job.level.source is None:
         job.process.status = status
     else:
         job.exit_status = status
