@@ -212,8 +212,8 @@ WORDS = sorted(
 )
 ODDITIES = [
     *"/=(),+\"'&!@-:$%.",
-    "DSA42:", "DSA7:", A, B, C, "PAYROLL", "1", "%XZ", "00:00:01", "F$TIME()", "F$GETDVI(", ".EQ.", "THEN", "NO", "é", "\x00",
-    "''", "P1", "SYS$OUTPUT", "00010001", "MINICOPY", "OPTIONAL",
+    "DSA42:", "DSA7:", A, B, C, "PAYROLL", "1", "%XZ", "00:00:01", "F$TIME()", "F$GETDVI(",
+    ".EQ.", "THEN", "NO", "é", "\x00", "''", "P1", "SYS$OUTPUT", "00010001", "MINICOPY", "OPTIONAL",
 ]  # fmt: skip
 
 
