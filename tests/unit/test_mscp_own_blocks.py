@@ -182,6 +182,20 @@ def test_lists_of_any_length_come_back_and_do_not_touch_each_other(
     assert [own.read_table(index) for index in range(8)] == [bytes([index]) * 512 for index in range(8)]
 
 
+def test_both_ports_of_a_drive_know_what_it_keeps_also_after_it_was_loaded_again() -> None:
+    store, _ = make_once()
+    one = controller_with(store)
+    other = Controller(one.clock, one.tracer, "PUB", one.firmware, 2)
+    other.attach_path(one.units[0], one)
+    host = host_of(one)
+    host.write(5, 512, modifiers=0x1000)
+    one.load_unit(0, one.detach_unit(0), store)
+    assert status(host.online()) == 0
+    assert status(host.read(5, 512)) == 0x0008
+    host.ask(0x08)
+    assert status(host_of(other).read(5, 512)) == 0x0008
+
+
 # ---- the file
 
 

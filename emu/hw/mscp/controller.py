@@ -80,10 +80,10 @@ class Controller:
     ) -> Unit:
         """Plug in a drive with its medium, at any time; hosts that want to know are told.
 
+        serial: 48 bits of the unit's identifier; by default made of the controller's and the number.
+        has_arm: the medium serves one request at a time, and how long that takes depends on where the last one was.
         own_store: makes a device of so many blocks, for those that the drive keeps for itself; it answers at
         once, and is closed when the medium leaves.  Without one they are in memory.
-        has_arm: the medium serves one request at a time, and how long that takes depends on where the last one was.
-        serial: 48 bits of the unit's identifier; by default made of the controller's and the number.
 
         Raises:
             ValueError: the number is taken or out of range, the medium is too small for the drive, or the store
@@ -257,9 +257,8 @@ class Controller:
         if path is not None:
             unit.other_path = path.unit.other_path = None
             path.controller.load_unit(path.unit.number, medium)
-            _join(
-                AccessPath(self, loaded), AccessPath(path.controller, path.controller.units[path.unit.number])
-            )
+            other = path.controller.units[path.unit.number]
+            _join(AccessPath(path.controller, other), AccessPath(self, loaded))
 
     # ---- who has a unit
 
@@ -299,7 +298,7 @@ class Controller:
 
 
 def _join(one: AccessPath, other: AccessPath) -> None:
-    """Make two units the two ports of one drive."""
+    """Make two units the two ports of one drive, whose own blocks are those of the second."""
     one.unit.other_path, other.unit.other_path = other, one
     one.unit.share_blocks(other.unit)
 

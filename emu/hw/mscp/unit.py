@@ -59,9 +59,9 @@ class Unit:
     that may not start yet; a sequential one stays at the head until it has ended.
     duplicate: another drive shows the same number.  in_diagnosis: a program of the controller has it.
     exclusive: the only host that may use the unit, if one has claimed it.  other_path: the drive's second
-    port, where it is cabled.  forced_errors, replacement:
-    what the drive knows of its blocks.  elevator: where transfers have to take turns at its arm.
-    ended_count: of its commands.  replaced_lbns: of the replacement; empty, the medium is all there is.
+    port, where it is cabled.  forced_errors, replacement: what the drive knows of its blocks.
+    replaced_lbns: of the replacement; empty, the medium is all there is.
+    elevator: where transfers have to take turns at its arm.  ended_count: of its commands.
     """
 
     def __init__(
