@@ -31,7 +31,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--target",
         required=True,
         metavar="TARGET",
-        help="emulation:NAME, a controller of a firmware image in this process; simh:PROGRAM, the RQ of an "
+        help="emulation:NAME, a controller of a firmware image in this process; "
+        "buslink:tcp://HOST:PORT?bus=QBUS&other=1, a controller process (docs/buslink.md); simh:PROGRAM, the RQ of an "
         "unmodified SIMH 3.8, simh:pdp11 for instance",
     )
     mscp.add_argument(

@@ -8,9 +8,11 @@ from emu.conform.clauses import all_clauses
 from emu.conform.expectation import Expectation, parse_expectations
 from emu.conform.target import Target
 from emu.hw.firmware import FirmwareError
+from emu.shells.conform_buslink import BusLinkTarget
 from emu.shells.conform_emulation import EmulationTarget
 from emu.shells.conform_simh import SimhTarget
 from emu.shells.simh_prompt import SimhError
+from emu.shells.streams import StreamError
 
 
 class TargetError(Exception):
@@ -55,6 +57,13 @@ def _simh(place: str) -> OpenTarget:
         raise TargetError(f"{place}: {error}") from error
 
 
+def _buslink(place: str) -> OpenTarget:
+    try:
+        return OpenTarget(BusLinkTarget(place))
+    except (StreamError, ValueError) as error:
+        raise TargetError(str(error)) from error
+
+
 def simh_expectations() -> list[Expectation]:
     """What SIMH 3.8 is known not to do."""
     return parse_expectations(
@@ -62,4 +71,8 @@ def simh_expectations() -> list[Expectation]:
     )
 
 
-KINDS: Mapping[str, Callable[[str], OpenTarget]] = {"emulation": _emulation, "simh": _simh}
+KINDS: Mapping[str, Callable[[str], OpenTarget]] = {
+    "emulation": _emulation,
+    "buslink": _buslink,
+    "simh": _simh,
+}
