@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="TARGET",
         help="emulation:NAME, a controller of a firmware image in this process; "
         "buslink:tcp://HOST:PORT?bus=QBUS&other=1, a controller process (docs/buslink.md); simh:PROGRAM, the RQ of an "
-        "unmodified SIMH 3.8, simh:pdp11 for instance",
+        "unmodified SIMH 3.8, simh:pdp11 for instance; python:FILE, whatever that file's target() makes",
     )
     mscp.add_argument(
         "--clause",

@@ -55,7 +55,13 @@ class BusLinkTarget:
         self._memory = Ram(MEMORY_BYTES)
         self._stream: Stream = connect(self._url)
         self._host = HostEnd(self._memory, MEMORY_BYTES, self._bus, self._vectors.append)
-        if not self.wait(lambda: self._host.greeted, PATIENCE_S):
+        try:
+            greeted = self.wait(lambda: self._host.greeted, PATIENCE_S)
+        except TargetLost as error:
+            self.close()
+            raise StreamError(str(error)) from error
+        if not greeted:
+            self.close()
             raise StreamError(f"{self._url}: it is no controller at a bus link, nothing was heard of it")
 
     # ---- Target

@@ -68,7 +68,11 @@ class SimhTarget:
         self._out: set[int] = set()
         self._lost = False
         self._prompt: SimhPrompt | None = None
-        self._start()
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
 
     def _image(self, unit: int) -> Path:
         return Path(self._scratch.name, f"rq{unit}.dsk")

@@ -1,5 +1,6 @@
 """Targets of the suite by name, with the failures that are expected of them."""
 
+import runpy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -57,6 +58,18 @@ def _simh(place: str) -> OpenTarget:
         raise TargetError(f"{place}: {error}") from error
 
 
+def _python(place: str) -> OpenTarget:
+    """Run a file and call its `target()`."""
+    try:
+        names = runpy.run_path(place)
+    except (OSError, SyntaxError, ImportError) as error:
+        raise TargetError(f"{place}: {error}") from error
+    make = names.get("target")
+    if not callable(make):
+        raise TargetError(f"{place}: there is no function target() in it")
+    return OpenTarget(make())
+
+
 def _buslink(place: str) -> OpenTarget:
     try:
         return OpenTarget(BusLinkTarget(place))
@@ -75,4 +88,5 @@ KINDS: Mapping[str, Callable[[str], OpenTarget]] = {
     "emulation": _emulation,
     "buslink": _buslink,
     "simh": _simh,
+    "python": _python,
 }

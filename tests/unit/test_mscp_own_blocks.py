@@ -204,6 +204,7 @@ def test_there_is_no_file_until_there_is_something_to_keep(tmp_path: Path) -> No
     host = host_of(controller_with(own_file(str(image))))
     host.write(5, 512)
     host.read(BLOCKS, 512)
+    assert status(host.transfer(0x13, 0, 512)) == 0  # FLUSH
     host.controller.detach_unit(0)
     assert list(tmp_path.iterdir()) == []
     host = host_of(controller_with(own_file(str(image))))

@@ -73,9 +73,21 @@ class Read(Movement):
             return
         counted = self.byte_count if self._outcome != _FORCED_ERROR else self._good
         if self._compare:
-            self._begin_walk(self._inspect(counted, self._buffer.views))
+            self._fetch_again(counted)
         else:
             self._conclude(counted)
+
+    def _fetch_again(self, byte_count: int) -> None:
+        """Compare with what the host has now: memory at the far end of a link is not what was sent there."""
+        command = self.command
+        if not self.server.port.open_buffer(
+            command.buff, command.pte_base, byte_count, True, self._compare_with
+        ):
+            self.ended = True
+
+    def _compare_with(self, buffer: HostBuffer) -> None:
+        if not self.ended:
+            self._begin_walk(self._inspect(buffer.byte_count, buffer.views))
 
 
 class Access(Movement):
