@@ -8,6 +8,29 @@ from emu.console.dcl import DclError, Keyword, Parameter, Verb, available, parse
 WIDTH = 78
 
 
+def known_topics(verbs: Sequence[Verb], topics: Sequence[str], kind: str) -> list[str]:
+    """The verb, and the options of it, that the topics begin with."""
+    path: list[str] = []
+    for topic in topics:
+        entries = available(verbs, kind)
+        found = [entry for entry in entries if entry.name.startswith(topic)]
+        found = [entry for entry in found if entry.name == topic] or found
+        if not found:
+            break
+        path.append(found[0].name)
+        verbs = found[0].options
+    return path
+
+
+def leads_on(verbs: Sequence[Verb], path: Sequence[str], kind: str) -> bool:
+    """Whether there is something below a topic to ask for."""
+    verb: Verb | None = None
+    for name in path:
+        verb = next(entry for entry in available(verbs, kind) if entry.name == name)
+        verbs = verb.options
+    return verb is None or bool(verb.options) or bool(available(verb.qualifiers, kind))
+
+
 def help_lines(verbs: Sequence[Verb], topics: Sequence[str], kind: str) -> Iterator[str]:
     """Explain a topic, by the words that lead to it; say what there is when there are none."""
     entries = available(verbs, kind)

@@ -380,13 +380,7 @@ class Interpreter:
 
     def _say_why(self, failure: Failure) -> tuple[str, int]:
         """Say what went wrong; returns the worst severity, and its message's number."""
-        for index, message in enumerate(failure.messages):
-            text = str(message)
-            self.session.say("-" + text[1:] if index else text)
-        if isinstance(failure, DclError) and failure.token:
-            self.session.say(f" \\{failure.token}\\")
-            if failure.hint:
-                self.session.say(f" ({failure.hint})")
+        self.session.complain(failure)
         worst = max(failure.messages, key=lambda message: SEVERITIES.index(message.severity))
         return worst.severity, condition_value(worst)
 

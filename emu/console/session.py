@@ -9,7 +9,7 @@ from drivers.message import Failure, Message
 from drivers.platform.process import EventFlag, Procedure
 from drivers.shadow.shdriver import VirtualUnit
 from emu.console.conversation import Say
-from emu.console.dcl import Command, Verb
+from emu.console.dcl import Command, DclError, Verb
 from emu.console.dcl.symbols import Evaluate
 from emu.console.host_files import HostFiles
 from emu.console.levels import Level
@@ -66,6 +66,16 @@ class Session:
 
     def tell(self, message: Message) -> None:
         self.say(str(message))
+
+    def complain(self, failure: Failure) -> None:
+        """Say why something was not done."""
+        for index, message in enumerate(failure.messages):
+            text = str(message)
+            self.say("-" + text[1:] if index else text)
+        if isinstance(failure, DclError) and failure.token:
+            self.say(f" \\{failure.token}\\")
+            if failure.hint:
+                self.say(f" ({failure.hint})")
 
     def leave(self) -> None:
         """Say nothing more: nobody is there."""

@@ -19,6 +19,9 @@ def system_item(session: Session, node: Node, item: str) -> Symbol:
         "SID": 0,
         "VERSION": "V7.3    ",
     }
+    items |= {
+        parameter.name: node.platform.parameters[parameter.name] for parameter in node.platform.parameters
+    }
     if item not in items:
         raise DclError("IVKEYW", item)
     return items[item]

@@ -591,6 +591,19 @@ def test_help_explains_verbs_and_qualifiers(console: Console) -> None:
     assert console.well("HELP NONSENSE")[1] == "Sorry, no documentation on NONSENSE"
 
 
+def test_help_asks_for_topics_until_it_is_let_go(console: Console) -> None:
+    console.answers = ["SHOW", "DEVICE", "", "", ""]
+    console.well("HELP")
+    assert console.prompts == [
+        "Topic? ",
+        "SHOW Subtopic? ",
+        "SHOW DEVICES Subtopic? ",
+        "SHOW Subtopic? ",
+        "Topic? ",
+    ]
+    assert "  /BITMAP" in console.lines
+
+
 def test_help_on_a_vax_shows_no_example_that_a_vax_refuses(console: Console) -> None:
     assert "    $ DISMOUNT/POLICY=MINICOPY $1$DUA11:" in console.well("HELP DISMOUNT")
     console.well("SET HOST VAX1")

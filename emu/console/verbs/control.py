@@ -241,16 +241,29 @@ REPLY = Verb(
 
 
 def _help(job: Job, command: Command) -> Procedure:
+    """Explain, and ask for more, as the topics below lead further down; Return leads up, and out."""
     topics = [topic.upper() for topic in command.parameters.get("TOPIC", [])]
-    for line in help_text.help_lines(job.session.verbs, topics, job.node.kind):
-        job.say(line)
-    return
-    yield
+    verbs, kind = job.session.verbs, job.node.kind
+    while True:
+        found = help_text.known_topics(verbs, topics, kind)
+        for line in help_text.help_lines(verbs, topics, kind):
+            job.say(line)
+        path = found if help_text.leads_on(verbs, found, kind) else found[:-1]
+        while True:
+            answer = yield from job.ask(" ".join((*path, "Subtopic? " if path else "Topic? ")))
+            words = (answer or "").upper().split()
+            if words or not path or answer is None:
+                break
+            path = path[:-1]
+        if not words:
+            return
+        topics = [*path, *words] if words != ["?"] else path
 
 
 HELP = Verb(
     "HELP",
-    "Explain a verb and its qualifiers.",
+    "Explain a verb and its qualifiers. It asks for topics then: Return leads one level up, and out; ? shows the "
+    "topics again.",
     _help,
     (Parameter("TOPIC", "Topic", Kind.TOPIC, required=False, rest=True),),
     examples=("HELP MOUNT", "HELP SHOW DEVICE", "HELP MOUNT POLICY"),
