@@ -18,6 +18,7 @@ from tests.dumb_host import (
     DATA,
     DumbHost,
     RingHost,
+    SparseBlocks,
     byte_count,
     longword,
     longwords,
@@ -611,6 +612,37 @@ def test_dkutil_dumps_a_block() -> None:
     assert "Unit 3: RAUSER, 100 blocks" in texts
     assert "000  44 41 54 41 00 00 00 00 00 00 00 00 00 00 00 00  DATA............" in texts
     assert "Blocks are 0 to 99." in texts
+
+
+def test_dkutil_tells_of_replaced_blocks_and_forced_errors() -> None:
+    controller = make_controller("hsc70")
+    drive = controller.firmware.drives["RA70"]
+    unit = controller.attach_unit(0, SparseBlocks(drive.block_count), drive)
+    assert unit.replacement is not None
+    unit.replacement.revector(77, 9)
+    unit.forced_errors.mark(5, 8)
+    host = DumbHost(controller)
+    host.start()
+    client = Fetcher(host)
+    client.execute(b"DKUTIL")
+    texts = [text for _, text in client.talk(b"0", b"DISPLAY", b"EXIT")]
+    assert "LBN 77 is replaced by RBN 9." in texts
+    assert "Blocks with a forced error: 3." in texts
+
+
+def test_verify_counts_forced_errors_and_format_ends_them() -> None:
+    controller, _, host = bench()
+    controller.units[0].forced_errors.mark(10, 12)
+    client = Fetcher(host)
+    client.execute(b"VERIFY")
+    heard = [text for _, text in client.talk(b"0")]
+    assert heard[-2:] == [
+        "2 blocks have a forced error: their data is known to be wrong.",
+        "2400 blocks read, no errors.",
+    ]
+    client.execute(b"FORMAT")
+    assert client.talk(b"0", b"Y")[-1] == (TERMINATION, "Unit 0 is formatted.")
+    assert controller.units[0].forced_errors.starts == []
 
 
 def test_a_program_that_the_firmware_names_and_nobody_has_written_is_a_load_failure() -> None:

@@ -32,6 +32,11 @@ class ForcedErrors:
     def _tell(self) -> None:
         self._changed([*zip(self.starts, self._ends, strict=True)])
 
+    @property
+    def block_count(self) -> int:
+        """How many blocks are marked."""
+        return sum(self._ends) - sum(self.starts)
+
     def first(self, lbn: int, end: int) -> int | None:
         """Find the first marked block of an extent."""
         index = bisect_right(self._ends, lbn)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LINE_BYTES = 16
 HELP = (
     "GET         take another unit",
-    "DISPLAY     tell what the unit is",
+    "DISPLAY     tell what the unit is, its replaced blocks and forced errors",
     "DUMP lbn    show a block, as bytes and characters",
     "EXIT        leave",
 )
@@ -35,12 +35,22 @@ def dkutil(controller: "Controller") -> Dialogue:
         if verb == "GET":
             unit = yield from ask_unit(controller, "look at")
         elif verb == "DISPLAY" and not isinstance(unit, str):
-            yield from tell(describe(unit))
+            yield from _display(unit)
         elif verb == "DUMP" and not isinstance(unit, str) and len(words) == 1 and words[0].isdecimal():
             yield from _dump(unit, int(words[0]))
         elif verb:
             for text in HELP:
                 yield from tell(text)
+
+
+def _display(unit: "Unit") -> Part:
+    """Tell what the unit is, and what it knows of its blocks."""
+    yield from tell(describe(unit))
+    for lbn in unit.replaced_lbns:
+        assert unit.replacement is not None, "replaced blocks are in a drive"
+        yield from tell(f"LBN {lbn} is replaced by RBN {unit.replacement.rbn_of(lbn)}.")
+    if unit.forced_errors.starts:
+        yield from tell(f"Blocks with a forced error: {unit.forced_errors.block_count}.")
 
 
 def _dump(unit: "Unit", lbn: int) -> Part:

@@ -41,4 +41,8 @@ def _wipe(controller: "Controller", verb: str, participle: str) -> Dialogue:
             outcome = yield from work(unit, Function.ERASE, lbn, count)
             if isinstance(outcome, MediumError):
                 return given_up(f"Failed after {lbn} blocks: {outcome}")
+        try:
+            unit.forced_errors.clear(0, unit.block_count)
+        except MediumError as error:
+            return given_up(f"The marks of forced errors are still there: {error}")
     return finished(f"Unit {unit.number} is {participle}.")

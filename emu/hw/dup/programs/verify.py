@@ -24,6 +24,9 @@ def verify(controller: "Controller") -> Dialogue:
         yield from _examine(unit, lbn, count, bad)
         if unit.medium is None:
             return given_up(f"Unit {unit.number} went offline.")
+    marked = unit.forced_errors.block_count
+    if marked:
+        yield from tell(f"{marked} blocks have a forced error: their data is known to be wrong.")
     if not bad:
         return finished(f"{unit.block_count} blocks read, no errors.")
     return finished(f"{unit.block_count} blocks read, {len(bad)} of them with errors.")
