@@ -3,7 +3,6 @@
 Everything here reads and returns lines, in the shapes of VMS V7.3 (shadowing reference, sections 4.5, 4.6, 4.12).
 
 DEVIATION: no file system is read, so the column of free blocks stays empty.
-DEVIATION: nodes have neither CSID nor SCS system number here; both are made of their order of joining.
 """
 
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from textwrap import wrap
 
 from drivers.classes.disk import Disk, UnitState
 from drivers.classes.dudriver import DuDriver
+from drivers.cluster.cluster import SOFTWARE
 from drivers.cluster.node import Node
 from drivers.shadow.copy import CopyThread
 from drivers.shadow.shdriver import Member, VirtualUnit
@@ -18,9 +18,7 @@ from drivers.shadow.state import MemberState
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.console.session import Session
 from emu.console.times import absolute_time
-
-FIRST_CSID = 0x10001
-FIRST_SYSTEM_ID = 1025
+from emu.wire.codes.scs import Capability
 
 _BRIEF_HEADING = (
     "Device                  Device           Error    Volume         Free  Trans Mnt",
@@ -306,24 +304,39 @@ def shadow_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
 
 
 def csid(session: Session, node: str) -> str:
-    return f"{FIRST_CSID + list(session.world.nodes).index(node):X}"
+    """The cluster system identifier of a member, as displays write it; "" for others."""
+    view = session.node.cluster.manager.view
+    member = view.named(node) if view is not None else None
+    return f"{member.csid:X}" if member is not None else ""
 
 
 def cluster(session: Session) -> Iterator[str]:
+    """SHOW CLUSTER: the members, as this node knows them."""
     here = session.node
-    system_id = FIRST_SYSTEM_ID + list(session.world.nodes).index(here.name)
+    view = here.cluster.manager.view
+    members = view.members if view is not None else ()
+    local = view.named(here.name) if view is not None else None
+    system_id = local.system if local is not None else 0
     yield f"View of Cluster from system ID {system_id}  node: {here.name:8}    {session.now()[:20]}"
-    width = max([6, *(len(name) for name in session.world.nodes)])
-    systems = width + 16
-    yield f"+{'-' * systems}+--------------------------+"
-    yield f"|{'SYSTEMS':^{systems}}|         MEMBERS          |"
-    divider = f"|{'-' * (width + 2)}+-------------+-------+--------+---------|"
+    bitmaps = {
+        member.csid: "MINICOPY" if member.capabilities & Capability.WBM_SHADOW else "UNSUPPORTED"
+        for member in members
+    }
+    name_width = max([6, *(len(member.name) for member in members)])
+    width = max([8, *map(len, bitmaps.values())])
+    systems, columns = name_width + 16, width + 18
+    yield f"+{'-' * systems}+{'-' * columns}+"
+    yield f"|{'SYSTEMS':^{systems}}|{'MEMBERS':^{columns}}|"
+    divider = f"|{'-' * (name_width + 2)}+-------------+-------+--------+{'-' * (width + 1)}|"
     yield divider
-    yield f"| {'NODE':{width}} | SOFTWARE    | CSID  | STATUS | BITMAPS |"
+    yield f"| {'NODE':{name_width}} | SOFTWARE    | CSID  | STATUS | {'BITMAPS':{width}}|"
     yield divider
-    for name in session.world.nodes:
-        yield f"| {name:{width}} | VMS V7.3    | {csid(session, name):5} | MEMBER | MINICOPY|"
-    yield f"+{'-' * systems}+--------------------------+"
+    for member in members:
+        yield (
+            f"| {member.name:{name_width}} | {SOFTWARE:11} | {member.csid:5X} | MEMBER "
+            f"| {bitmaps[member.csid]:{width}}|"
+        )
+    yield f"+{'-' * systems}+{'-' * columns}+"
 
 
 def memory(session: Session) -> Iterator[str]:

@@ -62,8 +62,6 @@ def help_lines(verbs: Sequence[Verb], topics: Sequence[str], kind: str) -> Itera
         return
     if verb is None:
         yield from _topics("Information available:", [entry.name for entry in entries])
-        yield "HELP verb explains one; qualifiers and verbs may be abbreviated."
-        yield ""
         return
     yield from _verb(verb, path, kind, [e for e in verb.examples if _is_command(e, verbs, kind)])
 

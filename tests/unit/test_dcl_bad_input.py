@@ -167,7 +167,7 @@ def families(verbs: tuple[Verb, ...], kind: str) -> Iterator[tuple[str, list[str
 
     def below(verbs: tuple[Verb, ...], path: str) -> Iterator[tuple[str, list[str], str]]:
         known = available(verbs, kind)
-        yield path, [verb.name for verb in known], "ABKEYW" if path else "ABVERB"
+        yield path, [verb.name for verb in known if not verb.yields], "ABKEYW" if path else "ABVERB"
         for verb in known:
             if verb.options:
                 yield from below(verb.options, f"{path}{verb.name} ")

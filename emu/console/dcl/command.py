@@ -180,7 +180,7 @@ def find_verb(text: str, verbs: Iterable[Verb], what: str) -> Verb:
     wanted = text.upper()
     found = [verb for verb in verbs if begins(verb.name, wanted)]
     exact = [verb for verb in found if verb.name.startswith(wanted)]
-    exact = [verb for verb in exact if verb.name == wanted] or exact
+    exact = [verb for verb in exact if verb.name == wanted] or [v for v in exact if not v.yields] or exact
     if len(exact or found) == 1:
         return (exact or found)[0]
     raise DclError(("AB" if found else "IV") + what, wanted)

@@ -83,7 +83,7 @@ class Verb:
     disallow: combinations of elements that are illegal; "!X" means that X is absent.
     routine: called as routine(job, command); its result is a procedure, carried out on the node.
     cancellable: the routine looks out for Ctrl-C.  privileges: what it asks for.  keeps_status: $STATUS stays
-    what it was when the verb succeeds.
+    what it was when the verb succeeds.  yields: VMS has no such verb, and its abbreviations mean those of VMS.
     """
 
     name: str
@@ -98,6 +98,7 @@ class Verb:
     cancellable: bool = False
     privileges: tuple[str, ...] = ()
     keeps_status: bool = False
+    yields: bool = False
 
 
 _Entry = TypeVar("_Entry", Verb, Keyword)

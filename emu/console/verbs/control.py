@@ -84,6 +84,7 @@ LOAD = Verb(
         Keyword("SEED", "The same seed makes the same requests.", Value("number", Kind.NUMBER)),
     ),
     ("LOAD DSA1: /WRITES=1000 /READS=30", "LOAD DSA1: /WRITES=5000 /RATE=100 /SEED=7"),
+    yields=True,
 )
 
 
@@ -315,6 +316,7 @@ SHUTDOWN = Verb(
     _shutdown,
     examples=("SHUTDOWN",),
     privileges=("CMKRNL",),
+    yields=True,
 )
 
 VERBS = (LOAD, STOP, WAIT, SET, REPLY, HELP, LOGOUT, SHUTDOWN)

@@ -147,6 +147,7 @@ SHOW = Verb(
                 "SHOW DEVICE/BITMAP/FULL DSA1",
                 "SHOW DEVICE PUA0",
             ),
+            disallow=(("BITMAP", "MOUNTED"),),
         ),
         Verb(
             "SHADOW",
