@@ -10,6 +10,7 @@ from drivers.cluster.lock_manager import NO_VALUE, Granted, LockManager
 from drivers.cluster.pedriver import Identity, PeDriver
 from drivers.cluster.request import Answer, Handler, NodeLost, Request
 from drivers.cluster.scs import Scs
+from drivers.cluster.systems import SystemRow, systems
 from drivers.cluster.view import Key, MemberNode
 from drivers.platform.host import Platform
 from drivers.platform.process import EventFlag, Procedure
@@ -109,6 +110,11 @@ class Cluster:
         """Whether every member can handle write bitmaps (spec 3.9)."""
         view = self.manager.view
         return view is None or all(m.capabilities & Capability.WBM_SHADOW for m in view.members)
+
+    @property
+    def systems(self) -> tuple[SystemRow, ...]:
+        """What SHOW CLUSTER shows."""
+        return systems(self.manager, SOFTWARE)
 
     def _changed(self, lost: tuple[MemberNode, ...]) -> None:
         if not self.joined.is_set:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from drivers.platform.irp import Irp
-from drivers.platform.parameters import SystemParameters
 from drivers.platform.node_clock import NodeClock
+from drivers.platform.parameters import SystemParameters
 from drivers.platform.pool import Pool
 from drivers.platform.process import EventFlag, KernelProcess, Procedure
 from emu.core.bus import HostMemory

@@ -61,6 +61,7 @@ class Interpreter:
         commands: CommandsInHand | None = None,
     ) -> None:
         self.world = world
+        self.settle: Callable[[Callable[[], bool]], bool] = world.settle  # or what lets others go on, too
         node = next(iter(world.nodes.values()))
         self.session = Session(world, node, host_files, say, verbs, commands or CommandsInHand())
         self.process = self.session.process
@@ -126,7 +127,7 @@ class Interpreter:
             question = self.question
             if question is not None:
                 self.answer(self._ask(question) if self._ask is not None else None)
-            elif not self.world.settle(lambda: not self.busy or self.question is not None):
+            elif not self.settle(lambda: not self.busy or self.question is not None):
                 text = "the command waits for something that never comes"
                 self._give_up(Failure(Message("SYSTEM", "F", "HANGUP", text)))
 

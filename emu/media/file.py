@@ -78,8 +78,17 @@ class FileDevice:
         self._writes_lost: str | None = None  # why, if a FLUSH has failed
 
     @classmethod
-    def open(cls, path: PathName, *, read_only: bool = False, block_count: int | None = None) -> Self:
+    def open(
+        cls,
+        path: PathName,
+        *,
+        read_only: bool = False,
+        block_count: int | None = None,
+        shared: bool = False,
+    ) -> Self:
         """Open an image that exists; it is write-protected if `read_only`, or if nobody may write it.
+
+        shared: others that open it so may write too; they take care of each other, as nodes of a cluster do.
 
         Raises:
             ImageError: no such image, not an image, not of the size wanted, or in use.
@@ -98,7 +107,7 @@ class FileDevice:
         except OSError as error:
             raise ImageError(f"{name} cannot be opened: {_reason(error)}") from error
         try:
-            _lock(descriptor, name, write_protected)
+            _lock(descriptor, name, write_protected or shared)
             size = os.fstat(descriptor).st_size
             _require_size(name, size, block_count)
         except ImageError:
@@ -121,7 +130,7 @@ class FileDevice:
         except OSError as error:
             raise ImageError(f"{name} cannot be created: {_reason(error)}") from error
         try:
-            _lock(descriptor, name, write_protected=False)
+            _lock(descriptor, name, shared=False)
             os.truncate(descriptor, block_count * BLOCK_BYTES)
         except (ImageError, OSError, OverflowError) as error:
             os.unlink(name)
@@ -336,10 +345,10 @@ def _next_data(descriptor: int, start: int, end: int) -> tuple[int, int]:
         raise
 
 
-def _lock(descriptor: int, name: str, write_protected: bool) -> None:
+def _lock(descriptor: int, name: str, shared: bool) -> None:
     """Lock for as long as the file is open: many readers or one writer, also within one process."""
     try:
-        fcntl.flock(descriptor, (fcntl.LOCK_SH if write_protected else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise ImageError(
             f"{name} is in use: another process, or another unit of this one, has it open"

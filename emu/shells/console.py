@@ -10,8 +10,8 @@ import re
 import signal
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -27,9 +27,11 @@ from emu.console.session import CommandsInHand
 from emu.console.times import vms_time
 from emu.core.block import BLOCK_BYTES, BlockDevice, Flush, MediumError
 from emu.core.clock import SECOND_NS
+from emu.core.trace import ConsoleLine, Event, Tracer
 from emu.hw.firmware import Firmware, FirmwareError
 from emu.media.file import FileDevice, ImageError
 from emu.media.slow import SlowDevice
+from emu.shells.cluster_link import ClusterIdentity, ClusterLink
 from emu.shells.console_server import PasswordError, attach_console, read_password, serve_console
 from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
@@ -39,7 +41,7 @@ from emu.shells.own_files import own_file
 from emu.shells.streams import StreamError, connect
 from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
 from emu.shells.unit_options import SetupError, unit_option
-from emu.sim.world import World, drive_for, mechanics_of
+from emu.sim.world import ALPHA_OPTIONS, VAX_OPTIONS, World, drive_for, mechanics_of
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -55,7 +57,10 @@ PLAY_DRIVE = "RA80"
 
 IDLE_SECONDS = 0.05  # the longest sleep while the prompt waits: a completion may have made work
 
+GROUP_LIMIT = 4095  # of cluster group numbers
 PATIENCE_NS = 60 * SECOND_NS  # with commands that others had begun, when the console ends
+
+LEAVE_NS = 3 * SECOND_NS  # for the others to take note
 
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130
@@ -86,6 +91,7 @@ class Machine:
     media: list[BlockDevice] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)  # what is plugged in, for the banner
     commands: CommandsInHand = field(default_factory=CommandsInHand)
+    link: ClusterLink | None = None  # to nodes of other processes: time is the wall's
 
     def close(self) -> None:
         """Make everything durable and close; raises MediumError when an image could not be flushed."""
@@ -166,7 +172,38 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="its first line is the password of these consoles; needed where other machines can come",
     )
+    _add_cluster_arguments(parser)
     add_trace_argument(parser)
+
+
+def _add_cluster_arguments(parser: ArgumentParser) -> None:
+    cluster = parser.add_argument_group(
+        "cluster", "nodes in several processes; images are shared with the other processes of the cluster"
+    )
+    cluster.add_argument(
+        "--cluster",
+        action="append",
+        default=[],
+        metavar="tcp://HOST:PORT",
+        help="bridge the LAN to that of another process, which listens there",
+    )
+    cluster.add_argument(
+        "--cluster-listen", action="append", default=[], metavar="tcp://HOST:PORT", help="let others do so"
+    )
+    cluster.add_argument(
+        "--cluster-group", type=int, default=1, metavar="N", help="cluster group number, 1 to 4095"
+    )
+    cluster.add_argument(
+        "--cluster-password-file", metavar="FILE", help="its first line is the cluster password; needed"
+    )
+    cluster.add_argument(
+        "--expected-votes",
+        type=int,
+        default=0,
+        metavar="N",
+        help="EXPECTED_VOTES: an Alpha has 2 votes, a VAX 1; count those of all processes, or two halves "
+        "may each take themselves for the cluster",
+    )
 
 
 def run(options: Namespace) -> int:
@@ -174,15 +211,16 @@ def run(options: Namespace) -> int:
     with ExitStack() as stack:
         try:
             password = read_password(options.password_file) if options.password_file else None
+            identity = _cluster_identity(options)
             machine = _build(options, stack)
         except (SetupError, FirmwareError, ImageError, PasswordError, TraceFileError) as error:
             print(f"%HBVS-F-SETUP, {error}", file=sys.stderr)
             return EXIT_FAILURE
         status = EXIT_FAILURE
         try:
-            machine.world.boot()
             loop = Loop(machine.world.clock)
             try:
+                _boot(machine, loop, options, identity)
                 _open_doors(machine, loop, options, password)
                 status = _converse(machine, options, loop)
             finally:
@@ -221,10 +259,15 @@ def _build(options: Namespace, stack: ExitStack) -> Machine:
     mechanics = play if options.mechanics is None else options.mechanics
     try:
         for request in _numbered(requests):
-            _plug_in(machine, request, mechanics)
+            _plug_in(machine, request, mechanics, shared=bool(options.cluster or options.cluster_listen))
         for kind, name in nodes:
-            add = machine.world.add_alpha if kind == "alpha" else machine.world.add_vax
-            add(name, *machine.world.controllers)
+            votes = ALPHA_OPTIONS if kind == "alpha" else VAX_OPTIONS
+            expected = options.expected_votes or sum(_votes(kind) for kind, _ in nodes)
+            cluster = {**votes, "group": options.cluster_group, "expected_votes": expected}
+            if kind == "alpha":
+                machine.world.add_alpha(name, *machine.world.controllers, cluster=cluster)
+            else:
+                machine.world.add_vax(name, *machine.world.controllers, cluster=cluster)
     except BaseException:
         for medium in machine.media:
             medium.close()
@@ -232,6 +275,10 @@ def _build(options: Namespace, stack: ExitStack) -> Machine:
     if play:
         machine.lines += _play_hints()
     return machine
+
+
+def _votes(kind: str) -> int:
+    return (ALPHA_OPTIONS if kind == "alpha" else VAX_OPTIONS)["votes"]
 
 
 def _unit_request(text: str) -> ImageRequest:
@@ -297,6 +344,53 @@ def _play_hints() -> list[str]:
     ]
 
 
+def _cluster_identity(options: Namespace) -> ClusterIdentity | None:
+    """Take what is said about the cluster; None when there is none.  Raises SetupError, PasswordError."""
+    if not options.cluster and not options.cluster_listen:
+        return None
+    if not 1 <= options.cluster_group <= GROUP_LIMIT:
+        raise SetupError(
+            f"--cluster-group {options.cluster_group}: a group is a number from 1 to {GROUP_LIMIT}"
+        )
+    if options.cluster_password_file is None:
+        raise SetupError("a cluster of several processes needs a password: --cluster-password-file FILE")
+    return ClusterIdentity(options.cluster_group, read_password(options.cluster_password_file))
+
+
+def _boot(machine: Machine, loop: Loop, options: Namespace, identity: ClusterIdentity | None) -> None:
+    """Boot the nodes: at once, or in wall time when others may be on the LAN; raises StreamError."""
+    world = machine.world
+    if identity is None:
+        world.boot()
+        return
+    link = ClusterLink(loop, world.lan, world.tracer, identity)
+    machine.link = link
+    with _shown(world.tracer):
+        for url in options.cluster_listen:
+            print(f"%HBVS-I-LISTEN, other processes are awaited at {link.listen(url)}", flush=True)
+        for url in options.cluster:
+            link.connect(url)
+        up = world.begin_boot()
+        loop.run(up)
+    if not up():
+        raise StreamError("interrupted before the nodes were up")
+
+
+@contextmanager
+def _shown(tracer: Tracer) -> Iterator[None]:
+    """Show what is told to operators, while there is none."""
+
+    def show(event: Event) -> None:
+        if isinstance(event, ConsoleLine):
+            print(f"{event.source:8}{event.text}", flush=True)
+
+    tracer.subscribe(show)
+    try:
+        yield
+    finally:
+        tracer.unsubscribe(show)
+
+
 def _numbered(requests: Iterable[ImageRequest]) -> Iterator[ImageRequest]:
     requests = list(requests)
     taken = [(request.letter, request.number) for request in requests if request.number is not None]
@@ -311,18 +405,19 @@ def _numbered(requests: Iterable[ImageRequest]) -> Iterator[ImageRequest]:
         number += 1
 
 
-def _plug_in(machine: Machine, request: ImageRequest, mechanics: bool) -> None:
+def _plug_in(machine: Machine, request: ImageRequest, mechanics: bool, *, shared: bool) -> None:
     index = ord(request.letter) - ord("A")
     controllers = machine.world.controllers
     if index >= len(controllers):
         raise SetupError(f"DU{request.letter}{request.number}: there are only {len(controllers)} controllers")
     controller = controllers[index]
-    medium: BlockDevice = open_image(request.path, read_only=request.read_only)
+    medium: BlockDevice = open_image(request.path, read_only=request.read_only, shared=shared)
     machine.media.append(medium)
     assert request.number is not None, "units have got their numbers"
     try:
         drive = drive_for(controller.firmware, medium, request.drive)
-        own_store = own_file(request.path, write_protected=medium.write_protected)
+        # A drive that several processes have keeps nothing of its own: the file has room for one of them.
+        own_store = None if shared else own_file(request.path, write_protected=medium.write_protected)
         moving = mechanics_of(drive) if mechanics or request.mechanics else None
         if moving is not None:
             medium = machine.media[-1] = SlowDevice.of_drive(medium, moving, machine.world.clock)
@@ -383,11 +478,37 @@ def _converse(machine: Machine, options: Namespace, loop: Loop) -> int:
 
 def _shut_down(machine: Machine, loop: Loop, interpreter: Interpreter) -> None:
     """Hang up on all operators, dismount everything, and wait for what they had begun."""
-    loop.close()
     own = Interpreter(machine.world, DiskFiles(), interpreter.session.say, commands=machine.commands)
+    if machine.link is not None:
+        _in_wall_time(own, loop)
+    else:
+        loop.close()
     own.execute("SHUTDOWN")  # whatever the operator's process may not do, or has made of the word
+    if machine.link is not None:
+        _leave_cluster(machine, loop)
+        machine.link.close()
+        loop.close()
     clock = machine.world.clock
     clock.run_until(lambda: not machine.commands.jobs, clock.now_ns + PATIENCE_NS)
+
+
+def _leave_cluster(machine: Machine, loop: Loop) -> None:
+    """Leave, while the other nodes can still be told."""
+    nodes = [node for node in machine.world.nodes.values() if not node.crashed]
+    for node in nodes:
+        node.cluster.manager.leave()
+    until_ns = loop.clock.now_ns + LEAVE_NS
+    loop.run(lambda: all(node.crashed for node in nodes) or loop.clock.now_ns >= until_ns)
+
+
+def _in_wall_time(interpreter: Interpreter, loop: Loop) -> None:
+    """Have an interpreter that runs the world run the loop, so that nodes of other processes are heard."""
+
+    def settle(condition: Callable[[], bool]) -> bool:
+        loop.run(condition, signalled=lambda _: interpreter.interrupt())
+        return condition()
+
+    interpreter.settle = settle
 
 
 class _Output:
@@ -412,6 +533,8 @@ def _run_script(
     """Carry out a procedure, or commands one after another; then, if operators may come, serve them."""
     output = _Output()
     interpreter = Interpreter(machine.world, DiskFiles(), output.say, commands=machine.commands)
+    if machine.link is not None:
+        _in_wall_time(interpreter, loop)
     interrupted = False
 
     def interrupt(signum: int, frame: FrameType | None) -> None:

@@ -22,10 +22,13 @@ def open_image(
     *,
     read_only: bool = False,
     private: bool = False,
+    shared: bool = False,
     block_count: int | None = None,
     progress: Progress | None = None,
 ) -> FileDevice:
     """Open a user's image, `~` expanded; with `private`, a copy of it that is gone when closed.
+
+    shared: other processes of a cluster may write to it, too.
 
     A private copy has no name, so nothing of it stays even when the process is killed later.  It lies
     in the directory for temporary files, which TMPDIR chooses.
@@ -35,7 +38,7 @@ def open_image(
     """
     path = Path(path).expanduser()
     if not private:
-        return FileDevice.open(path, read_only=read_only, block_count=block_count)
+        return FileDevice.open(path, read_only=read_only, block_count=block_count, shared=shared)
     with TemporaryDirectory(prefix="hbvs-") as directory:
         copy = private_copy(path, directory, block_count=block_count, progress=progress)
         return FileDevice.open(copy, read_only=read_only)

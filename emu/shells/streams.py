@@ -157,6 +157,22 @@ def connect(url: str) -> Stream:
         raise StreamError(f"{url} cannot be connected to: {_reason(error)}") from error
 
 
+def begin_connecting(url: str) -> Stream:
+    """Connect to a TCP address and do not wait: the stream breaks if nobody answers; raises StreamError."""
+    if _scheme(url) != "tcp":
+        raise StreamError(f"{url} is no address: wanted tcp://HOST:PORT")
+    try:
+        host, port = _host_and_port(url)
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        peer = socket.socket(family, kind)
+        peer.setblocking(False)
+        _prepare_tcp(peer)
+        peer.connect_ex(address)
+    except OSError as error:
+        raise StreamError(f"{url} cannot be connected to: {_reason(error)}") from error
+    return Stream(url, peer.detach())
+
+
 # ---- addresses
 
 _SCHEMES = ("tcp", "telnet", "unix", "serial", "pty")

@@ -6,9 +6,11 @@ Every datagram is judged once for every node that is to hear it; chance comes fr
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
+from typing import Protocol
 
 from emu.core.clock import Clock
 from emu.wire.codes.scs import DATAGRAM_BYTES, EVERYBODY
+from emu.wire.generated.scs import DatagramHeader
 
 Receive = Callable[[bytes], None]
 
@@ -23,6 +25,14 @@ class Weather:
     latency_ns: tuple[int, int] = (0, 0)
     loss: float = 0.0
     doubling: float = 0.0
+
+
+class Uplink(Protocol):
+    """A way to another LAN."""
+
+    def carry(self, datagram: bytes) -> None:
+        """Bring a datagram there, if it can be had."""
+        ...
 
 
 class Station:
@@ -49,12 +59,16 @@ class Station:
 class Lan:
     """One LAN.
 
-    weather: for all datagrams, may be changed at any time.  stations: by name.  sent, lost: datagrams.
+    weather: for all datagrams, may be changed at any time.  stations: by name.  uplinks: to other LANs; between all
+    of them there is one way at most, or datagrams go round for ever.  bridged: there are, or will be, such.  sent,
+    lost: datagrams.
     """
 
     def __init__(self, clock: Clock, stream: Random | None = None) -> None:
         self.weather = Weather()
         self.stations: dict[str, Station] = {}
+        self.uplinks: list[Uplink] = []
+        self.bridged = False
         self.sent = 0
         self.lost = 0
         self._clock = clock
@@ -92,6 +106,26 @@ class Lan:
         for station in list(self.stations.values()):
             if station is not sender and system in (EVERYBODY, station.system):
                 self._carry_to(station, sender, datagram)
+        if not self._is_here(system):
+            for uplink in list(self.uplinks):
+                uplink.carry(datagram)
+
+    def came(self, datagram: bytes, uplink: Uplink) -> None:
+        """Take a datagram of another LAN; one that is none goes nowhere."""
+        if not DatagramHeader.SIZE <= len(datagram) <= DATAGRAM_BYTES:
+            return
+        header = DatagramHeader.unpack(datagram)
+        system = header.destination_hi << 32 | header.destination_lo
+        for station in list(self.stations.values()):
+            if system in (EVERYBODY, station.system):
+                _give(station, datagram)
+        if not self._is_here(system):
+            for other in list(self.uplinks):
+                if other is not uplink:
+                    other.carry(datagram)
+
+    def _is_here(self, system: int) -> bool:
+        return system != EVERYBODY and any(station.system == system for station in self.stations.values())
 
     def _carry_to(self, station: Station, sender: Station, datagram: bytes) -> None:
         self.sent += 1

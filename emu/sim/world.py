@@ -211,17 +211,21 @@ class World:
 
     def boot(self) -> None:
         """Boot every node that is not up, and wait until its disks are known and it is in the cluster."""
+        if not self.settle(self.begin_boot()):
+            raise Failure(Message("SYSTEM", "F", "HANGUP", "a node does not boot"))
+
+    def begin_boot(self) -> Callable[[], bool]:
+        """Begin to boot every node that is not up; what is returned tells whether all are."""
         up: list[object] = []
         for node in self.nodes.values():
             node.run("boot", node.boot(alone=self.is_alone), up.append)
         count = len(self.nodes)
-        if not self.clock.run_until(lambda: len(up) == count, self.clock.now_ns + PATIENCE_NS):
-            raise Failure(Message("SYSTEM", "F", "HANGUP", "a node does not boot"))
+        return lambda: len(up) == count
 
     @property
     def is_alone(self) -> bool:
         """Whether no cluster can come of this world: there is one node, and nobody else on the LAN."""
-        return len(self.lan.stations) < 2
+        return len(self.lan.stations) < 2 and not self.lan.bridged
 
     def crash(self, name: str, *, last_gasp: bool = False) -> None:
         """Stop a node at this instant."""

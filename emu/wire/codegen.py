@@ -12,6 +12,7 @@ from typing import Any
 
 from emu.wire.fields import Field, byte_order_of, fields_of, layouts_of, title_of
 from emu.wire.layouts import (
+    bridge,
     buslink,
     dup,
     events,
@@ -38,6 +39,7 @@ MODULES: tuple[ModuleType, ...] = (
     pcapng,
     events,
     scs,
+    bridge,
     shadowing,
 )
 GENERATED = Path(__file__).parent / "generated"

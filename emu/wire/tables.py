@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from emu.wire.codes import Bits, Code
+from emu.wire.codes import bridge as bridge_codes
 from emu.wire.codes import buslink as buslink_codes
 from emu.wire.codes import dup as dup_codes
 from emu.wire.codes import events as events_codes
@@ -19,7 +20,20 @@ from emu.wire.codes import scsi as scsi_codes
 from emu.wire.codes import shadowing as shadowing_codes
 from emu.wire.codes import uqssp as uqssp_codes
 from emu.wire.fields import Field, fields_of, layouts_of, title_of
-from emu.wire.layouts import buslink, dup, events, iscsi, mscp, ods2, pcapng, scs, scsi, shadowing, uqssp
+from emu.wire.layouts import (
+    bridge,
+    buslink,
+    dup,
+    events,
+    iscsi,
+    mscp,
+    ods2,
+    pcapng,
+    scs,
+    scsi,
+    shadowing,
+    uqssp,
+)
 
 CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("UQSSP", uqssp, uqssp_codes),
@@ -32,6 +46,7 @@ CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
     ("Capture files", pcapng, pcapng_codes),
     ("Events in capture files", events, events_codes),
     ("Cluster", scs, scs_codes),
+    ("Bridge of a cluster", bridge, bridge_codes),
     ("Shadow drivers of a cluster", shadowing, shadowing_codes),
 )
 

@@ -216,3 +216,19 @@ def test_whatever_breaks_never_do_two_halves_work(seed: int) -> None:
     alive = [name for name in names if not members.nodes[name].platform.halted]
     assert len(members.views(*alive)) == 1
     assert len(alive) >= 3
+
+
+def test_show_cluster_lists_members_with_what_they_can_and_whether_they_are_reached() -> None:
+    members = Members(THREE)
+    members.nodes["VAX1"].manager.capabilities = 0
+    members.run(6)
+    members.lan.isolate("VAX1")
+    members.run(14)
+    rows = members.nodes["ALPHA2"].systems
+    assert [(row.name, row.csid, row.status, row.bitmaps) for row in rows] == [
+        ("ALPHA1", 0x10001, "MEMBER", "MINICOPY"),
+        ("ALPHA2", 0x10002, "MEMBER", "MINICOPY"),
+        ("VAX1", 0x10003, "BRK_MEM", "UNSUPPORTED"),
+    ]
+    assert {row.software for row in rows} == {"VMS V7.3"}
+    assert not members.nodes["ALPHA1"].minicopy_enabled
