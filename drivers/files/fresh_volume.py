@@ -140,7 +140,8 @@ class FreshVolume:
         backup = 3 * self.cluster_blocks
         yield self._index_map_lbn, numbers.tobytes() + headers
         yield backup, headers[:BLOCK_BYTES]
-        yield self._mfd.lbn, pack_directory(Version(f.name[:-2], 1, f.fid, 1) for f in files)
+        directory = pack_directory(Version(file.name[:-2], 1, file.fid, 1) for file in files)
+        yield self._mfd.lbn, directory + pack_directory(()) * (self._mfd.block_count - 1)
         yield self._security.lbn, bytes(self._security.block_count * BLOCK_BYTES)
         yield self._bitmap.lbn, control_block + self._space.pack()
         yield 0, bytes(BLOCK_BYTES) + self._home_blocks(now)

@@ -102,22 +102,13 @@ def identify(platform: Platform, unit: Disk) -> Procedure:
 
     The way is home block, header of BITMAP.SYS behind the index file bitmap, first block of BITMAP.SYS.
     """
-    status, data = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, 1)
+    status, home, blocks = yield from find_home_block(platform, unit)
     if status != SS.NORMAL:
         return status, NO_VOLUME
-    home, backup_used = home_block_in(data), False
     if home is None:
-        first = HOME_BLOCK_LBN + 1
-        status, data = yield from read_blocks(platform, unit, first, HOME_SEARCH_LBN - first)
-        if status != SS.NORMAL:
-            return status, NO_VOLUME
-        blocks = (data[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES))
-        home = next(filter(None, map(home_block_in, blocks)), None)
-        if home is None:
-            return status, VolumeIdentity("", bare_control_block_in(data[:BLOCK_BYTES]), BARE_SCB_LBN)
-        backup_used = True
+        return status, VolumeIdentity("", bare_control_block_in(blocks[0]), BARE_SCB_LBN)
     label = home.volname.decode("ascii", "replace").rstrip()
-    identity = VolumeIdentity(label, None, backup_used=backup_used)
+    identity = VolumeIdentity(label, None, backup_used=bool(blocks))
     if not home.ibmaplbn:
         scb_lbn = BARE_SCB_LBN
     else:
@@ -139,6 +130,23 @@ def identify(platform: Platform, unit: Disk) -> Procedure:
     if status != SS.NORMAL:
         return status, identity
     return status, replace(identity, scb=control_block_in(block), scb_lbn=scb_lbn)
+
+
+def find_home_block(platform: Platform, unit: BlockUnit) -> Procedure:
+    """Find the home block, the primary or an alternate one.
+
+    Returns (SS.*, HomeBlock or None, blocks from LBN 2 on), the last empty when the primary one is good.
+    """
+    status, data = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, 1)
+    home = home_block_in(data) if status == SS.NORMAL else None
+    if home is not None or status != SS.NORMAL:
+        return status, home, []
+    first = HOME_BLOCK_LBN + 1
+    status, data = yield from read_blocks(platform, unit, first, HOME_SEARCH_LBN - first)
+    blocks = [data[at : at + BLOCK_BYTES] for at in range(0, len(data), BLOCK_BYTES)]
+    if status == SS.NORMAL:
+        home = next(filter(None, map(home_block_in, blocks)), None)
+    return status, home, blocks
 
 
 def home_block_in(data: bytes) -> HomeBlock | None:
