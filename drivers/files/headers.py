@@ -79,13 +79,15 @@ class Extent:
 class RecordAttributes:
     """How the records of a sequential file stand in its blocks; sizes are bytes.
 
-    longest: of the records there are.  maximum: a record may have, 0 for no limit.
+    longest: of the records there are.  maximum: a record may have, 0 for no limit.  control_bytes: at the beginning
+    of each record of a file with fixed control.
     """
 
     format: RTYPE
     attributes: RATTRIB = RATTRIB(0)  # noqa: RUF009 - immutable
     longest: int = 0
     maximum: int = 0
+    control_bytes: int = 0
 
 
 class BadHeader(ValueError):
@@ -202,6 +204,7 @@ def _pack_header(file: File, segment: int, fid: FileId, following: FileId, area:
         efblk_high=(end_block + 1) >> 16,
         efblk_low=(end_block + 1) & 0xFFFF,
         ffbyte=free_byte,
+        vfcsize=file.records.control_bytes,
         maxrec=file.records.maximum,
         filechar=file.characteristics,
         map_inuse=len(area) // 2,
@@ -258,7 +261,13 @@ def unpack_file(block: Bytes, header: FileHeader) -> File:
     return File(
         fid_of(header),
         name,
-        RecordAttributes(record_format, RATTRIB(header.rattrib), header.rsize, header.maxrec),
+        RecordAttributes(
+            record_format,
+            RATTRIB(header.rattrib),
+            header.rsize,
+            header.maxrec,
+            header.vfcsize if record_format is RTYPE.VFC else 0,
+        ),
         list(unpack_map(block, header)),
         min(size_bytes, allocated * BLOCK_BYTES),
         directory=FileId(header.back_nmx << 16 | header.back_num, header.back_seq),

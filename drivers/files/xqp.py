@@ -399,10 +399,14 @@ class FileSystem:
         return directory, found
 
     def enter(self, directory: File, file: File, name: str, version: int, limit: int) -> Procedure:
-        """Name a file in a directory."""
+        """Name a file in a directory; one that cannot be named is deleted."""
         versions: list[Version] = yield from self.versions(directory)
         versions.append(Version(name, version, file.fid, limit))
-        yield from self._save_directory(directory, versions)
+        try:
+            yield from self._save_directory(directory, versions)
+        except Failure:
+            yield from self.delete(file)
+            raise
 
     def next_version(self, directory: File, spec: FileSpec) -> Procedure:
         """The version a new file of this name gets; raises Failure when it is there already."""

@@ -284,7 +284,7 @@ def test_set_host_and_logout_move_between_nodes(console: Console) -> None:
         ("MOUNT/POLICY=REQUIRE DSA42: PAYROLL", ["DCL-W-IVKEYW"]),
         ("DISMOUNT DUA99:", ["DISM-W-CANNOTDMT", "SYSTEM-W-NOSUCHDEV"]),
         ("DISMOUNT DSA7:", ["DISM-W-CANNOTDMT", "SYSTEM-F-DEVNOTMOUNT"]),
-        ("DELETE 00010001", ["DCL-W-CONFLICT"]),
+        ("DELETE 00010001", ["RMS-F-DEV"]),
         ("DELETE/BITMAP XYZ", ["DCL-W-NUMBER"]),
         ("DELETE/BITMAP FFFF", ["DELETE-E-NOSUCHBITMAP"]),
         ("SHOW DEVICE NOTHING", ["SYSTEM-W-NOSUCHDEV"]),
@@ -585,7 +585,7 @@ def test_read_cost_is_set(mounted: Console) -> None:
 
 
 def test_help_explains_verbs_and_qualifiers(console: Console) -> None:
-    assert "  @           BACKUP      CLOSE       COPY        DEASSIGN    DEFINE" in console.well("HELP")
+    assert "  @           BACKUP      CLOSE       COPY        CREATE      DEASSIGN" in console.well("HELP")
     said = console.well("HELP SHOW DEVICE")
     assert said[1] == "SHOW DEVICES"
     assert "  /BITMAP" in said
@@ -623,7 +623,7 @@ def suggested(console: Console, text: str) -> Iterator[str]:
 
 
 def test_completion_knows_verbs_options_qualifiers_and_devices(mounted: Console) -> None:
-    assert list(suggested(mounted, "DI")) == ["DISMOUNT "]
+    assert list(suggested(mounted, "DIS")) == ["DISMOUNT "]
     assert list(suggested(mounted, "SHOW D")) == ["DEVICES "]
     assert list(suggested(mounted, "SHOW DEV/BI")) == ["BITMAP"]
     assert list(suggested(mounted, "DISMOUNT/POLICY=M")) == ["MINICOPY"]

@@ -93,6 +93,7 @@ SIZES = {
         "FileIdent": 120,
         "DirectoryRecord": 6,
         "DirectoryEntry": 8,
+        "VariableRecord": 2,
         "RetrievalPointer1": 4,
         "RetrievalPointer2": 6,
         "RetrievalPointer3": 8,

@@ -15,6 +15,7 @@ from drivers.shadow.volume import read_blocks, write_blocks
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.host_files import HostFileError, InputFile, OutputFile
 from emu.console.session import Job, virtual_unit_name
+from emu.console.verbs.files import copy_from_volume, copy_to_volume, is_volume_file
 from emu.core.block import BLOCK_BYTES
 
 PIECE_BLOCKS = 127  # one transfer: the largest below 64 KB
@@ -203,6 +204,17 @@ BACKUP = Verb(
 
 def _copy(job: Job, command: Command) -> Procedure:
     source, target = command.parameter("FROM"), command.parameter("TO")
+    volume_files = is_volume_file(job, source), is_volume_file(job, target)
+    if any(volume_files):
+        if all(volume_files) or _is_device(job, target if volume_files[0] else source):
+            raise Failure(
+                Message(
+                    "COPY", "F", "ONEFILE", "one side must be a file of a volume and the other of the host"
+                )
+            )
+        copy = copy_from_volume if volume_files[0] else copy_to_volume
+        yield from copy(job, command, source, target)
+        return
     if _is_device(job, source) == _is_device(job, target):
         raise Failure(
             Message("COPY", "F", "ONEFILE", "one side must be a unit and the other a file of the host"),
@@ -323,17 +335,26 @@ def _copied(source: str, target: str, block_count: int) -> Message:
 
 COPY = Verb(
     "COPY",
-    "Copy a file of the host to blocks of a mounted volume, or blocks to a file. It writes to shadow sets, and "
-    "to disks that are mounted by themselves for writing; it reads from any disk.",
+    "Copy a file of the host to a file of a mounted ODS-2 volume, device:[directory]name.type, or back. With the "
+    "device alone: a file of the host to blocks of a volume, or blocks to a file. It writes to shadow sets, and "
+    "to disks that are mounted by themselves for writing; it reads blocks from any disk.",
     _copy,
     (Parameter("FROM", "From", Kind.FILE), Parameter("TO", "To", Kind.FILE)),
     (
         Keyword("START", "First LBN on the unit; needed to write.", Value("lbn", Kind.NUMBER)),
         Keyword("COUNT", "Blocks; all that there are if it is left out.", Value("blocks", Kind.NUMBER)),
+        Keyword("FIXED", "Make a file of fixed-length records of 512 bytes; without it, of stream_LF."),
+        Keyword("VARIABLE", "Make a variable-length record of every line."),
         Keyword("OVERLAY", "Let the file replace one that exists."),
         Keyword("LOG", "Say what was copied.", negatable=True),
     ),
-    ("COPY/LOG ledger.dat DSA1: /START=100", "COPY DSA1: ledger.dat /START=100 /COUNT=8"),
+    (
+        "COPY/LOG monday.txt DSA1:[REPORTS]",
+        'COPY DSA1:[REPORTS]*.TXT "reports/"',
+        "COPY/LOG ledger.dat DSA1: /START=100",
+        "COPY DSA1: ledger.dat /START=100 /COUNT=8",
+    ),
+    disallow=(("FIXED", "VARIABLE"),),
     cancellable=True,
 )
 

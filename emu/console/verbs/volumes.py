@@ -12,6 +12,7 @@ from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.session import Job, virtual_unit_name
+from emu.console.verbs.files import delete_files
 
 ALPHA = "Alpha"  # a VAX knows nothing of bitmaps and their policy
 
@@ -316,19 +317,28 @@ def _delete_bitmap(job: Job, command: Command) -> Procedure:
         job.tell(Message("DELETE", "I", "DELETED", f"{identifier:08X} deleted"))
 
 
+def _delete(job: Job, command: Command) -> Procedure:
+    return (_delete_bitmap if command.is_given("BITMAP") else delete_files)(job, command)
+
+
 DELETE = Verb(
     "DELETE",
-    "Delete a write bitmap: its memory is free again, writes are recorded no more, and the member it was made "
-    "for can return by full copy only.",
-    _delete_bitmap,
-    (Parameter("BITMAP_ID", "Bitmap"),),
+    "Delete files of a mounted ODS-2 volume, by version, or a write bitmap: its memory is free again, writes are "
+    "recorded no more, and the member it was made for can return by full copy only.",
+    _delete,
+    (Parameter("FILE", "File"),),
     (
-        Keyword("BITMAP", "Needed: nothing else can be deleted here.", nodes=ALPHA),
-        Keyword("LOG", "Say what was deleted.", nodes=ALPHA),
+        Keyword(
+            "BITMAP",
+            "Delete a bitmap.",
+            nodes=ALPHA,
+            parameters=(Parameter("BITMAP_ID", "Bitmap"),),
+            # UNCERTAIN: what DELETE/BITMAP asks for is not published; LOG_IO made the bitmap
+            privileges=("LOG_IO",),
+        ),
+        Keyword("LOG", "Say what was deleted."),
     ),
-    ("DELETE/BITMAP/LOG 00010001",),
-    disallow=(("!BITMAP",),),
-    privileges=("LOG_IO",),  # UNCERTAIN: what DELETE/BITMAP asks for is not published; LOG_IO made the bitmap
+    ("DELETE/LOG DSA1:[REPORTS]MONDAY.TXT;1", "DELETE/BITMAP/LOG 00010001"),
 )
 
 VERBS = (INITIALIZE, MOUNT, DISMOUNT, DELETE)

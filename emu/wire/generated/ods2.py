@@ -1284,6 +1284,59 @@ class DirectoryEntry(Packet):
         )
 
 
+_VariableRecord = struct.Struct("<H")
+
+
+class VariableRecord(Packet):
+    """Record of a variable-length file: 2 bytes."""
+
+    __slots__ = ("size",)
+
+    SIZE: ClassVar[int] = 2
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "size": (0, 2),
+    }
+
+    def __init__(
+        self,
+        size: int = 0,
+    ) -> None:
+        self.size = size
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.size,
+            ) = _VariableRecord.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("VariableRecord", 2, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _VariableRecord.pack(
+            self.size,
+        )
+
+    @staticmethod
+    def pack_fields(
+        size: int = 0,
+    ) -> bytes:
+        return _VariableRecord.pack(
+            size,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 2:
+            raise ShortPacket("VariableRecord", 2, len(buffer) - offset)
+        _VariableRecord.pack_into(
+            buffer,
+            offset,
+            self.size,
+        )
+
+
 _RetrievalPointer1 = struct.Struct("<BBH")
 
 
@@ -1490,6 +1543,7 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "FileIdent": FileIdent,
     "DirectoryRecord": DirectoryRecord,
     "DirectoryEntry": DirectoryEntry,
+    "VariableRecord": VariableRecord,
     "RetrievalPointer1": RetrievalPointer1,
     "RetrievalPointer2": RetrievalPointer2,
     "RetrievalPointer3": RetrievalPointer3,

@@ -176,6 +176,13 @@ DirectoryEntry = (
     * "One version of a name in a directory"
 )
 
+VariableRecord = (
+    Struct(
+        "size" / Int16ul * "bytes of the record that follows, padded to a word; FFFF = no more in this block"
+    )
+    * "Record of a variable-length file"
+)
+
 # Bits 14 and 15 of a retrieval pointer's first word are its format; a count is one less than the blocks mapped.
 RetrievalPointer1 = (
     Struct(

@@ -1,0 +1,334 @@
+"""CREATE/DIRECTORY, DIRECTORY, TYPE, DELETE and COPY: files of mounted ODS-2 volumes."""
+
+from collections.abc import Callable, Iterator
+
+from drivers.classes.disk import Disk
+from drivers.files.directory import VERSION_LIMIT, Version
+from drivers.files.headers import File, RecordAttributes
+from drivers.files.names import FileSpec, parse_file_spec
+from drivers.files.sequential import PIECE_BYTES, FileWriter, LinesToRecords, read_pieces, text_filter
+from drivers.files.xqp import FileSystem, system_failure
+from drivers.message import Failure, Message
+from drivers.platform.process import Procedure
+from drivers.shadow.shdriver import VirtualUnit
+from emu.console.dcl import Command, Keyword, Parameter, Verb
+from emu.console.host_files import HostFileError, InputFile
+from emu.console.session import Job, virtual_unit_name
+from emu.console.times import absolute_time
+from emu.core.block import BLOCK_BYTES
+from emu.wire.codes.ods2 import RATTRIB, RTYPE
+
+NAME_WIDTH = 24
+NAMES_A_LINE = 3
+
+STREAM_LF = RecordAttributes(RTYPE.STREAM_LF, RATTRIB.IMPLIED_CC)
+FIXED = RecordAttributes(RTYPE.FIXED, longest=BLOCK_BYTES, maximum=BLOCK_BYTES)
+VARIABLE = RecordAttributes(RTYPE.VARIABLE, RATTRIB.IMPLIED_CC)
+
+Unit = Disk | VirtualUnit
+
+
+def is_volume_file(job: Job, text: str) -> bool:
+    """Whether a word names a file of a volume: a disk or virtual unit, a colon, and more behind it."""
+    device, colon, rest = text.partition(":")
+    if not colon or not rest:
+        return False
+    if virtual_unit_name(device) is not None:
+        return True
+    try:
+        job.node.disk(device)
+    except Failure:
+        return False
+    return True
+
+
+def _with_files(
+    job: Job, device: str, body: Callable[[FileSystem], Procedure], *, write: bool = False
+) -> Procedure:
+    """Run `body(files)` on a mounted volume, under its lock."""
+    unit, label, write_locked = _mounted(job, device)
+    if write and write_locked:
+        raise system_failure("WRITLCK", f"device is currently write locked, _{unit.name}", "F")
+    cluster, resource = job.node.cluster, f"F11B$v{label}"
+    yield from cluster.lock(resource)
+    try:
+        files: FileSystem = yield from FileSystem.open(job.node.platform, unit)
+        yield from body(files)
+    finally:
+        cluster.unlock(resource)
+
+
+def _mounted(job: Job, device: str) -> tuple[Unit, str, bool]:
+    unit = job.session.unit(device)
+    if isinstance(unit, VirtualUnit):
+        return unit, unit.state.label, False
+    mount = job.node.utilities.private.get(unit.name)
+    if mount is None:
+        raise system_failure("DEVNOTMOUNT", f"device is not mounted, _{unit.name}", "F")
+    return unit, mount.label, mount.write_locked
+
+
+def _spec(text: str, *, wild: bool = False, default: str = "") -> FileSpec:
+    spec = parse_file_spec(text, wild=wild, default=default)
+    if not spec.device:
+        raise Failure(
+            Message("RMS", "F", "DEV", "error in device name or inappropriate device type for operation")
+        )
+    return spec
+
+
+def _full_name(unit: str, spec: FileSpec, version: Version) -> str:
+    return f"{unit}{spec.directory_text}{version.name};{version.version}"
+
+
+# ---- CREATE/DIRECTORY
+
+
+def _create(job: Job, command: Command) -> Procedure:
+    spec = _spec(command.parameter("FILE"))
+    if spec.name or spec.type or not spec.directory:
+        raise Failure(Message("CREATE", "E", "DIRNOTCRE", "a directory is named as device:[directory]"))
+
+    def body(files: FileSystem) -> Procedure:
+        made = yield from files.create_directory(spec.directory)
+        name = f"{spec.device}{spec.directory_text}"
+        if not made:
+            job.tell(Message("CREATE", "I", "EXISTS", f"{name} already exists"))
+        elif command.is_given("LOG"):
+            job.tell(Message("CREATE", "I", "CREATED", f"{name} created"))
+
+    yield from _with_files(job, spec.device, body, write=True)
+
+
+CREATE = Verb(
+    "CREATE",
+    "Make a directory on a mounted ODS-2 volume, and those above it that are missing.",
+    _create,
+    (Parameter("FILE", "Directory"),),
+    (
+        Keyword("DIRECTORY", "Needed: nothing else can be created here."),
+        Keyword("LOG", "Say what was created."),
+    ),
+    ("CREATE/DIRECTORY DSA1:[REPORTS.MONDAY]",),
+    disallow=(("!DIRECTORY",),),
+)
+
+
+# ---- DIRECTORY
+
+
+def _directory(job: Job, command: Command) -> Procedure:
+    spec = _spec(command.parameter("FILE"), wild=True, default="*.*;*")
+
+    def body(files: FileSystem) -> Procedure:
+        _, versions = yield from files.find(spec)
+        job.say()
+        job.say(f"Directory {spec.device}{spec.directory_text}")
+        job.say()
+        sizes, dates = command.is_given("SIZE"), command.is_given("DATE")
+        used = allocated = 0
+        plain: list[str] = []
+        for version in versions:
+            name = f"{version.name};{version.version}"
+            if not sizes and not dates:
+                plain.append(name)
+                continue
+            file: File = yield from files.file(version.fid)
+            used += file.used_blocks
+            allocated += file.block_count
+            line = f"{name:{NAME_WIDTH}}"
+            if sizes:
+                line += f"{f'{file.used_blocks}/{file.block_count}':>16}"
+            if dates:
+                line += f"  {absolute_time(file.created)}"
+            job.say(line.rstrip())
+        for start in range(0, len(plain), NAMES_A_LINE):
+            job.say("".join(f"{name:{NAME_WIDTH}} " for name in plain[start : start + NAMES_A_LINE]).rstrip())
+        job.say()
+        plural = "s" if len(versions) != 1 else ""
+        blocks = f", {used}/{allocated} blocks" if sizes else ""
+        job.say(f"Total of {len(versions)} file{plural}{blocks}.")
+
+    yield from _with_files(job, spec.device, body)
+
+
+DIRECTORY = Verb(
+    "DIRECTORY",
+    "List the files of a directory on a mounted ODS-2 volume. * and % stand for any characters, ;* for all versions.",
+    _directory,
+    (Parameter("FILE", "Directory"),),
+    (
+        Keyword("SIZE", "Show blocks used and allocated."),
+        Keyword("DATE", "Show when files were created."),
+    ),
+    ("DIRECTORY DSA1:[REPORTS]", "DIRECTORY/SIZE/DATE DSA1:[000000]*.SYS"),
+)
+
+
+# ---- TYPE
+
+
+def _type(job: Job, command: Command) -> Procedure:
+    spec = _spec(command.parameter("FILE"))
+
+    def body(files: FileSystem) -> Procedure:
+        _, (version,) = yield from files.find(spec)
+        file: File = yield from files.file(version.fid)
+        convert = text_filter(file)
+        text = bytearray()
+
+        def take(data: bytes) -> None:
+            job.stop_if_interrupted("TYPE")
+            text.extend(convert(data))
+            *lines, rest = text.split(b"\n")
+            for line in lines:
+                job.say(line.decode("latin-1"))
+            text[:] = rest
+
+        yield from read_pieces(files, file, take)
+        if text:
+            job.say(text.decode("latin-1"))
+
+    yield from _with_files(job, spec.device, body)
+
+
+TYPE = Verb(
+    "TYPE",
+    "Display a text file of a mounted ODS-2 volume.",
+    _type,
+    (Parameter("FILE", "File"),),
+    (),
+    ("TYPE DSA1:[REPORTS]MONDAY.TXT",),
+    cancellable=True,
+)
+
+
+# ---- DELETE
+
+
+def delete_files(job: Job, command: Command) -> Procedure:
+    """DELETE file;version."""
+    spec = _spec(command.parameter("FILE"), wild=True)
+    if ";" not in command.parameter("FILE"):
+        raise Failure(Message("DELETE", "E", "DELVER", "explicit version number or wild card required"))
+
+    def body(files: FileSystem) -> Procedure:
+        directory, versions = yield from files.find(spec)
+        for version in versions:
+            yield from files.remove(directory, version)
+            if command.is_given("LOG"):
+                name = _full_name(spec.device, spec, version)
+                job.tell(Message("DELETE", "I", "FILDEL", f"{name} deleted"))
+
+    yield from _with_files(job, spec.device, body, write=True)
+
+
+# ---- COPY
+
+
+def copy_from_volume(job: Job, command: Command, source: str, target: str) -> Procedure:
+    """COPY of files of a volume to the host; a target that ends with "/" is a directory of the host."""
+    spec = _spec(source, wild=True)
+    if spec.is_wild and not target.endswith("/"):
+        raise Failure(Message("COPY", "F", "ONEFILE", 'several files go to a directory of the host: "name/"'))
+
+    def body(files: FileSystem) -> Procedure:
+        _, versions = yield from files.find(spec)
+        for version in versions:
+            file: File = yield from files.file(version.fid)
+            if file.is_directory and spec.is_wild:
+                continue
+            name = f"{target}{version.name.lower().rstrip('.')}" if target.endswith("/") else target
+            yield from _copy_out(job, command, files, file, name)
+            if command.is_given("LOG"):
+                full = _full_name(spec.device, spec, version)
+                job.tell(_copied(full, name, file.used_blocks))
+
+    yield from _with_files(job, spec.device, body)
+
+
+def _copy_out(job: Job, command: Command, files: FileSystem, file: File, name: str) -> Procedure:
+    convert = text_filter(file)
+    try:
+        output = job.session.host_files.create(name, overlay=command.is_given("OVERLAY"))
+    except HostFileError as error:
+        raise _host_error("OPENOUT", name, error) from error
+
+    def take(data: bytes) -> None:
+        job.stop_if_interrupted("COPY")
+        output.write(memoryview(convert(data)))
+
+    try:
+        yield from read_pieces(files, file, take)
+        output.keep()
+    except HostFileError as error:
+        raise _host_error("WRITEERR", name, error) from error
+    finally:
+        output.close()
+
+
+def copy_to_volume(job: Job, command: Command, source: str, target: str) -> Procedure:
+    """COPY of a file of the host to a volume."""
+    spec = _spec(target, default=source.rpartition("/")[2])
+    try:
+        host_file = job.session.host_files.open(source)
+    except HostFileError as error:
+        raise _host_error("OPENIN", source, error) from error
+
+    def body(files: FileSystem) -> Procedure:
+        directory: File = yield from files.directory(spec.directory)
+        version: int = yield from files.next_version(directory, spec)
+        name = f"{spec.full_name};{version}"
+        blocks = -(-host_file.size // BLOCK_BYTES)
+        records = (
+            VARIABLE if command.is_given("VARIABLE") else FIXED if command.is_given("FIXED") else STREAM_LF
+        )
+        file: File = yield from files.create(directory, name, records, blocks)
+        try:
+            yield from _copy_in(job, host_file, files, file)
+        except (Failure, HostFileError) as error:
+            yield from files.delete(file)
+            if isinstance(error, HostFileError):
+                raise _host_error("READERR", source, error) from error
+            raise
+        yield from files.enter(directory, file, spec.full_name, version, VERSION_LIMIT)
+        if command.is_given("LOG"):
+            full = f"{spec.device}{spec.directory_text}{name}"
+            job.tell(_copied(source, full, file.used_blocks))
+
+    try:
+        yield from _with_files(job, spec.device, body, write=True)
+    finally:
+        host_file.close()
+
+
+def _copy_in(job: Job, host_file: InputFile, files: FileSystem, file: File) -> Procedure:
+    writer = FileWriter(files, file)
+    lines = LinesToRecords() if file.records.format is RTYPE.VARIABLE else None
+    for data in _host_pieces(host_file):
+        job.stop_if_interrupted("COPY")
+        yield from writer.write(lines.feed(data) if lines is not None else data)
+    if lines is not None:
+        yield from writer.write(lines.feed(b"", last=True))
+        file.records = RecordAttributes(RTYPE.VARIABLE, RATTRIB.IMPLIED_CC, lines.longest)
+    yield from writer.close()
+
+
+def _host_pieces(host_file: InputFile) -> Iterator[bytes]:
+    buffer = bytearray(PIECE_BYTES)
+    while count := host_file.read_into(memoryview(buffer)):
+        yield bytes(buffer[:count])
+
+
+def _copied(source: str, target: str, block_count: int) -> Message:
+    return Message("COPY", "S", "COPIED", f"{source} copied to {target} ({block_count} blocks)")
+
+
+def _host_error(ident: str, name: str, error: HostFileError) -> Failure:
+    return Failure(
+        Message("COPY", "F", ident, f"error with {name}"),
+        Message("HOST", "F", "FILE", str(error), continued=True),
+    )
+
+
+VERBS = (CREATE, DIRECTORY, TYPE)
