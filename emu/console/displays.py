@@ -65,7 +65,7 @@ def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[Disk]) 
     node = session.node
     shown: list[str] = []
     for vu in sets:
-        load = session.loads.get(vu.name)
+        load = session.loads.get((node.name, vu.name))
         yield _brief_line(
             vu.name,
             node,

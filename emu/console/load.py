@@ -10,6 +10,7 @@ from drivers.shadow.shdriver import VirtualUnit
 from emu.core.chance import Chance
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.sim.application import Application
+from emu.sim.ledger import Ledger
 
 BURST = 64  # requests between two looks at the clock, so that a load on instant disks does not stop time
 PAUSE_NS = MILLISECOND_NS
@@ -32,10 +33,18 @@ class LoadRequest:
 
 
 class Load:
-    """One load.  Ends by itself when its writes are done or something went wrong; `ended` is told."""
+    """One load.  Ends by itself when its writes are done or something went wrong, and tells so.
+
+    ledger: of the loads that run on the same set from other nodes.
+    """
 
     def __init__(
-        self, node: Node, vu: VirtualUnit, request: LoadRequest, tell: Callable[[Message], None]
+        self,
+        node: Node,
+        vu: VirtualUnit,
+        request: LoadRequest,
+        tell: Callable[[Message], None],
+        ledger: Ledger | None = None,
     ) -> None:
         self.vu = vu
         self.node = node
@@ -43,10 +52,11 @@ class Load:
         self.application = Application(
             node,
             vu,
-            Chance(request.seed).stream(f"load {vu.name}"),
+            Chance(request.seed).stream(f"load {vu.name}" + (f" {node.name}" if ledger is not None else "")),
             depth=request.depth,
             block_limit=request.largest_blocks,
             read_share=request.read_percent / 100,
+            ledger=ledger,
             choose_lbn=self._choose,
         )
         self.started_ns = node.platform.clock.now_ns
@@ -61,7 +71,7 @@ class Load:
 
     @property
     def running(self) -> bool:
-        return self.ended_ns is None
+        return self.ended_ns is None and not self.node.crashed
 
     @property
     def seconds(self) -> float:

@@ -24,11 +24,11 @@ from emu.sim.world import World
 class CommandsInHand:
     """What the consoles of one world work on together.
 
-    loads: by virtual unit.  claimed: disks that a command works on by itself, and its facility.  jobs: the commands
-    that have not ended, also those whose operator waits no longer.
+    loads: by node and virtual unit.  claimed: disks that a command works on by itself, and its facility.  jobs: the
+    commands that have not ended, also those whose operator waits no longer.
     """
 
-    loads: dict[str, Load] = field(default_factory=dict)
+    loads: dict[tuple[str, str], Load] = field(default_factory=dict)
     claimed: dict[str, str] = field(default_factory=dict)
     jobs: "list[Job]" = field(default_factory=list)
 
@@ -115,6 +115,10 @@ class Session:
                 Message("SYSTEM", "F", "DEVNOTMOUNT", f"device is not mounted, _{unit_name}"),
             )
         return vu
+
+    def loads_on(self, unit: str) -> list[Load]:
+        """The loads on a virtual unit, of all nodes."""
+        return [load for (_, name), load in self.loads.items() if name == unit]
 
     def set_of(self, device: str) -> VirtualUnit | None:
         """The mounted set that a disk is a member of, on whatever node."""

@@ -15,6 +15,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from drivers.platform.host import WaitingIrp
@@ -63,21 +64,37 @@ MOUNT = f"MOUNT/SYSTEM {SET}/SHADOW=({A},{B},{C}) PAYROLL"
 LEAVE = f"DISMOUNT/POLICY=MINICOPY {C}"
 RETURN = f"MOUNT/POLICY=MINICOPY {SET}/SHADOW={C} PAYROLL"
 
-SESSION = (
+TOUR_OUT = (
+    "SHOW CLUSTER",
     INITIALIZE,
     MOUNT,
-    f"LOAD {SET}/WRITES=300/RATE=20",
+    f"LOAD {SET}/WRITES=600/READS=30/RATE=20",
+    "SET HOST VAX1",
+    f"MOUNT/SYSTEM {SET} PAYROLL",
+    f"LOAD {SET}/WRITES=200/RATE=8",
+    "LOGOUT",
     LEAVE,
     f"BACKUP/PHYSICAL/VERIFY {C} monday.dsk",
-    f"SHOW DEVICE/BITMAP {SET}",
+    f"SHOW DEVICE/BITMAP/FULL {SET}",
     f"SHOW DEVICE {SET}",
+    "SET HOST VAX1",
+    f"SHOW DEVICE {SET}",
+    f"SHOW DEVICE/BITMAP {SET}",
+    f"DISMOUNT/POLICY=MINICOPY {B}",
+    RETURN,
+    "DELETE/BITMAP 00010001",
+    "LOGOUT",
+)
+TOUR_BACK = (
     RETURN,
     f"SHOW DEVICE {SET}",
     f"WAIT {SET}",
     f"SHOW DEVICE {SET}",
+    f"SHOW DEVICE/BITMAP {SET}",
     "WAIT/LOAD",
-    f"DISMOUNT {SET}",
+    f"DISMOUNT/CLUSTER {SET}",
 )
+REFUSED_BY_A_VAX = "IVQUAL", "IVKEYW", "CONFLICT"
 
 BACKUP_SESSION = (
     INITIALIZE,
@@ -119,9 +136,9 @@ _PART = re.compile(r"(<!-- printed: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 class Scene:
-    """One controller with three memory disks of different speed, and an Alpha with its console."""
+    """One controller with three memory disks of different speed, and an Alpha with its console; perhaps a VAX."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, vax: bool = False) -> None:
         self.world = World(boot_time=vms_time(BOOT))
         self.controller = self.world.add_controller(load_firmware("hbvs-shadow"))
         for index, seek_ns in enumerate(SEEKS_NS):
@@ -130,6 +147,8 @@ class Scene:
             drive = drive_for(self.controller.firmware, medium)
             self.controller.attach_unit(FIRST_UNIT + index, medium, drive)
         self.node = self.world.add_alpha("ALPHA1", self.controller)
+        if vax:
+            self.world.add_vax("VAX1", self.controller)
         self.world.boot()
         self.said: list[str] = []
         self._interpreter = Interpreter(self.world, DiskFiles(), self.said.append)
@@ -142,6 +161,15 @@ class Scene:
         for command in commands:
             self._interpreter.execute(command)
             assert self._interpreter.succeeded, f"{command}: {self.said[-1:]}"
+
+    def type(self, command: str, may_be_refused: Sequence[str] = ()) -> None:
+        """Carry out a command, and keep it with what it said."""
+        place = len(self.said)
+        self.said.append(self._interpreter.prompt + command)
+        self._interpreter.execute(command)
+        said = "\n".join(self.said[place + 1 :])
+        refused = any(f"-{ident}," in said for ident in may_be_refused)
+        assert self._interpreter.succeeded or refused, f"{command}: {said}"
 
     def write(self, lbn: int) -> WaitingIrp:
         """Start the write of one block; its `finished` tells when it has ended."""
@@ -260,9 +288,18 @@ def _decoded(scene: Scene, opcode: OP, action: Callable[[], None]) -> str:
     return "\n".join(lines[:-1]) + "\n"
 
 
-def session() -> str:
-    """A console session: commands, and what they said."""
-    return _session(SESSION)
+@cache
+def tour() -> tuple[str, str]:
+    """An Alpha and a VAX: a member leaves and is backed up, and it returns; what was typed and said, in two parts."""
+    scene = Scene(vax=True)
+    parts = []
+    with tempfile.TemporaryDirectory(prefix="hbvs-") as folder, chdir(folder):
+        for commands in (TOUR_OUT, TOUR_BACK):
+            scene.said.clear()
+            for command in commands:
+                scene.type(command, REFUSED_BY_A_VAX)
+            parts.append("\n".join(scene.said) + "\n")
+    return parts[0], parts[1]
 
 
 def backup_session() -> str:
@@ -274,8 +311,7 @@ def _session(commands: Sequence[str]) -> str:
     scene = Scene()
     with tempfile.TemporaryDirectory(prefix="hbvs-") as folder, chdir(folder):
         for command in commands:
-            scene.said.append(f"$ {command}")
-            scene.do(command)
+            scene.type(command)
     return "\n".join(scene.said) + "\n"
 
 
@@ -376,7 +412,8 @@ LADDERS: Mapping[str, Callable[[], str]] = {
     "write": write_ladder,
     "minicopy": minicopy_ladder,
     "collision": collision_ladder,
-    "session": session,
+    "leaves": lambda: tour()[0],
+    "returns": lambda: tour()[1],
 }
 
 

@@ -478,6 +478,14 @@ def test_a_load_runs_while_commands_go_on_and_checks_its_data(mounted: Console) 
     assert mounted.content(0)[BLOCK:] == mounted.content(1)[BLOCK:]
 
 
+def test_loads_of_two_nodes_share_what_they_know_of_the_blocks(mounted: Console) -> None:
+    mounted.well("LOAD DSA42: /WRITES=300 /READS=40", "SET HOST VAX1", "MOUNT DSA42: PAYROLL")
+    mounted.well("LOAD DSA42: /WRITES=300 /READS=40", f"DISMOUNT {B}", "SET HOST ALPHA1")
+    mounted.well("WAIT/LOAD")
+    assert [line.endswith(", 0 faults") for line in mounted.lines] == [True, True]
+    mounted.well("LOAD DSA42: /READS=0 /WRITES=10", "WAIT/LOAD")
+
+
 def test_a_load_without_writes_reads_until_it_is_stopped(mounted: Console) -> None:
     before = mounted.content(0)
     mounted.well("LOAD DSA42:", "WAIT 00:00:00.05")

@@ -41,8 +41,8 @@ def _mounted_set(job: Job, name: str) -> VirtualUnit:
 
 def _load(job: Job, command: Command) -> Procedure:
     vu = _mounted_set(job, command.parameter("DEVICE"))
-    running = job.session.loads.get(vu.name)
-    if running is not None and running.running:
+    running = {load.node.name: load for load in job.session.loads_on(vu.name) if load.running}
+    if job.node.name in running:
         raise Failure(Message("LOAD", "F", "RUNNING", f"a load is running on {vu.name} already"))
     writes = command.number("WRITES", 0)
     rate = _number_in(command, "RATE", 0, 0, 1_000_000)
@@ -57,7 +57,9 @@ def _load(job: Job, command: Command) -> Procedure:
     if not writes and "READS" in command.qualifiers:
         raise DclError("CONFLICT", "READS")
     try:
-        job.session.loads[vu.name] = Load(job.node, vu, request, job.session.tell)
+        ledger = next((load.application.ledger for load in running.values()), None)
+        load = Load(job.node, vu, request, job.session.tell, ledger)
+        job.session.loads[job.node.name, vu.name] = load
     except InsufficientMemory:
         raise Failure(Message("SYSTEM", "F", "INSFMEM", "insufficient dynamic memory")) from None
     what = f"{writes} writes" if writes else "reads until STOP/LOAD"
@@ -68,9 +70,9 @@ def _load(job: Job, command: Command) -> Procedure:
 
 LOAD = Verb(
     "LOAD",
-    "Put a load on a shadow set: random reads and writes in the background, while commands go on. What is "
-    "read is checked against what was written. Without /WRITES nothing is written; with it, blocks of the "
-    "volume from LBN 3 on are overwritten.",
+    "Put a load on a shadow set, from this node: random reads and writes in the background, while commands go on. "
+    "What is read is checked against what was written. Without /WRITES nothing is written; with it, blocks behind "
+    "the file system's own are overwritten.",
     _load,
     (Parameter("DEVICE", "Device", Kind.DEVICE),),
     (
@@ -89,10 +91,10 @@ LOAD = Verb(
 
 
 def _stop(job: Job, command: Command) -> Procedure:
-    loads = [load for load in job.session.loads.values() if load.running]
+    loads = list(job.session.loads.values())
     if command.is_given("DEVICE"):
-        vu = _mounted_set(job, command.parameter("DEVICE"))
-        loads = [load for load in loads if load.vu is vu]
+        loads = job.session.loads_on(_mounted_set(job, command.parameter("DEVICE")).name)
+    loads = [load for load in loads if load.running]
     if not loads:
         raise Failure(Message("STOP", "W", "NOLOAD", "no load is running"))
     for load in loads:
@@ -128,8 +130,7 @@ def _wait(job: Job, command: Command) -> Procedure:
     if command.is_given("LOAD"):
         loads = list(job.session.loads.values())
         if text:
-            vu = _mounted_set(job, text)
-            loads = [load for load in loads if load.vu is vu]
+            loads = job.session.loads_on(_mounted_set(job, text).name)
         while any(load.running for load in loads):
             job.stop_if_interrupted("WAIT")
             yield MILLISECOND_NS

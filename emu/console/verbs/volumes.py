@@ -268,8 +268,8 @@ def _dismount_set(job: Job, command: Command, unit: str) -> Procedure:
     if command.is_given("CLUSTER"):
         nodes = [node for node in (job.node, *_others(job)) if unit in node.shadow.units] or nodes
     for node in nodes:
-        load = job.session.loads.get(unit)
-        if load is not None and load.running and load.node is node:
+        load = job.session.loads.get((node.name, unit))
+        if load is not None and load.running:
             raise _cannot(
                 unit, Message("DISM", "W", "USERFILES", "a load is running on the volume, STOP/LOAD ends it")
             )
