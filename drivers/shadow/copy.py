@@ -14,10 +14,10 @@ DEVIATION: bits are cleared as their range becomes equal (the order is not publi
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from drivers.platform.host import WaitingIrp
 from drivers.platform.irp import Irp
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import EventFlag, Procedure
+from drivers.shadow.equalize import PIECE_BLOCKS, PIECE_BYTES, Equalized, equalize
 from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.core.block import BLOCK_BYTES
@@ -28,12 +28,9 @@ if TYPE_CHECKING:
     from drivers.shadow.range_lock import _Lock
 
 HOST_RANGES_AT_A_TIME = 8
-HOST_PIECE_BLOCKS = BLOCKS_PER_BIT  # one host transfer: 127 blocks, the largest below 64 KB
 COMMAND_PIECE_BITS = 64  # one copy command of a minicopy: 8128 blocks, so that a write never waits long
 COMMAND_PIECE_BLOCKS = 8192  # of a full copy
 _NORMAL = int(SS.NORMAL)
-_UNREADABLE = (int(SS.PARITY), int(SS.FORCEDERROR))
-_UNWRITABLE = int(SS.DRVERR)
 
 
 class _Range(Irp):
@@ -121,7 +118,7 @@ class CopyThread:
         limit = COMMAND_PIECE_BITS if self.by_command else 1
         bitmap, bit = self.bitmap, 0
         if bitmap is None:
-            size = COMMAND_PIECE_BLOCKS if self.by_command else HOST_PIECE_BLOCKS
+            size = COMMAND_PIECE_BLOCKS if self.by_command else PIECE_BLOCKS
             for lbn in range(0, self.vu.block_count, size):
                 yield lbn, min(size, self.vu.block_count - lbn), (0, 0)
             return
@@ -157,19 +154,24 @@ class CopyThread:
     def _move_by_host(self, piece: _Range) -> Procedure:
         platform = self.vu.platform
         try:
-            address = platform.pool.allocate(HOST_PIECE_BLOCKS * BLOCK_BYTES)
+            address = platform.pool.allocate(PIECE_BYTES)
         except InsufficientMemory:
             self._fail("insufficient dynamic memory")
             self._range_ended(piece)
             return
         try:
             end = piece.lbn + piece.byte_count // BLOCK_BYTES
-            for lbn in range(piece.lbn, end, HOST_PIECE_BLOCKS):
-                length = min(HOST_PIECE_BLOCKS, end - lbn) * BLOCK_BYTES
-                status = yield from self._move_piece(lbn, length, address)
-                if status in _UNREADABLE:
-                    status = yield from self._move_blocks(lbn, length, address)
-                if status != _NORMAL:
+            for lbn in range(piece.lbn, end, PIECE_BLOCKS):
+                result: Equalized = yield from equalize(
+                    platform, self.vu.sources, (self.target,), lbn, min(PIECE_BLOCKS, end - lbn), address
+                )
+                if result.status != _NORMAL:
+                    failed = (
+                        "the target cannot be written"
+                        if result.culprit
+                        else "no source member can read the range"
+                    )
+                    self._fail(failed)
                     break
             else:
                 self._range_equal(piece)
@@ -177,52 +179,6 @@ class CopyThread:
         finally:
             platform.pool.free(address)
         self._range_ended(piece)
-
-    def _move_piece(self, lbn: int, length: int, address: int) -> Procedure:
-        """Make an extent of the target equal by way of host memory; returns SS.*.
-
-        The copy goes on after _UNREADABLE; everything else but success has made it fail.
-        """
-        platform, target = self.vu.platform, self.target.unit
-        status: int = yield from self._read_a_source(lbn, length, address)
-        if status != _NORMAL:
-            if status not in _UNREADABLE:
-                self._fail("no source member can read the range")
-            return status
-        compare = WaitingIrp(platform, IO.WRITECHECK, lbn, length, address)
-        target.queue_io(compare)
-        if (yield compare.finished) == _NORMAL:
-            return _NORMAL
-        write = WaitingIrp(platform, IO.WRITEPBLK, lbn, length, address)
-        target.queue_io(write)
-        status = yield write.finished
-        if status != _NORMAL:
-            self._fail("the target cannot be written")
-            return _UNWRITABLE
-        return _NORMAL
-
-    def _move_blocks(self, lbn: int, length: int, address: int) -> Procedure:
-        """Move an extent block by block; a block that no source can read becomes a forced error on the target."""
-        for block in range(lbn, lbn + length // BLOCK_BYTES):
-            status: int = yield from self._move_piece(block, BLOCK_BYTES, address)
-            if status in _UNREADABLE:
-                status = yield from self.target.unit.force_error(block)
-                if status != _NORMAL:
-                    self._fail("a block that cannot be read cannot be marked on the target")
-            if status != _NORMAL:
-                return status
-        return _NORMAL
-
-    def _read_a_source(self, lbn: int, length: int, address: int) -> Procedure:
-        """Read from the first source that can; returns SS.*, of the last one if none can."""
-        status = int(SS.MEDOFL)
-        for member in self.vu.sources:
-            read = WaitingIrp(self.vu.platform, IO.READPBLK, lbn, length, address)
-            member.unit.queue_io(read)
-            status = yield read.finished
-            if status == _NORMAL:
-                break
-        return status
 
     def _fail(self, reason: str) -> None:
         if not self.cancelled:
