@@ -137,7 +137,7 @@ def run(directory: Path, size_bytes: int) -> None:
                 started = time.perf_counter()
                 come_back(Policy.MINICOPY)
                 times.append(time.perf_counter() - started)
-                copied = node.shadow.copies[-1].blocks_copied
+                copied = node.shadow.server.copies[-1].blocks_copied
                 assert copied <= SEGMENT_BLOCKS * len(segments) + SEGMENT_BLOCKS, (
                     "only what is dirty is copied"
                 )

@@ -43,6 +43,13 @@ class Pool:
                 return address
         raise InsufficientMemory(f"no {size_bytes} contiguous bytes left in pool")
 
+    def try_allocate(self, size_bytes: int) -> int | None:
+        """Allocate; None when there is no piece of that size, for those who can wait."""
+        try:
+            return self.allocate(size_bytes)
+        except InsufficientMemory:
+            return None
+
     def free(self, address: int) -> None:
         """Give a piece back, joining it with free neighbours."""
         size = self._sizes.pop(address)

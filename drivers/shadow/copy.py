@@ -119,7 +119,7 @@ class CopyThread:
         bitmap, bit = self.bitmap, 0
         if bitmap is None:
             size = COMMAND_PIECE_BLOCKS if self.by_command else PIECE_BLOCKS
-            for lbn in range(0, self.vu.block_count, size):
+            for lbn in range(self.target.fence_lbn, self.vu.block_count, size):
                 yield lbn, min(size, self.vu.block_count - lbn), (0, 0)
             return
         while (run := bitmap.next_run(bit)) is not None:
@@ -183,7 +183,7 @@ class CopyThread:
     def _fail(self, reason: str) -> None:
         if not self.cancelled:
             self.cancelled = True
-            self.vu.driver.copy_failed(self.vu, self.target, reason)
+            self.vu.driver.server.copy_failed(self.vu, self.target, reason)
 
     def _range_equal(self, piece: _Range) -> None:
         first, count = piece.bits

@@ -70,6 +70,8 @@ class Dismount(Utility):
             problem = NO_MINICOPY
         elif member.state is not MemberState.SOURCE:
             problem = "the member is the target of a copy"
+        elif state.merging:
+            problem = "the shadow set needs a merge"
         else:
             try:
                 # The departing disk keeps the control block it has now; by that it will be known again.
@@ -96,17 +98,28 @@ class Dismount(Utility):
         if vu is None:
             raise Failure(dism_message("W", "CANNOTDMT", f"_{name} cannot be dismounted"), not_mounted())
         here = self._shadow.node
-        if policy is Policy.MINICOPY and vu.state.nodes == (here,) and len(vu.sources) < 2:
+        unfit = (
+            "with one full member"
+            if len(vu.sources) < 2
+            else "that needs a merge"
+            if vu.state.merging
+            else ""
+        )
+        if policy is Policy.MINICOPY and vu.state.nodes == (here,) and unfit:
             raise Failure(
                 dism_message("W", "CANNOTDMT", f"_{name} cannot be dismounted"),
-                dism_message("F", "WBMFAIL", "a set with one full member is not fit for a later minicopy"),
+                dism_message("F", "WBMFAIL", f"a set {unfit} is not fit for a later minicopy"),
             )
 
         def leave(state: SetState) -> SetState:
             nodes = tuple(node for node in state.nodes if node != here)
             if state.copier == here:
-                # Another node goes on with the copy; with none, the target stays one and is copied again.
-                return replace(_without_used_bitmaps(state), nodes=nodes, copier=nodes[0] if nodes else "")
+                # Another node goes on from the fence, or from the beginning where a bitmap directed the copy.
+                fences = {m.device: 0 if m.minicopy else m.fence_lbn for m in vu.targets}
+                goes_on = [
+                    replace(m, minicopy=False, fence_lbn=fences.get(m.device, 0)) for m in state.members
+                ]
+                state = replace(_without_used_bitmaps(state), members=tuple(goes_on), copier="")
             return replace(state, nodes=nodes)
 
         members = [member.unit for member in vu.members]

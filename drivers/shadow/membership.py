@@ -8,7 +8,6 @@ miss a member before the bitmap that records it is active.  (spec 1.4, 2.7, 2.8,
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from drivers.classes.disk import Disk, UnitState
@@ -18,20 +17,17 @@ from drivers.message import Failure, Message
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
-from drivers.shadow.copy import CopyThread
 from drivers.shadow.recovery import as_on_disk, without_nodes
-from drivers.shadow.requests import Adopt, LockRange, Query, SetBits, Stall, UnlockRange
+from drivers.shadow.requests import Adopt, LockRange, MergeRange, Query, SetBits, Stall, UnlockRange
+from drivers.shadow.server import ShadowServer
 from drivers.shadow.shdriver import Member, VirtualUnit
-from drivers.shadow.state import BitmapRecord, MemberState, SetState
+from drivers.shadow.state import BitmapRecord, SetState
 from drivers.shadow.volume import identify, storage_control_block, write_blocks
-from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
+from drivers.shadow.write_bitmap import WriteBitmap
 from emu.core.block import BLOCK_BYTES
-from emu.core.clock import MILLISECOND_NS, SECOND_NS
+from emu.core.clock import SECOND_NS
 from emu.wire.codes.vms import SS
 
-SHADOW_MBR_TMO_S = 120  # SYSGEN default
-MVTIMEOUT_S = 3600
-EXPULSION_POLL_NS = 10 * MILLISECOND_NS
 STRIKE_LIMIT = 3
 STRIKE_MEMORY_NS = 60 * SECOND_NS
 
@@ -42,7 +38,7 @@ class ShadowDriver:
     """SHDRIVER and the shadow server of one node.
 
     node: its name.  find_unit: gives the disk of a device name.  use_copy_commands: False makes every
-    copy go through the host.  copies: finished and running copies, for the operator's figures.
+    copy go through the host.  server: what copies and merges.
     """
 
     def __init__(
@@ -54,10 +50,9 @@ class ShadowDriver:
         self.find_unit = find_unit
         self.units: dict[str, VirtualUnit] = {}
         self.bitmaps: dict[int, WriteBitmap] = {}
-        self.copies: list[CopyThread] = []
+        self.server = ShadowServer(self)
         self.use_copy_commands = True
         self.set_bits_messages = 0
-        self.member_timeout_s = SHADOW_MBR_TMO_S
         self._bitmap_sequence = 0
         self._processing: set[str] = set()
         self._losses: list[tuple[int, set[str]]] = []  # epoch of the cluster, and who was lost with it
@@ -67,6 +62,7 @@ class ShadowDriver:
         cluster.listen(SetBits, self._set_bits)
         cluster.listen(LockRange, self._lock_range)
         cluster.listen(UnlockRange, self._unlock_range)
+        cluster.listen(MergeRange, self._merge_range)
         cluster.lost.append(self._nodes_lost)
         cluster.manager.worked.append(self._quorum_changed)
 
@@ -92,8 +88,9 @@ class ShadowDriver:
             # Dismounted here.  Unused bitmaps stay in memory until the unit is mounted again.
             if vu is not None:
                 del self.units[state.name]
-                if vu.copy is not None:
-                    vu.copy.cancelled = True
+                for thread in (vu.copy, vu.merge):
+                    if thread is not None:
+                        thread.cancelled = True
                 vu.dismounted()
                 vu.resume()
         else:
@@ -102,6 +99,8 @@ class ShadowDriver:
                 vu.block(without_quorum=not self.cluster.works)
             else:
                 departed = [m.unit for m in vu.members if state.member(m.device) is None]
+                if vu.merge is not None and (not state.merging or state.epoch != vu.state.epoch):
+                    vu.merge.cancelled = True
                 vu.adopt(state)
                 if message.by != self.node:  # the node that took a member out gives it up by itself
                     for unit in departed:
@@ -110,8 +109,7 @@ class ShadowDriver:
                 vu.copy.cancelled = True
             self._discard_bitmaps(state.name, tuple(b.identifier for b in state.bitmaps))
             vu.resume()
-            if state.copier == self.node and vu.copy is None:
-                self.platform.process(f"{vu.name} copy", self._copy_targets(vu))
+            self.server.look_after(vu)
         answer(None)
 
     def _discard_bitmaps(self, unit: str, keep: tuple[int, ...]) -> None:
@@ -142,6 +140,21 @@ class ShadowDriver:
         if vu is not None and vu.ranges is not None:
             vu.ranges.end_write(message.token)
         answer(None)
+
+    def _merge_range(self, message: MergeRange, answer: Answer) -> None:
+        vu = self.units.get(message.unit)
+        if vu is None or vu.ranges is None:
+            answer(message.end)  # the merge is over
+        elif vu.stalled:
+            answer(None)
+        else:
+            vu.active += 1  # from now on, though nobody may be left who waits for it
+            self.platform.process("merge for another node", self._answer_when_merged(vu, message, answer))
+
+    def _answer_when_merged(self, vu: VirtualUnit, message: MergeRange, answer: Answer) -> Procedure:
+        fence_lbn = yield from self.server.merge_range(vu, message.lbn, message.end)
+        vu.leave()
+        answer(fence_lbn)
 
     # -- writes that other nodes must know of first
 
@@ -225,7 +238,7 @@ class ShadowDriver:
         if self.node in nodes:
             yield from self.cluster.ask(self.node, Adopt(state, self.node))
 
-    def _change_if_mounted(self, unit: str, edit: Edit) -> Procedure:
+    def change_if_mounted(self, unit: str, edit: Edit) -> Procedure:
         """Change a set, unless it was dismounted meanwhile."""
         if unit in self.units:
             try:
@@ -341,40 +354,6 @@ class ShadowDriver:
                 newest = scb
         return as_on_disk(state, newest) if newest is not None else state
 
-    # -- copies
-
-    def _copy_targets(self, vu: VirtualUnit) -> Procedure:
-        """The shadow server: copy one target after the other."""
-        while vu.targets and vu.state.copier == self.node:
-            target = vu.targets[0]
-            record = next(
-                (b for b in vu.state.bitmaps if b.in_use and b.member == target.unit.identifier), None
-            )
-            bitmap = self.bitmaps.get(record.identifier) if record is not None else None
-            vu.copy = thread = CopyThread(vu, target, bitmap)
-            self.copies.append(thread)
-            self.platform.operator(
-                f"%SHADOW_SERVER-I-SSRVINICPY, initiating copy operation on device _{vu.name} at LBN: 0, "
-                f"I/O size: {BLOCKS_PER_BIT} blocks, ID number: {len(self.copies)}"
-            )
-            done = yield from thread.run()
-            thread.ended_ns = self.platform.clock.now_ns
-            if done:
-                yield from self._change_if_mounted(vu.name, partial(_copied, device=target.device))
-                self.platform.operator(f"%SHADOW-I-VOLPROC, {target.device} shadow copy has been completed.")
-            while vu.targets and vu.targets[0] is target:
-                yield EXPULSION_POLL_NS  # a failed target is being put out of the set
-            vu.copy = None
-        vu.copy = None
-
-    def copy_failed(self, vu: VirtualUnit, target: Member, reason: str) -> None:
-        """Put a target out of the set whose copy cannot go on."""
-        self.platform.operator(
-            f"%SHADOW-I-VOLPROC, {target.device} {reason}; it is removed from the shadow set."
-        )
-        expel = self._change_if_mounted(vu.name, lambda state: state.without(target.device))
-        self.platform.process(f"{vu.name} expel", expel)
-
     # -- volume processing
 
     def process_volume(self, vu: VirtualUnit) -> None:
@@ -423,7 +402,7 @@ class ShadowDriver:
         if member.strikes > STRIKE_LIMIT:
             return False
         is_last = state.sources == (state.member(member.device),)
-        patience_s = MVTIMEOUT_S if is_last else self.member_timeout_s
+        patience_s = self.platform.parameters["MVTIMEOUT" if is_last else "SHADOW_MBR_TMO"]
         block = storage_control_block(state, mounted=True)
         for _ in range(patience_s):
             if member.unit.state is not UnitState.ONLINE:
@@ -437,17 +416,6 @@ class ShadowDriver:
                     return False  # it answers, and cannot write
             yield SECOND_NS
         return False
-
-
-def _copied(state: SetState, device: str) -> SetState:
-    """The state after a copy: the target is a full member."""
-    record = state.member(device)
-    if record is None or record.state is not MemberState.TARGET:
-        return state
-    members = tuple(
-        replace(m, state=MemberState.SOURCE, minicopy=False) if m is record else m for m in state.members
-    )
-    return replace(state, members=members)
 
 
 def _concerned(state: SetState) -> tuple[str, ...]:

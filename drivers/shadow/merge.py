@@ -1,8 +1,8 @@
 """Merge: makes the full members of a set equal, after writes may have reached some of them only (spec 2.5).
 
-All members stay full members throughout.  One node goes through the disk in ascending ranges, compares all members and
-mends what differs from the master member, the first one; the fence is where it is.  What an application reads at or above
-the fence is merged first, out of turn, so that nobody ever sees two answers for one block:
+All members stay full members throughout.  One node goes through the disk in ascending ranges, compares all members
+and mends what differs from the master member, the first one; the fence is where it is.  What an application reads at
+or above the fence is merged first, out of turn, so that nobody ever sees two answers for one block:
 
     read ──below the fence───────────────────────────▶ any member
       └────at or above it──▶ the merging node locks the range, makes it equal, unlocks ──▶ any member
@@ -12,15 +12,16 @@ The goal is equal members, not the newest data: a write that was not acknowledge
 
 from typing import TYPE_CHECKING
 
-from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.equalize import PIECE_BLOCKS, PIECE_BYTES, Equalized, equalize
+from emu.core.clock import MILLISECOND_NS
 from emu.core.trace import CopyMoved
 from emu.wire.codes.vms import SS
 
 if TYPE_CHECKING:
     from drivers.shadow.shdriver import VirtualUnit
 
+POOL_POLL_NS = 10 * MILLISECOND_NS
 _NORMAL = int(SS.NORMAL)
 
 
@@ -35,6 +36,7 @@ class MergeThread:
         self.vu = vu
         self.started_ns = vu.platform.clock.now_ns
         self.ended_ns: int | None = None
+        self.number = 0  # by which the server speaks of it
         self.fence_lbn = 0
         self.repairs = 0
         self.read_repairs = 0
@@ -47,12 +49,15 @@ class MergeThread:
         return 100 * self.fence_lbn / self.vu.block_count
 
     def run(self) -> Procedure:
-        """Merge everything; returns True when all members are equal, False when somebody else has to go on."""
+        """Merge on from the fence; returns True when all members are equal, False when something else comes first.
+
+        That is a copy, or a member that is being put out; or the merge is another node's now.
+        """
         vu = self.vu
         while self.fence_lbn < vu.block_count:
             if vu.stalled:
                 yield vu.resumed
-            elif self.cancelled:
+            elif self.cancelled or vu.targets:
                 return False
             else:
                 end = min(self.fence_lbn + PIECE_BLOCKS, vu.block_count)
@@ -65,34 +70,34 @@ class MergeThread:
         return not self.cancelled
 
     def merge_for_a_read(self, lbn: int, end: int) -> Procedure:
-        """Make a range equal that somebody wants to read."""
+        """Make a range equal that somebody wants to read; returns whether it is."""
         for first in range(lbn, end, PIECE_BLOCKS):
             result: Equalized = yield from self._merge(first, min(first + PIECE_BLOCKS, end))
+            if result.status != _NORMAL:
+                return False
             self.read_repairs += result.written_blocks > 0
+        return True
 
     def _merge(self, lbn: int, end: int) -> Procedure:
-        """Make one range equal, with its lock; returns Equalized.  A member that cannot be written is reported."""
+        """Make one range equal, with its lock; returns Equalized.
+
+        When it is not, the members at fault are suspects, and the set is about to change.
+        """
         vu, platform = self.vu, self.vu.platform
-        granted = platform.flag()
         vu.active += 1
+        while (address := platform.pool.try_allocate(PIECE_BYTES)) is None:
+            yield POOL_POLL_NS
+        granted = platform.flag()
         lock = self._locks.lock(lbn, end, granted.set)
         try:
             yield granted
-            try:
-                address = platform.pool.allocate(PIECE_BYTES)
-            except InsufficientMemory:
-                return Equalized(int(SS.INSFMEM))
-            try:
-                result: Equalized = yield from equalize(
-                    platform, vu.sources, vu.sources, lbn, end - lbn, address
-                )
-            finally:
-                platform.pool.free(address)
+            result: Equalized = yield from equalize(platform, vu.sources, vu.sources, lbn, end - lbn, address)
         finally:
             self._locks.unlock(lock)
+            platform.pool.free(address)
             vu.leave()
-        if result.culprit is not None:
-            vu.suspects.append(result.culprit)
+        if result.status != _NORMAL:
+            vu.suspects += [result.culprit] if result.culprit is not None else vu.sources
             vu.driver.process_volume(vu)
         return result
 

@@ -18,7 +18,9 @@ from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, Me
 from drivers.shadow.utility import NO_MINICOPY, Policy, PrivateMount, Utility
 from drivers.shadow.volume import VolumeIdentity, full_members, identify, unshadowed, write_blocks
 from emu.core.clock import MILLISECOND_NS
+from emu.wire.codes.ods2 import SHADOW_STATUS
 from emu.wire.codes.vms import SS
+from emu.wire.generated.ods2 import StorageControlBlock
 
 EARLIER_LIFE_POLL_NS = 100 * MILLISECOND_NS
 
@@ -190,8 +192,8 @@ class Mount(Utility):
             generation=winner_scb.genernum,
             members=tuple(records),
             nodes=(self._shadow.node,),
-            copier=self._shadow.node if targets else "",
-        )
+            merging=_needs_merge(winner_scb),
+        ).settled()
         bitmaps = self._bitmaps_at_mount(request, winner, state, say)
         written = yield from self._shadow.write_control_blocks(state)
         yield from self._cluster.ask_all(
@@ -199,7 +201,10 @@ class Mount(Utility):
         )
         say(mount_message("I", "MOUNTED", f"{request.label} mounted on _{request.unit}"))
         for record in written.members:
-            if record.state is MemberState.SOURCE:
+            if record.state is MemberState.SOURCE and written.merging:
+                how = "a merge operation"
+                say(added_message("SHDWMEMERGE", record.device, self._shadow.node, "added to", how))
+            elif record.state is MemberState.SOURCE:
                 say(
                     added_message("SHDWMEMSUCC", record.device, self._shadow.node, "is now a valid member of")
                 )
@@ -211,18 +216,13 @@ class Mount(Utility):
                 )
 
     def _judge(self, candidate: _Candidate, winner: _Candidate) -> MemberRecord:
-        """Decide whether a disk joins as it is or is copied.
-
-        DEVIATION: members of a set that was not properly dismounted may differ in the blocks of the
-        last writes; VMS merges them.  Here one of them becomes the source and the others are copied.
-        """
+        """Decide whether a disk joins as it is or is copied."""
         scb, newest = candidate.identity.scb, winner.identity.scb
         assert newest is not None, "the winner has a storage control block"
         is_current = (
             scb is not None
             and scb.genernum == newest.genernum != 0
             and candidate.unit.identifier in full_members(newest)
-            and not newest.writecnt
         )
         state = MemberState.SOURCE if is_current or candidate is winner else MemberState.TARGET
         return MemberRecord(candidate.device, candidate.unit.identifier, state)
@@ -246,8 +246,8 @@ class Mount(Utility):
         problem = ""
         if not self._cluster.minicopy_enabled:
             problem = NO_MINICOPY
-        elif scb.writecnt:
-            problem = "the shadow set was not properly dismounted"
+        elif _needs_merge(scb):
+            problem = "the shadow set needs a merge"
         elif not absent:
             problem = "no member of the shadow set is absent"
         else:
@@ -414,6 +414,11 @@ class Mount(Utility):
 def _tell_home_block(identity: VolumeIdentity, say: Say) -> None:
     if identity.backup_used:
         say(mount_message("W", "HOMBLKBAD", "primary home block is bad; backup used"))
+
+
+def _needs_merge(scb: StorageControlBlock) -> bool:
+    """Whether the members of a set may differ: it was not properly dismounted, or before its merge was done."""
+    return bool(scb.writecnt or scb.shadow_status & (SHADOW_STATUS.MERGING | SHADOW_STATUS.MUST_MRG))
 
 
 def unit_identifier(name: str) -> int:

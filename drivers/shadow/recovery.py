@@ -9,8 +9,7 @@ goes on with it only then; so the survivors find out what was decided:
 
 A change that reached a disk is finished, one that did not is undone.  (spec 1.4, 2.5, 2.9, 3.6.)
 
-DEVIATION: where V7.3 merges, one full member becomes the source here and the others are copied: the writes that the
-lost node had under way may have reached some of them only.
+The writes that a lost node had under way may have reached some members only: the set is merged.
 """
 
 from dataclasses import replace
@@ -45,15 +44,10 @@ def without_nodes(state: SetState, lost: set[str]) -> SetState:
     """
     left = tuple(node for node in state.nodes if node not in lost)
     bitmaps = tuple(bitmap for bitmap in state.bitmaps if bitmap.master not in lost)
-    members = state.members
-    if left != state.nodes:
-        first = next((m for m in members if m.state is MemberState.SOURCE), None)
-        members = tuple(
-            m if m is first else replace(m, state=MemberState.TARGET, minicopy=False) for m in members
-        )
-        bitmaps = tuple(bitmap for bitmap in bitmaps if not bitmap.in_use)
-    else:
-        directed = {bitmap.member for bitmap in bitmaps if bitmap.in_use}
-        members = tuple(replace(m, minicopy=m.minicopy and m.identifier in directed) for m in members)
-    copier = state.copier if state.copier in left else left[0]
-    return replace(state, nodes=left, bitmaps=bitmaps, members=members, copier=copier).settled()
+    directed = {bitmap.member for bitmap in bitmaps if bitmap.in_use}
+    members = tuple(replace(m, minicopy=m.minicopy and m.identifier in directed) for m in state.members)
+    copier = state.copier if state.copier in left else ""
+    merging = state.merging or left != state.nodes
+    return replace(
+        state, nodes=left, bitmaps=bitmaps, members=members, copier=copier, merging=merging
+    ).settled()

@@ -34,13 +34,18 @@ def pack_state(state: SetState) -> bytes:
         nodes=len(state.nodes),
         bitmaps=len(state.bitmaps),
         copier=text_in(state.copier, 8),
+        merging=state.merging,
     )
     return b"".join(
         (
             header.pack(),
             *(
                 layouts.Member.pack_fields(
-                    text_in(member.device, 32), member.identifier, _STATUS[member.state], member.minicopy
+                    text_in(member.device, 32),
+                    member.identifier,
+                    _STATUS[member.state],
+                    member.minicopy,
+                    member.fence_lbn,
                 )
                 for member in state.members
             ),
@@ -75,7 +80,11 @@ def unpack_state(data: Bytes) -> SetState:
         if member.status not in _STATES:
             raise ValueError(f"a member has status {member.status:#x}")
         state = _STATES[member.status]
-        members.append(MemberRecord(text_of(member.device), member.identifier, state, bool(member.minicopy)))
+        members.append(
+            MemberRecord(
+                text_of(member.device), member.identifier, state, bool(member.minicopy), member.fence_lbn
+            )
+        )
     for _ in range(header.nodes):
         nodes.append(text_of(layouts.NodeName.unpack(data, place).name))
         place += layouts.NodeName.SIZE
@@ -95,6 +104,7 @@ def unpack_state(data: Bytes) -> SetState:
         nodes=tuple(nodes),
         bitmaps=tuple(bitmaps),
         copier=text_of(header.copier),
+        merging=bool(header.merging),
         version=header.version,
         epoch=header.epoch,
     )
@@ -228,3 +238,32 @@ class UnlockRange(Request):
     def unpack(cls, data: Bytes) -> Self:
         packet = layouts.UnlockRange.unpack(data)
         return cls(text_of(packet.unit), packet.token)
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRange(Request):
+    """Have blocks made equal by the node that merges; answered with its fence when they are.
+
+    Answered with None when they cannot be, since the set is about to change.
+    """
+
+    CODE: ClassVar = Function.MERGE_RANGE
+    unit: str
+    lbn: int
+    end: int
+
+    def pack(self) -> bytes:
+        return layouts.MergeRange.pack_fields(text_in(self.unit, 16), self.lbn, self.end)
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        packet = layouts.MergeRange.unpack(data)
+        return cls(text_of(packet.unit), packet.lbn, packet.end)
+
+    @staticmethod
+    def pack_answer(answer: int | None) -> bytes:
+        return layouts.Fence.pack_fields(answer) if answer is not None else b""
+
+    @staticmethod
+    def unpack_answer(data: Bytes) -> int | None:
+        return layouts.Fence.unpack(data).fence_lbn if data else None

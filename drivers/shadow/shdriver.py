@@ -25,6 +25,7 @@ from emu.wire.codes.vms import IO, SS
 if TYPE_CHECKING:
     from drivers.shadow.copy import CopyThread
     from drivers.shadow.membership import ShadowDriver
+    from drivers.shadow.merge import MergeThread
 
 _READ = int(IO.READPBLK)
 _NORMAL = int(SS.NORMAL)
@@ -139,6 +140,10 @@ class VirtualUnit:
         self.errors = 0
         self.ranges: RangeLock | None = None  # while a copy runs on this node
         self.copy: CopyThread | None = None
+        self.merge: MergeThread | None = None
+        self.merge_fence_lbn = (
+            0  # all below is equal, as far as this node knows; of no meaning without a merge
+        )
         self.suspects: list[Member] = []
         self.resumed = self.platform.flag()
         self.parked: list[Fanout] = []
@@ -176,7 +181,10 @@ class VirtualUnit:
         elif irp.lbn + (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES > self.state.block_count:
             self._end_later(irp, SS.ILLBLKNUM)
         elif irp.function == _READ:
-            self._read(irp, ())
+            if self.state.merging and self._is_unmerged(irp):
+                self.driver.server.merge_before_read(self, irp)
+            else:
+                self._read(irp, ())
         else:
             self._write(irp)
 
@@ -198,6 +206,22 @@ class VirtualUnit:
             self._drained.set()
 
     # -- reads
+
+    def _is_unmerged(self, irp: Irp) -> bool:
+        fence_lbn = self.merge.fence_lbn if self.merge is not None else self.merge_fence_lbn
+        return irp.lbn + (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES > fence_lbn
+
+    def read_merged(self, irp: Irp) -> None:
+        """Go on with a read whose blocks are equal."""
+        if self.sources:
+            self._read(irp, ())
+        else:
+            self._end_later(irp, SS.MEDOFL)
+
+    def wait_for_change(self, irp: Irp) -> None:
+        """Hold a request that cannot go on before the set has changed."""
+        self._held.append(irp)
+        self.leave()
 
     def _read(self, irp: Irp, tried: tuple[Member, ...]) -> None:
         best, best_cost = None, 0
@@ -312,10 +336,13 @@ class VirtualUnit:
             elif member.state is not record.state:
                 self._trace(member.device, member.state.value, record.state.value)
             member.state, member.minicopy = record.state, record.minicopy
+            member.fence_lbn = max(member.fence_lbn, record.fence_lbn)
             members.append(member)
         for device, member in before.items():
             if state.member(device) is None:
                 self._trace(device, member.state.value, "no member")
+        if not state.merging or state.epoch != self.state.epoch:
+            self.merge_fence_lbn = 0  # the next merge begins anew
         self.state = state
         self.members = tuple(members)
         self.sources = tuple(m for m in members if m.state is MemberState.SOURCE)

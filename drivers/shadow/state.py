@@ -27,12 +27,16 @@ class MemberState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MemberRecord:
-    """One member: device name, unit identifier, state; `minicopy`: the copy goes by a bitmap."""
+    """One member: device name, unit identifier, state.
+
+    minicopy: the copy goes by a bitmap.  fence_lbn: where a full copy goes on that another node began.
+    """
 
     device: str
     identifier: int
     state: MemberState
     minicopy: bool = False
+    fence_lbn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,9 @@ class SetState:
 
     scb_lbn: where each member has its storage control block.  cluster_blocks: of the volume, 0 when it has no
     files.  generation: of the storage control blocks; a VMS time, larger with every change.  nodes: who has
-    the set mounted.  copier: the node whose copy thread works, "" for none.  version: counts changes, so that of
-    two states the later is known.  epoch: of the cluster, up to which lost nodes have been taken out.
+    the set mounted.  copier: the node that copies and merges, "" for none.  merging: writes may have reached some
+    members only.  version: counts changes, so that of two states the later is known.  epoch: of the cluster, up to
+    which lost nodes have been taken out.
     """
 
     name: str
@@ -77,6 +82,7 @@ class SetState:
     nodes: tuple[str, ...]
     bitmaps: tuple[BitmapRecord, ...] = ()
     copier: str = ""
+    merging: bool = False
     version: int = 0
     epoch: int = 0
 
@@ -108,10 +114,12 @@ class SetState:
         return replace(self, bitmaps=tuple(b for b in self.bitmaps if b.identifier != identifier))
 
     def settled(self) -> "SetState":
-        """The same state without what its members make pointless: bitmaps in use, a copier."""
+        """The same state without what its members make pointless: bitmaps in use, a merge of one, a copier."""
         targets = {member.identifier for member in self.targets}
         bitmaps = tuple(b for b in self.bitmaps if not b.in_use or b.member in targets)
-        return replace(self, bitmaps=bitmaps, copier=self.copier if targets else "")
+        merging = self.merging and len(self.members) > 1
+        copier = self.copier or self.nodes[0] if self.nodes and (targets or merging) else ""
+        return replace(self, bitmaps=bitmaps, merging=merging, copier=copier)
 
     def bitmap_of(self, member: int, name: bytes, generation: int) -> BitmapRecord | None:
         """Find the bitmap made for exactly this disk, unchanged since it left."""

@@ -199,6 +199,8 @@ def storage_control_block(state: SetState, *, mounted: bool) -> bytes:
     status = SHADOW_STATUS.NORMAL
     if state.targets:
         status |= SHADOW_STATUS.COPYING
+    if state.merging:
+        status |= SHADOW_STATUS.MERGING
     padded = [*state.members, None, None, None]
     statuses = [
         0 if m is None else _SOURCE_STATUS if m.state is MemberState.SOURCE else _TARGET_STATUS

@@ -51,6 +51,15 @@ def copy_thread(session: Session, vu: VirtualUnit, member: Member) -> CopyThread
     return None
 
 
+def merged_percent(session: Session, vu: VirtualUnit) -> int:
+    """How far the merge of a set has come, on whatever node runs it."""
+    for node in session.world.nodes.values():
+        there = node.shadow.units.get(vu.name)
+        if there is not None and there.merge is not None:
+            return int(there.merge.percent)
+    return 0
+
+
 def copied_percent(session: Session, vu: VirtualUnit, member: Member) -> int:
     thread = copy_thread(session, vu, member)
     return int(thread.percent) if thread is not None else 0
@@ -76,7 +85,13 @@ def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[Disk]) 
         for member in vu.members:
             shown.append(member.device)
             if member.state is MemberState.SOURCE:
-                status, volume = "ShadowSetMember", f"(member of {vu.name})"
+                if vu.state.merging:
+                    status, volume = (
+                        "ShadowMergeMbr",
+                        f"(merging {vu.name} {merged_percent(session, vu):3}% merged)",
+                    )
+                else:
+                    status, volume = "ShadowSetMember", f"(member of {vu.name})"
             else:
                 percent = copied_percent(session, vu, member)
                 status, volume = "ShadowCopying", f"(copy trgt {vu.name} {percent:3}% copied)"
@@ -275,6 +290,8 @@ def shadow_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
         percent = copied_percent(session, vu, vu.targets[0])
         kind = "Minicopy" if vu.targets[0].minicopy else "Copy"
         yield f"  Virtual Unit State:   {kind} Active ({percent}%) on {state.copier}"
+    elif state.merging:
+        yield f"  Virtual Unit State:   Merge Active ({merged_percent(session, vu)}%) on {state.copier}"
     else:
         yield "  Virtual Unit State:   Steady State"
     yield (
@@ -296,7 +313,7 @@ def shadow_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
             role = "Master Member" if index == 0 else "Source Member"
         yield f"  Device {member.device.rstrip(':'):23}{role}"
         yield f"    Read Cost     {member.unit.read_cost:10}    Operations {member.unit.operations:10}"
-        timeout = session.node.shadow.member_timeout_s
+        timeout = session.node.platform.parameters["SHADOW_MBR_TMO"]
         yield f"    Member Timeout{timeout:10}    Errors     {member.unit.errors:10}"
 
 

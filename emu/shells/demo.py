@@ -218,7 +218,7 @@ class _Demo:
         self._type(f"MOUNT {SET}/SHADOW={leaving} {LABEL}/POLICY=MINICOPY")
         self._copy_with_bar(vu, "minicopy")
         figures.minicopy_s = time.perf_counter() - started
-        minicopy = self._node.shadow.copies[-1]
+        minicopy = self._node.shadow.server.copies[-1]
         figures.writes_during = application.writes - writes
         figures.blocks_written_during = application.blocks_written - blocks
         self._until(lambda: application.writes - writes >= WRITES_DURING)
@@ -235,7 +235,7 @@ class _Demo:
         self._copy_with_bar(vu, "full copy")
         figures.full_copy_s = time.perf_counter() - started
         figures.full_copy_traffic = self._traffic_since(before)
-        full_copy = self._node.shadow.copies[-1]
+        full_copy = self._node.shadow.server.copies[-1]
         self._type(f"SHOW DEVICE {SET}")
         self._type(f"DISMOUNT {SET}")
         return self._verdict(application, left, minicopy, full_copy)
@@ -253,7 +253,7 @@ class _Demo:
         self._type(f"MOUNT {SET}/SHADOW={leaving} {LABEL}/POLICY=MINICOPY")
         self._copy_with_bar(vu, "minicopy")
         self._figures.quiet_traffic = self._traffic_since(before)
-        self._figures.quiet_blocks = self._node.shadow.copies[-1].blocks_copied
+        self._figures.quiet_blocks = self._node.shadow.server.copies[-1].blocks_copied
 
     def _traffic(self) -> Traffic:
         shelf = self._shelf

@@ -156,8 +156,9 @@ class MirrorSet:
     def state(self, disk: MirrorDisk) -> str:
         """Say how a disk stands.
 
-        NORMAL: a full member.  NORMALIZING: being filled by a full copy.  COPYING: by a minicopy.  REDUCED:
-        left with a write bitmap.  FAILED: put out because it failed.  SPARE: no member for another reason.
+        NORMAL: a full member.  MERGING: one that is compared with the others after a crash.  NORMALIZING: being
+        filled by a full copy.  COPYING: by a minicopy.  REDUCED: left with a write bitmap.  FAILED: put out because
+        it failed.  SPARE: no member for another reason.
         """
         # DEVIATION: HSOF tells NORMALIZING from COPYING by where the good data is, not by how much is copied.
         vu = self.virtual_unit
@@ -167,7 +168,7 @@ class MirrorSet:
         if record is None:
             return self._outside.get(disk.name, "FAILED")
         if record.state is MemberState.SOURCE:
-            return "NORMAL"
+            return "MERGING" if vu.state.merging else "NORMAL"
         return "COPYING" if record.minicopy else "NORMALIZING"
 
     def copied_percent(self, disk: MirrorDisk) -> int | None:
@@ -337,7 +338,7 @@ class MirrorSet:
             self._require_member(disk)
             if self.state(disk) != "NORMAL":
                 raise _failure(
-                    "NOTNORMAL", f"{disk.name} is being copied, only a NORMAL member can be reduced"
+                    "NOTNORMAL", f"{disk.name} is {self.state(disk)}, only a NORMAL member can be reduced"
                 )
         self._require_left_over(vu, disks)
         devices = [disk.device for disk in disks]

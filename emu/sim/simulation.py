@@ -218,7 +218,7 @@ class Simulation:
         unit = self._unit()
         if unit is None:
             return "not mounted"
-        words = ["copying" if unit.state.targets else "steady"]
+        words = ["copying" if unit.state.targets else "merging" if unit.state.merging else "steady"]
         words += ["recording"] if any(not b.in_use for b in unit.state.bitmaps) else []
         words += ["stalled"] if unit.stalled else []
         words += ["ailing"] if any(disk.ails for disk in self._members()) else []
@@ -414,7 +414,7 @@ class Simulation:
     def _wait_for_copies(self) -> None:
         def settled() -> bool:
             unit = self._unit()
-            return unit is None or not (unit.stalled or unit.state.targets or unit.parked)
+            return unit is None or not (unit.stalled or unit.state.copier or unit.parked)
 
         if not self._clock.run_until(settled, self._clock.now_ns + PATIENCE_NS):
             raise Wrong(f"the set does not come to rest: {self._state()}")

@@ -121,8 +121,8 @@ class Stage:
 
     def wait_for_copies(self, vu: VirtualUnit) -> None:
         clock = self.world.clock
-        done = clock.run_until(lambda: not vu.targets and vu.copy is None, clock.now_ns + COPY_LIMIT_NS)
-        assert done, "the copy ends"
+        done = clock.run_until(lambda: not vu.state.copier and vu.copy is None, clock.now_ns + COPY_LIMIT_NS)
+        assert done, "copies and merges end"
 
     def idents(self) -> list[str]:
         """Identifiers of what was said so far, which is then forgotten."""
@@ -167,8 +167,8 @@ class Stage:
         assert self.world.settle(lambda: irp.finished.is_set), "the write is answered"
         return irp.status
 
-    def read_now(self, vu: VirtualUnit, lbn: int, length: int) -> tuple[int, bytes]:
-        platform = self.alpha.platform
+    def read_now(self, vu: VirtualUnit, lbn: int, length: int, node: Node | None = None) -> tuple[int, bytes]:
+        platform = (node or self.alpha).platform
         address = platform.pool.allocate(length)
         irp = WaitingIrp(platform, IO.READPBLK, lbn, length, address)
         vu.queue_io(irp)

@@ -49,7 +49,7 @@ def test_a_member_is_backed_up_and_returns_while_the_application_goes_on(firmwar
     assert stage.idents()[-1] == "SHDWMEMMCPY"
     bits_meanwhile = application.blocks_written - writes_at_return  # at most one a block
     stage.wait_for_copies(vu)
-    copy = stage.alpha.shadow.copies[-1]
+    copy = stage.alpha.shadow.server.copies[-1]
     application.stop()
     stage.finish(application)
 
@@ -187,7 +187,7 @@ def test_a_hot_spot_under_the_copy_leaves_equal_members(seed: int) -> None:
     application.stop()
     stage.finish(application)
     assert application.faults == []
-    assert stage.alpha.shadow.copies[-1].ranges_copied
+    assert stage.alpha.shadow.server.copies[-1].ranges_copied
     stage.assert_members_identical(vu)
 
 
@@ -206,7 +206,7 @@ def test_a_disk_that_changed_while_it_was_away_is_copied_whole() -> None:
     stage.mount([LEAVING], Policy.OPTIONAL)
     assert stage.idents() == ["SHDWNOMCPY", "SHDWMEMCOPY"]
     stage.wait_for_copies(vu)
-    assert stage.alpha.shadow.copies[-1].blocks_copied == 20_000
+    assert stage.alpha.shadow.server.copies[-1].blocks_copied == 20_000
     stage.assert_members_identical(vu)
 
 
@@ -250,7 +250,7 @@ def test_two_members_leave_with_a_bitmap_each_and_return_one_after_the_other() -
     for name in ("$1$DUA12:", "$1$DUA11:"):
         stage.mount([name], Policy.MINICOPY)
         stage.wait_for_copies(vu)
-    assert [copy.blocks_copied for copy in stage.alpha.shadow.copies] == [127, 254]
+    assert [copy.blocks_copied for copy in stage.alpha.shadow.server.copies] == [127, 254]
     stage.assert_members_identical(vu)
 
 
@@ -322,7 +322,7 @@ def test_a_bitmap_can_be_made_when_a_set_is_mounted_minus_one_member() -> None:
     stage.write_now(vu, 4_000, BLOCK)
     stage.mount([stage.names[2]], Policy.MINICOPY)
     stage.wait_for_copies(vu)
-    assert stage.alpha.shadow.copies[-1].blocks_copied == 127
+    assert stage.alpha.shadow.server.copies[-1].blocks_copied == 127
     stage.assert_members_identical(vu)
 
 

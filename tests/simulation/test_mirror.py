@@ -210,7 +210,7 @@ class Theatre:
         """Wait until every member is NORMAL."""
         mirror = self.mirror
         done = self.until(
-            lambda: not any(mirror.state(d) in ("NORMALIZING", "COPYING") for d in mirror.disks)
+            lambda: not any(mirror.state(d) in ("MERGING", "NORMALIZING", "COPYING") for d in mirror.disks)
         )
         assert done, "the copy ends"
 
@@ -224,7 +224,9 @@ class Theatre:
 
     def copied(self) -> list[tuple[str, bool]]:
         """The copies so far: device, whether by minicopy."""
-        return [(copy.target.device, copy.bitmap is not None) for copy in self.mirror.node.shadow.copies]
+        return [
+            (copy.target.device, copy.bitmap is not None) for copy in self.mirror.node.shadow.server.copies
+        ]
 
     def refusal(self, procedure: Procedure) -> str:
         with pytest.raises(Failure) as refused:
@@ -315,7 +317,7 @@ def test_only_what_changed_is_copied_back() -> None:
     stage.run(stage.mirror.replace(disk))
     stage.normal()
     assert stage.mirror.bitmap_percent(disk) is None
-    assert stage.mirror.node.shadow.copies[-1].blocks_copied == 127
+    assert stage.mirror.node.shadow.server.copies[-1].blocks_copied == 127
     stage.assert_identical()
 
 
@@ -364,7 +366,7 @@ def test_a_disk_that_is_being_copied_cannot_be_reduced_and_one_being_saved_not_r
     hold.holding = True
     stage.run(mirror.replace(disk))
     assert (mirror.state(disk), mirror.copied_percent(disk)) == ("NORMALIZING", 0)
-    assert "is being copied" in stage.refusal(mirror.reduce(disk))
+    assert "is NORMALIZING, only a NORMAL member" in stage.refusal(mirror.reduce(disk))
     hold.holding = False
     hold.release()
     stage.normal()
@@ -610,14 +612,15 @@ def test_after_a_proper_close_nothing_is_copied() -> None:
     assert again.idents() == ["MOUNTED", "SHDWMEMSUCC", "SHDWMEMSUCC", "SHDWMEMSUCC"]
 
 
-def test_after_a_crash_the_first_member_is_copied_to_the_others() -> None:
+def test_after_a_crash_the_members_are_merged() -> None:
     stage = created(3, latency_us=(10, 3_000))
     stage.work(30)
     again = Theatre(stage.disks)
     stage.guest.assert_holds(stage.guest.moment(), stage.disks.image(0))
     again.work(10)
     again.normal()
-    assert again.copied() == [("$1$DUA11:", False), ("$1$DUA12:", False)]
+    assert again.copied() == []
+    assert len(again.mirror.node.shadow.server.merges) == 1
     assert again.states() == ["NORMAL"] * 3
     again.rest()
     again.assert_identical()

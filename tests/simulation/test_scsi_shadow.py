@@ -58,7 +58,7 @@ def test_a_minicopy_between_units_of_one_target_moves_no_block_across_the_bus() 
     vu = stage.ready()
     opcodes = Opcodes(stage)
     data_bytes = stage.leave_and_return("$1$DKA101:")
-    copy = stage.alpha.shadow.copies[-1]
+    copy = stage.alpha.shadow.server.copies[-1]
     assert copy.by_command
     assert copy.bitmap is not None
     assert copy.blocks_copied > 1000
@@ -73,7 +73,7 @@ def test_one_command_copies_as_many_segments_as_the_target_takes() -> None:
     stage.ready()
     opcodes = Opcodes(stage)
     stage.leave_and_return("$1$DKA102:", writes=150)
-    copy = stage.alpha.shadow.copies[-1]
+    copy = stage.alpha.shadow.server.copies[-1]
     assert copy.ranges_copied > 30
     assert opcodes.seen.count(EXTENDED_COPY) <= copy.ranges_copied // 8
 
@@ -87,7 +87,7 @@ def test_a_full_copy_between_units_of_one_target_goes_by_command_too() -> None:
     before = stage.data_bytes
     stage.mount(stage.names[1:], Policy.NOMINICOPY)
     stage.wait_for_copies(vu)
-    assert stage.alpha.shadow.copies[-1].by_command
+    assert stage.alpha.shadow.server.copies[-1].by_command
     assert stage.data_bytes - before < 20_000
     stage.assert_members_identical(vu)
 
@@ -96,7 +96,7 @@ def test_drives_of_their_own_are_copied_by_the_host() -> None:
     stage = ScsiStage(members=2, drives=True, block_count=4000)
     vu = stage.ready()
     stage.leave_and_return("$1$DKA200:", writes=20)
-    copy = stage.alpha.shadow.copies[-1]
+    copy = stage.alpha.shadow.server.copies[-1]
     assert not copy.by_command
     assert copy.blocks_copied < 4000
     stage.assert_members_identical(vu)
@@ -106,9 +106,9 @@ def test_a_set_of_scsi_and_mscp_members_copies_each_as_it_can() -> None:
     stage = ScsiStage(members=2, mscp_members=1)
     vu = stage.ready()
     stage.leave_and_return("$1$DKA101:", writes=30)
-    assert stage.alpha.shadow.copies[-1].by_command
+    assert stage.alpha.shadow.server.copies[-1].by_command
     stage.leave_and_return("$1$DUA10:", writes=30)
-    assert not stage.alpha.shadow.copies[-1].by_command
+    assert not stage.alpha.shadow.server.copies[-1].by_command
     stage.assert_members_identical(vu)
 
 
@@ -122,7 +122,7 @@ def test_writes_go_on_under_a_minicopy_by_command() -> None:
     stage.world.settle(lambda: application.writes > 200)
     stage.mount(["$1$DKA101:"], Policy.MINICOPY)
     stage.wait_for_copies(vu)
-    assert stage.alpha.shadow.copies[-1].by_command
+    assert stage.alpha.shadow.server.copies[-1].by_command
     application.stop()
     stage.finish(application)
     assert application.faults == []
@@ -165,7 +165,7 @@ def test_a_bus_reset_under_an_extended_copy_lets_it_be_done_again() -> None:
     stage.world.clock.run_for(10_000_000)
     hold.release()
     stage.wait_for_copies(vu)
-    assert stage.alpha.shadow.copies[-1].by_command
+    assert stage.alpha.shadow.server.copies[-1].by_command
     assert len(vu.sources) == 3
     stage.assert_members_identical(vu)
 
@@ -199,7 +199,7 @@ def test_a_range_the_target_cannot_copy_is_copied_by_the_host() -> None:
     assert stage.write_now(vu, 9000, b"\xa6" * 512) == NORMAL
     stage.mount(["$1$DKA102:"], Policy.MINICOPY)
     stage.wait_for_copies(vu)
-    assert stage.alpha.shadow.copies[-1].by_command
+    assert stage.alpha.shadow.server.copies[-1].by_command
     assert len(vu.sources) == 3
     stage.assert_members_identical(vu)
 
@@ -218,7 +218,7 @@ def test_a_block_that_no_source_can_read_is_unreadable_on_the_target_too(drives:
     assert stage.world.run(stage.alpha, source.force_error(1202)) == NORMAL
     stage.mount(stage.names[1:], Policy.NOMINICOPY)
     stage.wait_for_copies(vu)
-    assert stage.alpha.shadow.copies[-1].by_command is not drives
+    assert stage.alpha.shadow.server.copies[-1].by_command is not drives
     assert len(vu.sources) == 2
     assert stage.read_now(vu, 1202, 512)[0] == PARITY
     stage.dismount(stage.names[0])
@@ -267,7 +267,7 @@ def test_a_target_without_forced_error_cannot_take_a_block_that_is_unreadable() 
     stage.world.run(stage.alpha, utilities.mount(request, nodes, stage.said.append))
     stage.wait_for_copies(vu)
     assert [member.device for member in vu.members] == [stage.names[0]]
-    assert stage.alpha.shadow.copies[-1].cancelled
+    assert stage.alpha.shadow.server.copies[-1].cancelled
 
 
 def test_a_member_that_another_host_reserves_is_expelled() -> None:

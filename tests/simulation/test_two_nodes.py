@@ -70,8 +70,8 @@ def test_a_member_that_returns_by_way_of_the_vax_is_copied_whole() -> None:
     stage.write_now(stage.alpha.shadow.units[SET], 1_000, BLOCK)
     stage.mount([LEAVING], node=stage.vax)
     stage.wait_for_copies(stage.vax.shadow.units[SET])
-    assert stage.alpha.shadow.copies == []
-    assert stage.vax.shadow.copies[-1].blocks_copied == 20_000
+    assert stage.alpha.shadow.server.copies == []
+    assert stage.vax.shadow.server.copies[-1].blocks_copied == 20_000
     assert stage.alpha.shadow.bitmaps == {}
     stage.assert_members_identical(stage.alpha.shadow.units[SET])
 

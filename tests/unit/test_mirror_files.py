@@ -49,7 +49,7 @@ def served(
 
 
 def settle(world: World, mirror: MirrorSet) -> None:
-    copying = ("NORMALIZING", "COPYING")
+    copying = ("MERGING", "NORMALIZING", "COPYING")
     assert world.settle(lambda: not any(mirror.state(disk) in copying for disk in mirror.disks))
 
 
@@ -89,7 +89,7 @@ def test_what_was_closed_properly_opens_without_a_copy(paths: list[str]) -> None
     before = [os.stat(path).st_mtime_ns for path in paths]
     with served(paths) as (_, mirror):
         assert states(mirror) == ["NORMAL", "NORMAL"]
-        assert mirror.node.shadow.copies == []
+        assert mirror.node.shadow.server.copies == []
     assert [os.stat(path).st_mtime_ns for path in paths] == before
 
 
@@ -98,7 +98,8 @@ def test_what_was_not_closed_is_made_equal_again(paths: list[str]) -> None:
     with served(paths, clean=False) as (world, mirror):
         write(world, mirror, 9, b"\x12" * 512)
     with served(paths) as (_, mirror):
-        assert [copy.target.device for copy in mirror.node.shadow.copies] == ["$1$DUA11:"]
+        assert len(mirror.node.shadow.server.merges) == 1
+        assert mirror.node.shadow.server.copies == []
     assert Path(paths[0]).read_bytes() == Path(paths[1]).read_bytes()
 
 
@@ -114,7 +115,7 @@ def test_a_copy_of_a_reduced_image_is_the_guest_s_disk_of_that_moment(
         backup.write_bytes(Path(paths[1]).read_bytes())
         world.run(mirror.node, mirror.replace(mirror.disks[1]))
         settle(world, mirror)
-        assert mirror.node.shadow.copies[-1].bitmap is not None
+        assert mirror.node.shadow.server.copies[-1].bitmap is not None
     assert backup.read_bytes() == CONTENT[:512] + b"\1" * 512 + CONTENT[1024:]
     assert Path(paths[1]).read_bytes() == CONTENT[:512] + b"\2" * 512 + CONTENT[1024:]
 
@@ -128,7 +129,7 @@ def test_a_reduced_image_that_somebody_writes_to_returns_by_a_full_copy(paths: l
         os.utime(paths[1], ns=(1, 1))  # whatever the file system's clock is worth
         world.run(mirror.node, mirror.replace(mirror.disks[1]))
         settle(world, mirror)
-        assert mirror.node.shadow.copies[-1].bitmap is None
+        assert mirror.node.shadow.server.copies[-1].bitmap is None
     assert Path(paths[1]).read_bytes() == CONTENT
 
 

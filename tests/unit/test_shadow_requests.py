@@ -89,6 +89,6 @@ def test_bytes_that_are_no_state_are_refused_with_an_error_of_value(data: bytes)
 def test_a_member_of_no_known_status_is_refused() -> None:
     state = SetState("DSA1:", 1, "X", 1, 29, 1, 1, 1, (MemberRecord("A", 1, MemberState.SOURCE),), ())
     data = bytearray(pack_state(state))
-    data[84 + 40] = 0x77  # status of the first member, behind a header of 84 bytes
+    data[92 + 40] = 0x77  # status of the first member, behind a header of 92 bytes
     with pytest.raises(ValueError, match="status 0x77"):
         unpack_state(data)

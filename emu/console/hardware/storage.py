@@ -200,7 +200,9 @@ def _settings(mirror: MirrorSet) -> dict[str, str]:
 
 
 def _members(mirror: MirrorSet) -> list[MirrorDisk]:
-    return [disk for disk in mirror.disks if mirror.state(disk) in ("NORMAL", "NORMALIZING", "COPYING")]
+    return [
+        disk for disk in mirror.disks if mirror.state(disk) in ("NORMAL", "MERGING", "NORMALIZING", "COPYING")
+    ]
 
 
 def backup(session: Session, arguments: Arguments) -> Procedure:

@@ -140,15 +140,15 @@ def _wait(job: Job, command: Command) -> Procedure:
     if "$" not in text and ":" in text and not text.upper().lstrip("_").startswith("DSA"):
         raise DclError("IVDTIME", text)
     vu = _mounted_set(job, text)
-    while vu.state.targets and job.node.shadow.units.get(vu.name) is vu:
+    while vu.state.copier and job.node.shadow.units.get(vu.name) is vu:
         job.stop_if_interrupted("WAIT")
         yield MILLISECOND_NS
 
 
 WAIT = Verb(
     "WAIT",
-    "Wait until a shadow set has no copies left, or for a time, hh:mm:ss; with /LOAD until loads have ended. "
-    "Virtual time runs as fast as it can meanwhile.",
+    "Wait until a shadow set has neither copy nor merge left, or for a time, hh:mm:ss; with /LOAD until loads have "
+    "ended. Virtual time runs as fast as it can meanwhile.",
     _wait,
     (Parameter("WHAT", "Time", Kind.DEVICE, required=False),),
     (Keyword("LOAD", "Wait for the load on the set, or for all loads."),),

@@ -12,3 +12,4 @@ class Request(Code):
     SET_BITS = 4, "record a write in a master bitmap"
     LOCK_RANGE = 5, "a write comes to where a copy may be"
     UNLOCK_RANGE = 6, "such a write has ended"
+    MERGE_RANGE = 7, "make a range of a set that is being merged equal, before it is read"

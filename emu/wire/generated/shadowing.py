@@ -6,15 +6,15 @@ from typing import ClassVar, Final, Self
 from emu.wire.packet import Bytes, Packet, ShortPacket
 
 
-_SetHeader = struct.Struct("<16s12sIIIQQQIIBBH8s")
+_SetHeader = struct.Struct("<16s12sIIIQQQIIBBH8sB7x")
 
 
 class SetHeader(Packet):
-    """State of a shadow set: 84 bytes."""
+    """State of a shadow set: 92 bytes."""
 
-    __slots__ = ("unit", "label", "block_count", "scb_lbn", "cluster_blocks", "unit_id", "mount_time", "generation", "version", "epoch", "members", "nodes", "bitmaps", "copier")
+    __slots__ = ("unit", "label", "block_count", "scb_lbn", "cluster_blocks", "unit_id", "mount_time", "generation", "version", "epoch", "members", "nodes", "bitmaps", "copier", "merging")
 
-    SIZE: ClassVar[int] = 84
+    SIZE: ClassVar[int] = 92
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "unit": (0, 16),
         "label": (16, 12),
@@ -30,6 +30,7 @@ class SetHeader(Packet):
         "nodes": (73, 1),
         "bitmaps": (74, 2),
         "copier": (76, 8),
+        "merging": (84, 1),
     }
 
     def __init__(
@@ -48,6 +49,7 @@ class SetHeader(Packet):
         nodes: int = 0,
         bitmaps: int = 0,
         copier: bytes = bytes(8),
+        merging: int = 0,
     ) -> None:
         self.unit = unit
         self.label = label
@@ -63,6 +65,7 @@ class SetHeader(Packet):
         self.nodes = nodes
         self.bitmaps = bitmaps
         self.copier = copier
+        self.merging = merging
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
@@ -83,9 +86,10 @@ class SetHeader(Packet):
                 packet.nodes,
                 packet.bitmaps,
                 packet.copier,
+                packet.merging,
             ) = _SetHeader.unpack_from(buffer, offset)
         except struct.error:
-            raise ShortPacket("SetHeader", 84, len(buffer) - offset) from None
+            raise ShortPacket("SetHeader", 92, len(buffer) - offset) from None
         return packet
 
     def pack(self) -> bytes:
@@ -104,6 +108,7 @@ class SetHeader(Packet):
             self.nodes,
             self.bitmaps,
             self.copier,
+            self.merging,
         )
 
     @staticmethod
@@ -122,6 +127,7 @@ class SetHeader(Packet):
         nodes: int = 0,
         bitmaps: int = 0,
         copier: bytes = bytes(8),
+        merging: int = 0,
     ) -> bytes:
         return _SetHeader.pack(
             unit,
@@ -138,11 +144,12 @@ class SetHeader(Packet):
             nodes,
             bitmaps,
             copier,
+            merging,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
-        if len(buffer) - offset < 84:
-            raise ShortPacket("SetHeader", 84, len(buffer) - offset)
+        if len(buffer) - offset < 92:
+            raise ShortPacket("SetHeader", 92, len(buffer) - offset)
         _SetHeader.pack_into(
             buffer,
             offset,
@@ -160,16 +167,17 @@ class SetHeader(Packet):
             self.nodes,
             self.bitmaps,
             self.copier,
+            self.merging,
         )
 
 
-_Member = struct.Struct("<32sQBB6x")
+_Member = struct.Struct("<32sQBB2xI")
 
 
 class Member(Packet):
     """Member of a shadow set: 48 bytes."""
 
-    __slots__ = ("device", "identifier", "status", "minicopy")
+    __slots__ = ("device", "identifier", "status", "minicopy", "fence_lbn")
 
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
@@ -177,6 +185,7 @@ class Member(Packet):
         "identifier": (32, 8),
         "status": (40, 1),
         "minicopy": (41, 1),
+        "fence_lbn": (44, 4),
     }
 
     def __init__(
@@ -185,11 +194,13 @@ class Member(Packet):
         identifier: int = 0,
         status: int = 0,
         minicopy: int = 0,
+        fence_lbn: int = 0,
     ) -> None:
         self.device = device
         self.identifier = identifier
         self.status = status
         self.minicopy = minicopy
+        self.fence_lbn = fence_lbn
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
@@ -200,6 +211,7 @@ class Member(Packet):
                 packet.identifier,
                 packet.status,
                 packet.minicopy,
+                packet.fence_lbn,
             ) = _Member.unpack_from(buffer, offset)
         except struct.error:
             raise ShortPacket("Member", 48, len(buffer) - offset) from None
@@ -211,6 +223,7 @@ class Member(Packet):
             self.identifier,
             self.status,
             self.minicopy,
+            self.fence_lbn,
         )
 
     @staticmethod
@@ -219,12 +232,14 @@ class Member(Packet):
         identifier: int = 0,
         status: int = 0,
         minicopy: int = 0,
+        fence_lbn: int = 0,
     ) -> bytes:
         return _Member.pack(
             device,
             identifier,
             status,
             minicopy,
+            fence_lbn,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -237,6 +252,7 @@ class Member(Packet):
             self.identifier,
             self.status,
             self.minicopy,
+            self.fence_lbn,
         )
 
 
@@ -707,6 +723,128 @@ class Token(Packet):
         )
 
 
+_MergeRange = struct.Struct("<16sII")
+
+
+class MergeRange(Packet):
+    """Blocks that will be read: 24 bytes."""
+
+    __slots__ = ("unit", "lbn", "end")
+
+    SIZE: ClassVar[int] = 24
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "unit": (0, 16),
+        "lbn": (16, 4),
+        "end": (20, 4),
+    }
+
+    def __init__(
+        self,
+        unit: bytes = bytes(16),
+        lbn: int = 0,
+        end: int = 0,
+    ) -> None:
+        self.unit = unit
+        self.lbn = lbn
+        self.end = end
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.unit,
+                packet.lbn,
+                packet.end,
+            ) = _MergeRange.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("MergeRange", 24, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _MergeRange.pack(
+            self.unit,
+            self.lbn,
+            self.end,
+        )
+
+    @staticmethod
+    def pack_fields(
+        unit: bytes = bytes(16),
+        lbn: int = 0,
+        end: int = 0,
+    ) -> bytes:
+        return _MergeRange.pack(
+            unit,
+            lbn,
+            end,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 24:
+            raise ShortPacket("MergeRange", 24, len(buffer) - offset)
+        _MergeRange.pack_into(
+            buffer,
+            offset,
+            self.unit,
+            self.lbn,
+            self.end,
+        )
+
+
+_Fence = struct.Struct("<I")
+
+
+class Fence(Packet):
+    """How far a merge has come: 4 bytes."""
+
+    __slots__ = ("fence_lbn",)
+
+    SIZE: ClassVar[int] = 4
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "fence_lbn": (0, 4),
+    }
+
+    def __init__(
+        self,
+        fence_lbn: int = 0,
+    ) -> None:
+        self.fence_lbn = fence_lbn
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.fence_lbn,
+            ) = _Fence.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("Fence", 4, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _Fence.pack(
+            self.fence_lbn,
+        )
+
+    @staticmethod
+    def pack_fields(
+        fence_lbn: int = 0,
+    ) -> bytes:
+        return _Fence.pack(
+            fence_lbn,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 4:
+            raise ShortPacket("Fence", 4, len(buffer) - offset)
+        _Fence.pack_into(
+            buffer,
+            offset,
+            self.fence_lbn,
+        )
+
+
 _UnlockRange = struct.Struct("<16sI")
 
 
@@ -778,5 +916,7 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "SetBits": SetBits,
     "LockRange": LockRange,
     "Token": Token,
+    "MergeRange": MergeRange,
+    "Fence": Fence,
     "UnlockRange": UnlockRange,
 }

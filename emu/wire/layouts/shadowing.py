@@ -25,7 +25,9 @@ SetHeader = (
         "members" / Int8ul * "members that follow",
         "nodes" / Int8ul * "nodes that follow",
         "bitmaps" / Int16ul * "bitmaps that follow",
-        "copier" / Bytes(8) * "node whose copy thread works",
+        "copier" / Bytes(8) * "node that copies and merges",
+        "merging" / Int8ul * "1 = writes may have reached some full members only",
+        Padding(7),
     )
     * "State of a shadow set"
 )
@@ -36,7 +38,8 @@ Member = (
         "identifier" / Int64ul * "SHAD$Q_MEMBER_IDS unit identifier",
         "status" / Int8ul * "MEMBER_STATUS: SRC and VALID, or FCPY and CIP",
         "minicopy" / Int8ul * "1 = the copy goes by a bitmap",
-        Padding(6),
+        Padding(2),
+        "fence_lbn" / Int32ul * "where a full copy goes on",
     )
     * "Member of a shadow set"
 )
@@ -86,6 +89,18 @@ LockRange = (
 
 # Answer of LOCK_RANGE.
 Token = Struct("token" / Int32ul * "names the lock; 0: nothing copies") * "A range that was granted"
+
+MergeRange = (
+    Struct(
+        "unit" / Bytes(16) * "virtual unit",
+        "lbn" / Int32ul * "first block",
+        "end" / Int32ul * "block behind the last",
+    )
+    * "Blocks that will be read"
+)
+
+# Answer of MERGE_RANGE; no data when the set is about to change.
+Fence = Struct("fence_lbn" / Int32ul * "all below is equal") * "How far a merge has come"
 
 UnlockRange = (
     Struct(

@@ -1,0 +1,197 @@
+"""SHADOW_SERVER: the copies and merges of one node (spec 2.3 to 2.5, 2.9, 4.9).
+
+One node does all that a set needs, its copier: first the copies, one target after the other, then the merge.  At most
+SHADOW_MAX_COPY sets of a node are worked on at a time, the others wait; a node where that is 0 hands the work on.
+"""
+
+from collections import deque
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from drivers.cluster.request import NodeLost
+from drivers.platform.irp import Irp
+from drivers.platform.process import EventFlag, Procedure
+from drivers.shadow.copy import CopyThread
+from drivers.shadow.equalize import PIECE_BLOCKS
+from drivers.shadow.merge import MergeThread
+from drivers.shadow.requests import MergeRange
+from drivers.shadow.shdriver import Member, VirtualUnit
+from drivers.shadow.state import MemberState, SetState
+from emu.core.block import BLOCK_BYTES
+from emu.core.clock import MILLISECOND_NS, SECOND_NS
+
+if TYPE_CHECKING:
+    from drivers.shadow.membership import ShadowDriver
+
+EXPULSION_POLL_NS = 10 * MILLISECOND_NS
+HAND_ON_NS = SECOND_NS  # between two nodes that may not copy
+
+
+class ShadowServer:
+    """What works on the sets of one node.  copies, merges: finished and running ones, for the operator's figures."""
+
+    def __init__(self, driver: "ShadowDriver") -> None:
+        self._driver = driver
+        self._platform = driver.platform
+        self.copies: list[CopyThread] = []
+        self.merges: list[MergeThread] = []
+        self._working: set[VirtualUnit] = set()
+        self._at_work = 0
+        self._waiting: deque[EventFlag] = deque()
+        self._number = 0
+
+    def look_after(self, vu: VirtualUnit) -> None:
+        """Begin with what a set needs, if this node is its copier and has not begun."""
+        if vu.state.copier == self._driver.node and vu not in self._working:
+            self._working.add(vu)
+            self._platform.process(f"{vu.name} shadow server", self._serve(vu))
+
+    def _serve(self, vu: VirtualUnit) -> Procedure:
+        try:
+            limit = self._platform.parameters["SHADOW_MAX_COPY"]
+            if not limit:
+                yield from self._hand_on(vu)
+                return
+            while self._at_work >= limit:
+                self._waiting.append(flag := self._platform.flag())
+                yield flag
+            self._at_work += 1
+            try:
+                while self._is_ours(vu) and (vu.targets or vu.state.merging):
+                    yield from self._copy(vu, vu.targets[0]) if vu.targets else self._merge(vu)
+            finally:
+                self._at_work -= 1
+                if self._waiting:
+                    self._waiting.popleft().set()
+        finally:
+            self._working.discard(vu)
+            if self._is_ours(vu):
+                self.look_after(vu)  # it came back to this node meanwhile
+
+    def _is_ours(self, vu: VirtualUnit) -> bool:
+        return self._driver.units.get(vu.name) is vu and vu.state.copier == self._driver.node
+
+    def _hand_on(self, vu: VirtualUnit) -> Procedure:
+        """Let the next node do it."""
+        here = self._driver.node
+
+        def to_the_next(state: SetState) -> SetState:
+            place = state.nodes.index(here) if here in state.nodes else 0
+            return replace(state, copier=state.nodes[(place + 1) % len(state.nodes)])
+
+        yield HAND_ON_NS
+        if self._is_ours(vu):
+            yield from self._driver.change_if_mounted(vu.name, to_the_next)
+
+    # -- copies
+
+    def _copy(self, vu: VirtualUnit, target: Member) -> Procedure:
+        """Copy to one target."""
+        record = next((b for b in vu.state.bitmaps if b.in_use and b.member == target.unit.identifier), None)
+        bitmap = self._driver.bitmaps.get(record.identifier) if record is not None else None
+        vu.copy = thread = CopyThread(vu, target, bitmap)
+        self.copies.append(thread)
+        self._number += 1
+        self._tell(
+            f"SSRVINICPY, initiating copy operation on device _{vu.name} at LBN: {target.fence_lbn}, "
+            f"I/O size: {PIECE_BLOCKS} blocks, ID number: {self._number}"
+        )
+        number = self._number
+        done = yield from thread.run()
+        thread.ended_ns = self._platform.clock.now_ns
+        if done:
+            yield from self._driver.change_if_mounted(vu.name, partial(_copied, device=target.device))
+            self._tell(
+                f"SSRVCMPFCPY, completing copy operation on device _{vu.name} "
+                f"at LBN: {vu.block_count}, ID number: {number}"
+            )
+            self._platform.operator(f"%SHADOW-I-VOLPROC, {target.device} shadow copy has been completed.")
+        while self._is_ours(vu) and vu.targets and vu.targets[0] is target:
+            yield EXPULSION_POLL_NS  # a failed target is being put out of the set
+        vu.copy = None
+
+    def copy_failed(self, vu: VirtualUnit, target: Member, reason: str) -> None:
+        """Put a target out of the set whose copy cannot go on."""
+        self._platform.operator(
+            f"%SHADOW-I-VOLPROC, {target.device} {reason}; it is removed from the shadow set."
+        )
+        expel = self._driver.change_if_mounted(vu.name, lambda state: state.without(target.device))
+        self._platform.process(f"{vu.name} expel", expel)
+
+    def _tell(self, text: str) -> None:
+        self._platform.operator(f"%SHADOW_SERVER-I-{text}")
+
+    # -- merges
+
+    def _merge(self, vu: VirtualUnit) -> Procedure:
+        """Merge, or go on with a merge that was interrupted."""
+        if vu.merge is None:
+            vu.merge = MergeThread(vu)
+            self.merges.append(vu.merge)
+            self._number += 1
+            vu.merge.number = self._number
+            self._tell(
+                f"SSRVINIMRG, initiating merge operation on device _{vu.name} at LBN: 0, "
+                f"I/O size: {PIECE_BLOCKS} blocks, ID number: {self._number}"
+            )
+        thread = vu.merge
+        done = yield from thread.run()
+        if done:
+            thread.ended_ns = self._platform.clock.now_ns
+            yield from self._driver.change_if_mounted(vu.name, partial(_merged, thread=thread))
+            self._tell(
+                f"SSRVCMPMRG, completing merge operation on device _{vu.name} "
+                f"at LBN: {vu.block_count}, ID number: {thread.number}"
+            )
+            self._platform.operator(f"%SHADOW-I-VOLPROC, {vu.name} shadow merge has been completed.")
+        elif not vu.targets:
+            yield EXPULSION_POLL_NS  # a failed member is being put out of the set
+        if vu.merge is thread and (done or thread.cancelled):
+            vu.merge = None
+
+    def merge_before_read(self, vu: VirtualUnit, irp: Irp) -> None:
+        """Have what a request wants to read made equal by the node that merges, then let it read."""
+        end = irp.lbn + (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
+        if vu.state.copier == self._driver.node:
+            self._platform.process("merge for a read", self._merge_here(vu, irp, end))
+            return
+
+        def is_merged(fence_lbn: int | None | NodeLost) -> None:
+            if fence_lbn is None or isinstance(fence_lbn, NodeLost):
+                vu.wait_for_change(irp)
+            else:
+                vu.merge_fence_lbn = max(vu.merge_fence_lbn, fence_lbn)
+                vu.read_merged(irp)
+
+        self._driver.cluster.request(vu.state.copier, MergeRange(vu.name, irp.lbn, end), is_merged)
+
+    def _merge_here(self, vu: VirtualUnit, irp: Irp, end: int) -> Procedure:
+        if (yield from self.merge_range(vu, irp.lbn, end)) is None:
+            vu.wait_for_change(irp)
+        else:
+            vu.read_merged(irp)
+
+    def merge_range(self, vu: VirtualUnit, lbn: int, end: int) -> Procedure:
+        """Make a range equal, out of turn; returns the fence, or None when a member is about to be put out."""
+        thread = vu.merge or MergeThread(vu)  # it may wait for copies
+        if (yield from thread.merge_for_a_read(lbn, end)):
+            return thread.fence_lbn
+        return None
+
+
+def _copied(state: SetState, device: str) -> SetState:
+    """The state after a copy: the target is a full member."""
+    record = state.member(device)
+    if record is None or record.state is not MemberState.TARGET:
+        return state
+    members = tuple(
+        replace(m, state=MemberState.SOURCE, minicopy=False, fence_lbn=0) if m is record else m
+        for m in state.members
+    )
+    return replace(state, members=members)
+
+
+def _merged(state: SetState, thread: MergeThread) -> SetState:
+    """The state after a merge, unless the set came to need another one meanwhile."""
+    return state if thread.cancelled else replace(state, merging=False)

@@ -1,0 +1,141 @@
+"""A merge: after a crash all members stay members, and nobody sees two answers for one block."""
+
+import pytest
+
+from drivers.shadow.state import MemberState
+from drivers.shadow.utility import Policy
+from emu.core.block import BLOCK_BYTES
+from emu.media.faulty import BadBlocks
+from emu.media.memory import MemoryDevice
+from tests.simulation.stage import NORMAL, Stage, contents
+
+OLD, NEW = b"\x01" * BLOCK_BYTES, b"\x02" * BLOCK_BYTES
+LBN = 900
+
+
+def torn(lbns: tuple[int, ...] = (LBN,), *, block_count: int = 2000, **options: object) -> Stage:
+    """A stage whose set was in use when the node died: the first disk has writes that the others have not."""
+    first = Stage(block_count=block_count)
+    vu = first.ready()
+    for lbn in lbns:
+        first.write_now(vu, lbn, OLD)
+    disks = first.disks
+    for lbn in lbns:
+        disks[0].content[lbn * BLOCK_BYTES : (lbn + 1) * BLOCK_BYTES] = NEW
+    return Stage(disks=disks, **options)  # type: ignore[arg-type]
+
+
+def block(disk: MemoryDevice, lbn: int) -> bytes:
+    return contents(disk)[lbn * BLOCK_BYTES : (lbn + 1) * BLOCK_BYTES]
+
+
+def test_members_of_a_set_that_was_not_dismounted_are_merged_and_none_is_copied() -> None:
+    stage = torn()
+    vu = stage.mount()
+    assert [member.state for member in vu.members] == [MemberState.SOURCE] * 3
+    assert stage.idents() == ["MOUNTED", "SHDWMEMERGE", "SHDWMEMERGE", "SHDWMEMERGE"]
+    stage.wait_for_copies(vu)
+    stage.assert_members_identical(vu)
+    assert stage.alpha.shadow.server.copies == []
+    (merge,) = stage.alpha.shadow.server.merges
+    assert (merge.repairs, merge.read_repairs) == (1, 0)
+
+
+def test_the_master_member_is_right_where_members_differ() -> None:
+    stage = torn()
+    vu = stage.mount()
+    stage.wait_for_copies(vu)
+    assert [block(disk, LBN) for disk in stage.disks] == [NEW] * 3
+
+
+def test_a_read_ahead_of_the_fence_makes_members_equal_before_it_is_answered() -> None:
+    stage = torn(latency_us=(1000, 1000))
+    vu = stage.mount()
+    assert vu.merge is not None
+    assert vu.merge.fence_lbn < LBN
+    for _ in range(4):  # whichever member would have been read
+        assert stage.read_now(vu, LBN, BLOCK_BYTES) == (NORMAL, NEW)
+    assert [block(disk, LBN) for disk in stage.disks] == [NEW] * 3
+    assert vu.merge.read_repairs == 1
+    assert vu.merge.fence_lbn < LBN
+
+
+def test_another_node_reads_ahead_of_the_fence_too() -> None:
+    stage = torn(latency_us=(1000, 1000), vax=True)
+    vu = stage.mount()
+    stage.mount([], node=stage.vax)
+    assert stage.vax is not None
+    assert vu.merge is not None
+    status, data = stage.read_now(stage.vax.shadow.units["DSA1:"], LBN, BLOCK_BYTES, stage.vax)
+    assert (status, data) == (NORMAL, NEW)
+    assert [block(disk, LBN) for disk in stage.disks] == [NEW] * 3
+
+
+def test_writes_and_reads_go_on_while_members_are_merged() -> None:
+    stage = torn((300, 900, 1500), latency_us=(50, 2000))
+    vu = stage.mount()
+    application = stage.application(vu)
+    stage.run_application(application, 200)
+    assert application.faults == []
+    stage.wait_for_copies(vu)
+    stage.assert_members_identical(vu)
+    for disk in stage.names:
+        stage.assert_holds(disk, application.written)
+
+
+def test_no_bitmap_is_made_while_members_may_differ() -> None:
+    stage = torn(latency_us=(1000, 1000))
+    stage.mount()
+    assert stage.refusal(lambda: stage.dismount("$1$DUA11:", Policy.MINICOPY)) == ["CANNOTDMT", "WBMFAIL"]
+    stage.idents()
+    stage.dismount("$1$DUA11:", Policy.OPTIONAL)
+    assert stage.idents() == ["WBMNOTSTARTED"]
+
+
+def test_a_set_dismounted_before_its_merge_is_done_is_merged_when_it_is_mounted_again() -> None:
+    stage = torn(latency_us=(1000, 1000))
+    stage.mount()
+    stage.dismount("DSA1:")
+    assert block(stage.disks[1], LBN) == OLD
+    vu = stage.mount()
+    assert vu.state.merging
+    stage.wait_for_copies(vu)
+    stage.assert_members_identical(vu)
+    stage.dismount("DSA1:")
+    assert not stage.mount().state.merging
+
+
+def test_a_copy_comes_before_the_merge() -> None:
+    stage = torn(latency_us=(1000, 1000))
+    vu = stage.mount(stage.names[:2])
+    stage.mount([stage.names[2]])
+    server = stage.alpha.shadow.server
+    stage.wait_for_copies(vu)
+    assert [copy.target.device for copy in server.copies] == [stage.names[2]]
+    assert server.copies[0].ended_ns is not None
+    (merge,) = server.merges
+    assert merge.ended_ns is not None
+    assert merge.ended_ns > server.copies[0].ended_ns
+    stage.assert_members_identical(vu)
+
+
+def test_a_block_that_one_member_cannot_read_is_mended_by_the_merge() -> None:
+    stage = torn(rules=[[], [BadBlocks([1200])], []])
+    vu = stage.mount()
+    stage.wait_for_copies(vu)
+    # The medium goes on refusing the block, so the member that cannot be mended is put out.
+    assert [member.device for member in vu.members] == [stage.names[0], stage.names[2]]
+
+
+@pytest.mark.parametrize("leaving", ["alpha", "vax"])
+def test_the_other_node_goes_on_when_the_merging_one_dismounts(leaving: str) -> None:
+    stage = torn(latency_us=(500, 500), vax=True)
+    assert stage.vax is not None
+    merging, other = (stage.alpha, stage.vax) if leaving == "alpha" else (stage.vax, stage.alpha)
+    stage.mount(node=merging)
+    vu = stage.mount([], node=other)
+    stage.dismount("DSA1:", node=merging)
+    assert vu.state.merging
+    stage.wait_for_copies(vu)
+    stage.assert_members_identical(vu)
+    assert len(other.shadow.server.merges) == 1
