@@ -259,6 +259,9 @@ class Simulation:
         application = self._applications.get(node.name)
         unit = node.shadow.units[SET]
         if application is None or application.vu is not unit:
+            if application is not None:
+                self._count(application)
+                application.close()
             scenario = self.scenario
             first = unit.state.structure_end
             blocks = scenario.block_count - first
@@ -422,9 +425,12 @@ class Simulation:
 
     def _count_applications(self) -> None:
         for application in self._applications.values():
-            self.outcome.writes += application.writes
-            self.outcome.reads += application.reads
+            self._count(application)
         self._applications.clear()
+
+    def _count(self, application: Application) -> None:
+        self.outcome.writes += application.writes
+        self.outcome.reads += application.reads
 
     def _return_all(self) -> None:
         """Mount every disk that is away again, as far as a set has room."""
