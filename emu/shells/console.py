@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -33,11 +33,12 @@ from emu.media.file import FileDevice, ImageError
 from emu.media.slow import SlowDevice
 from emu.shells.cluster_link import ClusterIdentity, ClusterLink
 from emu.shells.console_server import PasswordError, attach_console, read_password, serve_console
-from emu.shells.firmware_files import load_firmware
+from emu.shells.firmware_files import load_firmware, load_scripts
 from emu.shells.host_files import DiskFiles
 from emu.shells.image_files import open_image
 from emu.shells.loop import Loop
 from emu.shells.own_files import own_file
+from emu.shells.scsi_disks import HOST_ID, put_on_bus
 from emu.shells.streams import StreamError, connect
 from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
 from emu.shells.unit_options import SetupError, unit_option
@@ -76,6 +77,7 @@ class ImageRequest:
     """An image to plug in; drive "" is the one of its size, number None the next free one."""
 
     path: str
+    bus: str = "DU"
     letter: str = "A"
     number: int | None = None
     drive: str = ""
@@ -85,9 +87,10 @@ class ImageRequest:
 
 @dataclass
 class Machine:
-    """A world with its open images."""
+    """A world with its open images; nodes: kind and name of those that will be there."""
 
     world: World
+    nodes: list[tuple[str, str]] = field(default_factory=list)
     media: list[BlockDevice] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)  # what is plugged in, for the banner
     commands: CommandsInHand = field(default_factory=CommandsInHand)
@@ -116,7 +119,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="DUA10=PATH[,drive=RA92][,ro][,mechanics]",
-        help="an image under a unit number; DUB0 is on the second controller",
+        help="an image under a unit number; DUB0 is on the second controller, DKA100 on a SCSI bus: target 1, unit 00",
     )
     parser.add_argument(
         "--new",
@@ -247,7 +250,7 @@ def _build(options: Namespace, stack: ExitStack) -> Machine:
     requests += [_new_image(text, firmwares[0]) for text in options.new]
     play = not requests
     tracer = stack.enter_context(traced(options.trace))
-    machine = Machine(World(boot_time=vms_time(datetime.now()), tracer=tracer))
+    machine = Machine(World(boot_time=vms_time(datetime.now()), tracer=tracer), nodes)
     if play:
         folder = stack.enter_context(TemporaryDirectory(prefix="hbvs-"))
         requests = list(_play_images(folder, firmwares[0]))
@@ -264,10 +267,7 @@ def _build(options: Namespace, stack: ExitStack) -> Machine:
             votes = ALPHA_OPTIONS if kind == "alpha" else VAX_OPTIONS
             expected = options.expected_votes or sum(_votes(kind) for kind, _ in nodes)
             cluster = {**votes, "group": options.cluster_group, "expected_votes": expected}
-            if kind == "alpha":
-                machine.world.add_alpha(name, *machine.world.controllers, cluster=cluster)
-            else:
-                machine.world.add_vax(name, *machine.world.controllers, cluster=cluster)
+            _add_node(machine.world, kind, name, cluster)
     except BaseException:
         for medium in machine.media:
             medium.close()
@@ -284,7 +284,13 @@ def _votes(kind: str) -> int:
 def _unit_request(text: str) -> ImageRequest:
     option = unit_option(text)
     return ImageRequest(
-        option.medium, option.letter, option.number, option.drive, option.read_only, option.mechanics
+        option.medium,
+        option.bus,
+        option.letter,
+        option.number,
+        option.drive,
+        option.read_only,
+        option.mechanics,
     )
 
 
@@ -393,19 +399,39 @@ def _shown(tracer: Tracer) -> Iterator[None]:
 
 def _numbered(requests: Iterable[ImageRequest]) -> Iterator[ImageRequest]:
     requests = list(requests)
-    taken = [(request.letter, request.number) for request in requests if request.number is not None]
+    taken = [(r.bus, r.letter, r.number) for r in requests if r.number is not None]
     number = FIRST_UNIT
     for request in requests:
         if request.number is not None:
             yield request
             continue
-        while (request.letter, number) in taken:
+        while (request.bus, request.letter, number) in taken:
             number += 1
         yield replace(request, number=number)
         number += 1
 
 
+def _add_node(world: World, kind: str, name: str, cluster: Mapping[str, int]) -> None:
+    """Plug a node into all there is; a VAX has no SCSI bus here, of Alphas each has an identifier of its own."""
+    if kind == "vax":
+        world.add_vax(name, *world.controllers, cluster=cluster)
+        return
+    alphas = sum(node.kind == "Alpha" for node in world.nodes.values())
+    world.add_alpha(
+        name,
+        *world.controllers,
+        shelves=world.shelves,
+        program=load_scripts("pke") if world.shelves else None,
+        scsi_id=HOST_ID - alphas,
+        cluster=cluster,
+    )
+
+
 def _plug_in(machine: Machine, request: ImageRequest, mechanics: bool, *, shared: bool) -> None:
+    assert request.number is not None, "units have got their numbers"
+    if request.bus == "DK":
+        _put_on_bus(machine, request, request.number, shared=shared)
+        return
     index = ord(request.letter) - ord("A")
     controllers = machine.world.controllers
     if index >= len(controllers):
@@ -413,7 +439,6 @@ def _plug_in(machine: Machine, request: ImageRequest, mechanics: bool, *, shared
     controller = controllers[index]
     medium: BlockDevice = open_image(request.path, read_only=request.read_only, shared=shared)
     machine.media.append(medium)
-    assert request.number is not None, "units have got their numbers"
     try:
         drive = drive_for(controller.firmware, medium, request.drive)
         # A drive that several processes have keeps nothing of its own: the file has room for one of them.
@@ -428,6 +453,26 @@ def _plug_in(machine: Machine, request: ImageRequest, mechanics: bool, *, shared
     machine.lines.append(
         f"  $1$DU{request.letter}{request.number}:  {drive.name:8}{drive.block_count:10} blocks  {request.path}{locked}"
     )
+
+
+def _put_on_bus(machine: Machine, request: ImageRequest, number: int, *, shared: bool) -> None:
+    if shared:
+        raise SetupError(
+            f"{request.path}: a SCSI bus is in one process, its disks are not shared with others"
+        )
+    if request.mechanics:
+        raise SetupError(f"{request.path}: there are no mechanics of SCSI disks")
+    medium, line = put_on_bus(
+        machine.world,
+        request.letter,
+        number,
+        request.path,
+        request.drive,
+        read_only=request.read_only,
+        alphas=sum(kind == "alpha" for kind, _ in machine.nodes),
+    )
+    machine.media.append(medium)
+    machine.lines.append(line)
 
 
 # ---- the conversation
@@ -455,6 +500,7 @@ def _greeting(machine: Machine) -> list[str]:
             f"{driver.port.name}: {controller.firmware.name}"
             for driver, controller in zip(node.controllers, machine.world.controllers, strict=True)
         )
+        ports += "".join(f", {driver.port.name}: 53C810" for driver in node.adapters)
         lines.append(f"  node {node.name} ({node.kind}), {ports}")
     return [*lines, *machine.lines, "HELP explains the verbs, EXIT ends.", ""]
 

@@ -448,6 +448,10 @@ def _flushed(what: str, error: MediumError | None) -> None:
 def unit_request(text: str) -> UnitRequest:
     """Read a `--unit`; raises SetupError."""
     option = unit_option(text)
+    if option.bus != "DU":
+        raise SetupError(
+            f"--unit {text}: disks on a SCSI bus are for the console; --iscsi with --lun serves SCSI"
+        )
     paths = shadow_paths(option.medium)
     mirrored = paths is not None
     if paths is None:

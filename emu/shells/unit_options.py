@@ -1,9 +1,9 @@
-"""How units are named on a command line: DUA0=PATH, then ,drive=RA92 or ,ro or ,mechanics."""
+"""How units are named on a command line: DUA0=PATH or DKA100=PATH, then ,drive=RA92 or ,ro or ,mechanics."""
 
 import re
 from dataclasses import dataclass
 
-_UNIT = re.compile(r"(?:\$\d+\$)?DU([A-Z])(\d+):?=((?:shadow\([^)]*\))?[^,]*)(?:,(.*))?", re.IGNORECASE)
+_UNIT = re.compile(r"(?:\$\d+\$)?D([UK])([A-Z])(\d+):?=((?:shadow\([^)]*\))?[^,]*)(?:,(.*))?", re.IGNORECASE)
 
 
 class SetupError(Exception):
@@ -14,9 +14,11 @@ class SetupError(Exception):
 class UnitOption:
     """One `--unit`.
 
-    medium: as it was written.  drive: "" is the one of the medium's size.  mechanics: it takes its time.
+    bus: DU for MSCP, DK for SCSI.  medium: as it was written.  drive: "" is the one of the medium's size.  mechanics:
+    it takes its time.
     """
 
+    bus: str
     letter: str
     number: int
     medium: str
@@ -26,18 +28,18 @@ class UnitOption:
 
     @property
     def name(self) -> str:
-        return f"DU{self.letter}{self.number}"
+        return f"{self.bus}{self.letter}{self.number}"
 
 
 def unit_option(text: str) -> UnitOption:
     """Read a `--unit`; raises SetupError."""
     match = _UNIT.fullmatch(text)
-    if match is None or not match[3]:
+    if match is None or not match[4]:
         raise SetupError(
             f"--unit {text}: a unit is written DUA0=PATH, then ,drive=NAME, ,ro or ,mechanics if need be"
         )
     drive, read_only, mechanics = "", False, False
-    for extra in match[4].split(",") if match[4] is not None else ():
+    for extra in match[5].split(",") if match[5] is not None else ():
         if extra.lower().startswith("drive="):
             drive = extra[len("drive=") :]
         elif extra.lower() == "ro":
@@ -46,4 +48,5 @@ def unit_option(text: str) -> UnitOption:
             mechanics = True
         else:
             raise SetupError(f"--unit {text}: {extra} is neither drive=NAME nor ro nor mechanics")
-    return UnitOption(match[1].upper(), int(match[2]), match[3], drive, read_only, mechanics)
+    bus = f"D{match[1].upper()}"
+    return UnitOption(bus, match[2].upper(), int(match[3]), match[4], drive, read_only, mechanics)

@@ -97,6 +97,19 @@ def test_the_exit_status_of_a_script_tells_of_failures(tmp_path: Path) -> None:
     assert (result.returncode, len(result.stdout.splitlines())) == (1, 3)
 
 
+def test_disks_on_a_scsi_bus_are_units_of_the_console_too(tmp_path: Path) -> None:
+    for name in ("a.img", "b.img"):
+        (tmp_path / name).write_bytes(bytes(1 << 20))
+    disks = ("--unit", "DKA100=a.img", "--unit", "DKA101=b.img", "--nodes", "alpha:A,alpha:B,vax:C")
+    members = "DSA1:/SHADOW=($1$DKA100:,$1$DKA101:) PAYROLL"
+    result = hbvs(
+        "console", *disks, "-c", f"INIT{members[5:]}; MOUNT {members}; DISMOUNT DSA1:", cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("is now a valid member of the shadow set") == 2
+    assert (tmp_path / "a.img").read_bytes() == (tmp_path / "b.img").read_bytes() != bytes(1 << 20)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -109,6 +122,14 @@ def test_the_exit_status_of_a_script_tells_of_failures(tmp_path: Path) -> None:
         (("--nodes", "pdp:ELEVEN"), "a node is written"),
         (("--nodes", "alpha:A,vax:A"), "two nodes"),
         (("--controller", "nothing"), "no firmware"),
+        (("--unit", "DKA700=good.img"), "wanted an identifier from 0 to 6"),
+        (("--unit", "DKA108=good.img"), "a unit from 00 to 07"),
+        (("--unit", "DKA100=good.img", "--nodes", "vax:V"), "only an Alpha has a SCSI bus"),
+        (("--unit", "DKA100=good.img,drive=RZ26"), "an RZ26 has 2050860 blocks"),
+        (("--unit", "DKA100=good.img,drive=RA92"), "RA92 is none of RZ23"),
+        (("--unit", "DKA100=good.img,mechanics"), "no mechanics"),
+        (("--unit", "DKA100=good.img", "--unit", "DKA100=other.img"), "LUN 0 is taken"),
+        (("--unit", "DKA100=marked.img"), "not a unit's record"),
         (("--unit", "DUA1=good.img,drive=RA92"), "RA92"),
         (("good.img", "good.img"), "in use"),
         (("--script", "none.com", "good.img"), "none.com cannot be read"),
@@ -123,7 +144,9 @@ def test_what_cannot_be_set_up_is_said_in_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "odd.img").write_bytes(b"x" * 1000)
-    (tmp_path / "good.img").write_bytes(bytes(1 << 20))
+    for name in ("good.img", "other.img", "marked.img"):
+        (tmp_path / name).write_bytes(bytes(1 << 20))
+    (tmp_path / "marked.img.scsi").write_bytes(b"nonsense")
     commands = () if "--script" in arguments else ("-c", "SHOW TIME")
     assert main(("console", *arguments, *commands)) == 1
     said = capsys.readouterr()
