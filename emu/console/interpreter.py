@@ -26,7 +26,7 @@ from emu.console.lexicals import Lexicals
 from emu.console.session import CommandsInHand, Job, Session
 from emu.console.status import NORMAL, SHOWN, condition_value, severity
 from emu.console.verbs import VERBS
-from emu.core.clock import MICROSECOND_NS
+from emu.core.clock import MICROSECOND_NS, SECOND_NS
 from emu.sim.world import World
 
 Ask = Callable[[str], str | None]
@@ -254,6 +254,7 @@ class Interpreter:
         """Parse and begin a command; returns whether it has ended already."""
         session = self.session
         try:
+            session.find_node()
             command = parse(text, session.verbs, session.node.kind)
             if command is None:
                 return True
@@ -298,6 +299,17 @@ class Interpreter:
         self.session.jobs.append(job)
         body = _guarded(lambda: routine(job, command))
         job.node.run(command.path, body, lambda result: self._ended(job, result))
+        self._watch(job)
+
+    def _watch(self, job: Job) -> None:
+        """See that the node lives that carries the command out; what died with it will not end."""
+        if job is not self._job:
+            return
+        if job.node.crashed:
+            self.session.jobs.remove(job)
+            self._give_up(Failure(Message("SYSTEM", "F", "NODELEAVE", f"node {job.node.name} is down")))
+        else:
+            self.world.clock.call_after(SECOND_NS, lambda: self._watch(job))
 
     def _asked(self) -> None:
         if not self._called:

@@ -36,7 +36,7 @@ class CommandsInHand:
 class Session:
     """One operator at one console.
 
-    hosts: the nodes logged in to by SET HOST, the present one last.
+    hosts: names of the nodes logged in to by SET HOST, the present one last.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Session:
         commands: CommandsInHand,
     ) -> None:
         self.world = world
-        self.hosts = [node]
+        self.hosts = [node.name]
         self.host_files = host_files
         self.say = say
         self.verbs = verbs
@@ -62,7 +62,25 @@ class Session:
 
     @property
     def node(self) -> Node:
-        return self.hosts[-1]
+        return self.world.nodes[self.hosts[-1]]
+
+    def find_node(self) -> None:
+        """See that the present node is up: if it has crashed, go back to one that is.  Raises Failure."""
+        while self.node.crashed and len(self.hosts) > 1:
+            lost = self.hosts.pop()
+            self.tell(Message("REM", "F", "NETERR", f"path to node {lost} is lost"))
+            self.tell(Message("REM", "S", "END", f"control returned to node _{self.hosts[-1]}::"))
+        if not self.node.crashed:
+            return
+        up = next((node.name for node in self.world.nodes.values() if not node.crashed), None)
+        if up is None:
+            raise Failure(
+                Message("HBVS", "F", "NODEDOWN", f"node {self.node.name} is down, and so are all others")
+            )
+        self.tell(
+            Message("HBVS", "W", "NODEDOWN", f"node {self.node.name} is down, this console is at {up} now")
+        )
+        self.hosts = [up]
 
     def tell(self, message: Message) -> None:
         self.say(str(message))

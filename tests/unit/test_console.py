@@ -593,7 +593,7 @@ def test_read_cost_is_set(mounted: Console) -> None:
 
 
 def test_help_explains_verbs_and_qualifiers(console: Console) -> None:
-    assert "  @           BACKUP      CLOSE       COPY        CREATE      DEASSIGN" in console.well("HELP")
+    assert "  @           BACKUP      BOOT        CLOSE       COPY        CREATE" in console.well("HELP")
     said = console.well("HELP SHOW DEVICE")
     assert said[1] == "SHOW DEVICES"
     assert "  /BITMAP" in said

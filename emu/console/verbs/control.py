@@ -165,10 +165,12 @@ def _set_host(job: Job, command: Command) -> Procedure:
     node = session.world.nodes.get(name)
     if node is None:
         raise Failure(Message("SYSTEM", "F", "NOSUCHNODE", "remote node is unknown"))
-    if node in session.hosts:
-        del session.hosts[session.hosts.index(node) + 1 :]
+    if node.crashed:
+        raise Failure(Message("SYSTEM", "F", "UNREACHABLE", "remote node is not currently reachable"))
+    if name in session.hosts:
+        del session.hosts[session.hosts.index(name) + 1 :]
     else:
-        session.hosts.append(node)
+        session.hosts.append(name)
     job.say(welcome(node.name, node.kind))
     return
     yield

@@ -16,7 +16,6 @@ from emu.console import help as help_text
 from emu.console.dcl import Command, DclError, Keyword, Kind, MissingParameter, Verb, parse
 from emu.console.session import Job
 
-_IMAGE = "SYSGEN"
 _PROMPT = "SYSGEN> "
 _HEADING = (
     "Parameter Name           Current    Default     Min.        Max.     Unit         Dynamic",
@@ -189,12 +188,8 @@ def _carry_out(dialogue: _Dialogue, line: str) -> Procedure:
         yield from command.verb.routine(dialogue, command)
 
 
-def _run(job: Job, image: str, line: str) -> Procedure:
-    if image.upper().rpartition(":")[2].removesuffix(".EXE") != _IMAGE:
-        raise Failure(
-            Message("DCL", "W", "ACTIMAGE", f"error activating image {image.upper()}"),
-            Message("CLI", "E", "IMAGEFNF", "image file not found", continued=True),
-        )
+def run(job: Job, line: str) -> Procedure:
+    """Carry out one command, or talk."""
     dialogue = _Dialogue(job)
     dialogue.use("ACTIVE")
     if line:
@@ -208,28 +203,3 @@ def _run(job: Job, image: str, line: str) -> Procedure:
             yield from _carry_out(dialogue, answer)
         except Failure as failure:
             job.session.complain(failure)
-
-
-def _mcr(job: Job, command: Command) -> Procedure:
-    return _run(job, command.parameter("IMAGE"), command.parameter("COMMAND"))
-
-
-def _image(job: Job, command: Command) -> Procedure:
-    return _run(job, command.parameter("IMAGE"), "")
-
-
-_WHAT = (
-    "Run an image of SYS$SYSTEM. SYSGEN, with system parameters, is the only one here: SHOW, SET, USE, WRITE and EXIT "
-    "are its commands."
-)
-
-MCR = Verb(
-    "MCR",
-    _WHAT,
-    _mcr,
-    (dcl.Parameter("IMAGE", "Image"), dcl.Parameter("COMMAND", "Command", required=False, verbatim=True)),
-    examples=("MCR SYSGEN SHOW SHADOW_MAX_COPY", "MCR SYSGEN"),
-)
-RUN = Verb("RUN", _WHAT, _image, (dcl.Parameter("IMAGE", "Image"),), examples=("RUN SYS$SYSTEM:SYSGEN",))
-
-VERBS = (MCR, RUN)

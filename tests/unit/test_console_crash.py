@@ -1,0 +1,56 @@
+"""A node crashes under its operator, and boots again."""
+
+import pytest
+
+from tests.unit.test_console import A, B, Console
+
+
+@pytest.fixture
+def console() -> Console:
+    console = Console()
+    console.well(f"INIT/SHADOW=({A},{B}) PAYROLL", f"MOUNT DSA42:/SHADOW=({A},{B}) PAYROLL")
+    return console
+
+
+def test_a_console_goes_where_a_node_is_up(console: Console) -> None:
+    console.do("RUN SYS$SYSTEM:OPCCRASH")
+    assert console.do("SHOW TIME")[0] == "%HBVS-W-NODEDOWN, node ALPHA1 is down, this console is at VAX1 now"
+    assert console.interpreter.prompt == "VAX1$ "
+
+
+def test_a_remote_login_ends_with_its_node(console: Console) -> None:
+    console.well("SET HOST VAX1")
+    console.do("RUN SYS$SYSTEM:OPCCRASH")
+    said = console.well("SHOW SYMBOL $STATUS")
+    assert said[:2] == [
+        "%REM-F-NETERR, path to node VAX1 is lost",
+        "%REM-S-END, control returned to node _ALPHA1::",
+    ]
+    assert console.refused("SET HOST VAX1") == ["SYSTEM-F-UNREACHABLE"]
+
+
+def test_a_command_ends_with_its_node(console: Console) -> None:
+    console.world.clock.call_after(5_000_000_000, lambda: console.world.crash("ALPHA1"))
+    assert console.refused("WAIT 10:00:00") == ["SYSTEM-F-NODELEAVE"]
+
+
+def test_a_load_ends_with_its_node(console: Console) -> None:
+    console.well("SET HOST VAX1", "MOUNT DSA42: PAYROLL", "LOAD DSA42:/WRITES=100000/RATE=100")
+    console.do("RUN SYS$SYSTEM:OPCCRASH")
+    console.well("WAIT/LOAD")
+
+
+def test_a_node_boots_and_mounts_again(console: Console) -> None:
+    console.well("SET HOST VAX1", "MOUNT DSA42: PAYROLL")
+    console.do("RUN SYS$SYSTEM:OPCCRASH")
+    assert console.well("BOOT VAX1")[-1] == "%BOOT-S-UP, node VAX1 is up"
+    assert console.refused("BOOT VAX1") == ["BOOT-F-RUNNING"]
+    assert console.refused("BOOT NOWHERE") == ["SYSTEM-F-NOSUCHNODE"]
+    console.well("SET HOST VAX1", "MOUNT DSA42: PAYROLL")
+    assert console.well("SHOW DEVICE DSA42")[2].endswith(" 2")
+
+
+def test_when_all_nodes_are_down_there_is_nobody_to_ask(console: Console) -> None:
+    console.world.crash("ALPHA1")
+    console.world.crash("VAX1")
+    assert console.refused("SHOW TIME") == ["HBVS-F-NODEDOWN"]
