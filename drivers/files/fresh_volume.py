@@ -19,6 +19,7 @@ DEVIATION: SECURITY.SYS is there with six blocks of zeros; what V7.3 keeps in it
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from bitarray import bitarray
 
@@ -67,11 +68,19 @@ EXTEND_BLOCKS = 5
 _RECORD_BYTES = {FID.VOLSET: 64, FID.BACKUP: 64, FID.BADLOG: 16}
 
 
+class IndexPlace(Enum):
+    """Where /INDEX puts the index file."""
+
+    BEGINNING = "from the first block on"
+    MIDDLE = "around the middle block"
+    END = "at the end"
+
+
 @dataclass(frozen=True, slots=True)
 class VolumeOptions:
     """What qualifiers of INITIALIZE say; 0 takes the default.
 
-    index_lbn: where index file, directory and storage bitmap go.  characteristics: HM2 bits.
+    index: where index file, directory and storage bitmap go; a place, or an LBN.  characteristics: HM2 bits.
     """
 
     label: str = ""
@@ -80,7 +89,7 @@ class VolumeOptions:
     cluster_blocks: int = 0
     maximum_files: int = 0
     headers: int = LEAST_HEADERS
-    index_lbn: int = 0
+    index: IndexPlace | int = IndexPlace.BEGINNING
     characteristics: int = 0
 
 
@@ -105,8 +114,22 @@ class FreshVolume:
         except DeviceFull:
             raise Failure(Message("INIT", "F", "ALLOCFAIL", "index file allocation failure")) from None
 
+    @property
+    def _index_lbn(self) -> int:
+        place = self._options.index
+        if isinstance(place, int):
+            return place
+        if place is IndexPlace.BEGINNING:
+            return 0
+        if place is IndexPlace.MIDDLE:
+            return self.block_count // 2
+        pieces = (self._index_map_blocks + self.headers, 1, SECURITY_BLOCKS, 1 + self._map_blocks)
+        # The last cluster may not be whole.
+        clusters = 1 + sum(-(-piece // self.cluster_blocks) for piece in pieces)
+        return max(0, self.block_count - clusters * self.cluster_blocks)
+
     def _place(self) -> None:
-        cluster, near = self.cluster_blocks, self._options.index_lbn
+        cluster, near = self.cluster_blocks, self._index_lbn
         first = Extent(0, 4 * cluster)
         if not self._space.is_free(first):
             raise DeviceFull

@@ -125,7 +125,7 @@ def test_the_cluster_factor_grows_with_the_volume(block_count: int, cluster_bloc
 
 
 def test_the_index_file_goes_where_it_is_wanted() -> None:
-    data = image(20_000, VolumeOptions("X", index_lbn=10_000))
+    data = image(20_000, VolumeOptions("X", index=10_000))
     assert longword(block(data, 1), 24) == 10_000
     index = block(data, 10_002)
     assert (index[58], index[200:208]) == (

@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 
 from drivers.cluster.node import Node
+from drivers.files.fresh_volume import IndexPlace, VolumeOptions
 from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
 from drivers.shadow.mount import MountRequest
@@ -13,6 +14,7 @@ from drivers.shadow.utility import Policy
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.session import Job, virtual_unit_name
 from emu.console.verbs.files import delete_files
+from emu.wire.codes.ods2 import HM2
 
 ALPHA = "Alpha"  # a VAX knows nothing of bitmaps and their policy
 
@@ -58,7 +60,34 @@ def _initialize(job: Job, command: Command) -> Procedure:
         command.parameter("LABEL").upper(),
         shadow=command.is_given("SHADOW"),
         erase=command.is_given("ERASE"),
+        options=_volume_options(command),
     )
+
+
+def _volume_options(command: Command) -> VolumeOptions:
+    return VolumeOptions(
+        owner_name=(command.values("USER_NAME") or ("SYSTEM",))[0].upper(),
+        cluster_blocks=_limited(command, "CLUSTER_SIZE"),
+        maximum_files=_limited(command, "MAXIMUM_FILES"),
+        headers=_limited(command, "HEADERS"),
+        index=_index(command),
+        characteristics=int(HM2.NOHIGHWATER if command.is_negated("HIGHWATER") else HM2(0)),
+    )
+
+
+def _limited(command: Command, qualifier: str) -> int:
+    """The number a qualifier gives, which is at least 1; 0 when it is not given."""
+    number = command.number(qualifier, 0)
+    if command.is_given(qualifier) and number < 1:
+        raise DclError("NUMBER", qualifier)
+    return number
+
+
+def _index(command: Command) -> IndexPlace | int:
+    for place in IndexPlace:
+        if command.keyword("INDEX", place.name) is not None:
+            return place
+    return IndexPlace.BEGINNING
 
 
 _LABEL = Parameter("LABEL", "Label")
@@ -71,7 +100,17 @@ INITIALIZE = Verb(
     _initialize,
     (Parameter("DEVICE", "Device", Kind.DEVICE), _LABEL),
     (
+        Keyword("CLUSTER_SIZE", "Blocks that are allocated at least.", Value("blocks", Kind.NUMBER)),
         Keyword("ERASE", "Write zeros over the whole disk first."),
+        Keyword("HEADERS", "File headers the index file has room for at first.", Value("count", Kind.NUMBER)),
+        Keyword("HIGHWATER", "/NOHIGHWATER: do not mark how far files are written.", negatable=True),
+        Keyword(
+            "INDEX",
+            "Where the index file stands.",
+            Value("position", keywords=tuple(Keyword(place.name) for place in IndexPlace)),
+        ),
+        Keyword("MAXIMUM_FILES", "Files the volume can have at most.", Value("count", Kind.NUMBER)),
+        Keyword("USER_NAME", "Owner's name in the home block.", Value("name")),
         Keyword(
             "SHADOW",
             "Make several disks members-to-be of one set; the label is the only parameter then.",
