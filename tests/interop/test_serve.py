@@ -156,6 +156,7 @@ def test_a_second_host_at_one_bus_is_told_that_it_is_busy(tmp_path: Path) -> Non
         (["--bus", "http://x"], "http://x is no address"),
         (["--bus", "tcp://127.0.0.1:0", "--controller", "xyz9"], "xyz9"),
         (["--bus", "tcp://127.0.0.1:0", "--unit", "DUA0"], "a unit is written DUA0=PATH"),
+        (["--bus", "tcp://127.0.0.1:0", "--unit", "DKA100=x"], "disks on a SCSI bus are for the console"),
         (["--bus", "tcp://127.0.0.1:0", "--unit", "DUB0=none,drive=RA92"], "there are 1 controllers"),
         (["--bus", "tcp://127.0.0.1:0", "--unit", "DUA0=none"], "an empty drive needs drive="),
         (["--bus", "tcp://127.0.0.1:0", "--unit", "DUA0=/nowhere/x.dsk"], "/nowhere/x.dsk"),
