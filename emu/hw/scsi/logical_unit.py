@@ -16,6 +16,7 @@ from emu.core.trace import BlocksMoved, TaskEnded, TaskTaken, Tracer
 from emu.hw.scsi.bad_blocks import BadBlocks
 from emu.hw.scsi.buffers import BUFFER_BYTES
 from emu.hw.scsi.commands import Command, commands_of
+from emu.hw.scsi.contingent_allegiance import ContingentAllegiance
 from emu.hw.scsi.log import COUNTERS
 from emu.hw.scsi.long_operation import LongOperation
 from emu.hw.scsi.mode import ModePages
@@ -39,13 +40,13 @@ from emu.hw.scsi.sense import (
 from emu.hw.scsi.task import Nexus, Steps, Task
 from emu.hw.scsi.task_set import TaskSet
 from emu.hw.scsi.third_party_copy import CopyResult
-from emu.wire.codes.scsi import Asc, Attribute, Opcode, ReserveOut, SenseKey, Status, guilty_bit
+from emu.wire.codes.scsi import Asc, Attribute, Opcode, SenseKey, Status, guilty_bit
 
 if TYPE_CHECKING:
     from emu.hw.scsi.target import Target
 
 _UNTAGGED = int(Attribute.UNTAGGED)
-_ACA, _HEAD_OF_QUEUE = int(Attribute.ACA), int(Attribute.HEAD_OF_QUEUE)
+_ACA = int(Attribute.ACA)
 _CHECK_CONDITION = int(Status.CHECK_CONDITION)
 _TASK_ABORTED = int(Status.TASK_ABORTED)
 _REQUEST_SENSE = bytes((Opcode.REQUEST_SENSE,))
@@ -56,8 +57,6 @@ _ACTION = 0x1F
 _PREVENT = 0x03
 _POWER_AND_START = 0xF1
 _START = 0x01
-_NACA = 0x04
-_PREEMPT_AND_ABORT = (int(Opcode.PERSISTENT_RESERVE_OUT), int(ReserveOut.PREEMPT_AND_ABORT))
 _LONG_OPERATIONS = (int(Opcode.FORMAT_UNIT), int(Opcode.SANITIZE))
 
 
@@ -120,7 +119,7 @@ class LogicalUnit:
         if medium is not None:
             self._require_size(medium)
         self.task_set = TaskSet()
-        self.aca: ItlNexus | None = None  # the nexus whose error has established an ACA condition
+        self.aca = ContingentAllegiance(self.task_set)
         self.nexuses: dict[str, ItlNexus] = {}
         self.reserved_by: str | None = None  # RESERVE, by the nexus of this name
         self.mode = ModePages(profile, self.block_count)
@@ -305,8 +304,8 @@ class LogicalUnit:
         if self.reserved_by == nexus.name:
             self.reserved_by = None
         self._abort(itl.tasks.values())
-        if itl is self.aca:
-            self._end_aca()
+        if itl is self.aca.itl:
+            self.aca.end()
         del self.nexuses[nexus.name]
 
     def establish_unit_attention(self, asc: int, but: ItlNexus | None = None) -> None:
@@ -350,8 +349,8 @@ class LogicalUnit:
             self._abort(tasks.values())
             self._refuse_unheard(task, Asc.OVERLAPPED_COMMANDS, SenseKey.ABORTED_COMMAND)
             return
-        if self.aca is not None:
-            status = self._status_under_aca(task)
+        if self.aca.itl is not None:
+            status = self.aca.status_for(task, self._find(task.cdb))
             if status is not None:
                 task.ended = True
                 self._answer(task, int(status), b"")
@@ -488,43 +487,20 @@ class LogicalUnit:
 
     def _contain(self, task: Task) -> None:
         """Do what the initiator wants done about the other tasks when one has failed: NACA and QERR say it."""
-        itl = task.itl
-        if self.profile.normal_aca and _has_naca(task.cdb, task.command):
-            if self.aca is None:
-                self.aca = itl
-                self.task_set.blocked = True
-        elif task.attribute == _ACA:  # what was sent to recover has failed, and wants no condition of its own
-            self.aca = None
-            self.task_set.blocked = False
+        if self.profile.normal_aca:
+            self.aca.failed(task)
         if self.mode.error_aborts_all:
             for other in list(self.nexuses.values()):
                 self.abort_for(other, by=task.nexus)
         elif self.mode.error_aborts_nexus:
-            self._abort(itl.tasks.values())
-
-    def _status_under_aca(self, task: Task) -> Status | None:
-        """Say with what status a new task is turned away while there is an ACA condition; None if it is not."""
-        command = self._find(task.cdb)
-        if task.itl is self.aca:
-            if task.attribute == _ACA and not any(one.attribute == _ACA for one in task.itl.tasks.values()):
-                return None
-            return Status.ACA_ACTIVE
-        if command is not None and (command.opcode, command.action) == _PREEMPT_AND_ABORT:
-            task.attribute = _HEAD_OF_QUEUE  # it may be what ends the condition
-            return None
-        return Status.ACA_ACTIVE if _has_naca(task.cdb, command) else Status.BUSY
+            self._abort(task.itl.tasks.values())
 
     def clear_aca(self, nexus: Nexus) -> None:
         """CLEAR ACA: of this nexus; its recovery is over, what waited goes on."""
-        itl = self.aca
+        itl = self.aca.itl
         if itl is not None and itl.nexus.name == nexus.name:
             self._abort([task for task in itl.tasks.values() if task.attribute == _ACA])
-            self._end_aca()
-
-    def _end_aca(self) -> None:
-        self.aca = None
-        self.task_set.blocked = False
-        self.task_set.pump()
+            self.aca.end()
 
     # ---- task management
 
@@ -569,8 +545,8 @@ class LogicalUnit:
         if of_another and itl.tasks and not tell_status:
             self.tell(itl, Asc.COMMANDS_CLEARED)
         self._abort(itl.tasks.values(), _TASK_ABORTED if tell_status else None)
-        if of_another and itl is self.aca:
-            self._end_aca()
+        if of_another and itl is self.aca.itl:
+            self.aca.end()
 
     def abort_all(self) -> None:
         """Abort every task."""
@@ -593,7 +569,7 @@ class LogicalUnit:
     def reset(self, attention: int) -> None:
         """LOGICAL UNIT RESET, and what stronger resets do to a unit: persistent reservations stay."""
         self.abort_all()
-        self._end_aca()
+        self.aca.end()
         self.reserved_by = None
         self.mode.restore()
         for itl in self.nexuses.values():
@@ -601,8 +577,3 @@ class LogicalUnit:
             itl.sense = None
             itl.echo = None
         self.establish_unit_attention(attention)
-
-
-def _has_naca(cdb: bytes, command: Command | None) -> bool:
-    """Say whether NACA is set in CONTROL, the last byte of a CDB, if that has come."""
-    return command is not None and len(cdb) >= command.length and bool(cdb[command.length - 1] & _NACA)
