@@ -12,6 +12,7 @@ from drivers.cluster.request import Answer, Handler, NodeLost, Request
 from drivers.cluster.scs import Scs
 from drivers.cluster.systems import SystemRow, systems
 from drivers.cluster.view import Key, MemberNode
+from drivers.message import Failure
 from drivers.platform.host import Platform
 from drivers.platform.process import EventFlag, Procedure
 from emu.wire.codes.scs import RESPONSE, Capability, Facility, LockMode
@@ -175,7 +176,10 @@ class Cluster:
         def reply(answer: bytes) -> None:
             csb.send(Facility.REQUEST, func | RESPONSE, answer, rspid)
 
-        handler(kind.unpack(data), Answer(csb.name, kind, reply))
+        try:
+            handler(kind.unpack(data), Answer(csb.name, kind, reply))
+        except Failure as failure:
+            raise ValueError(f"a request that cannot be done: {failure}") from None
 
     def ask(self, node: str, message: Request) -> Procedure:
         """Send a request and wait for the answer; raises NodeLost."""

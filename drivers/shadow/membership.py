@@ -18,7 +18,16 @@ from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
 from drivers.shadow.recovery import as_on_disk, without_nodes
-from drivers.shadow.requests import Adopt, LockRange, MergeRange, Query, SetBits, Stall, UnlockRange
+from drivers.shadow.requests import (
+    Adopt,
+    FindDevice,
+    LockRange,
+    MergeRange,
+    Query,
+    SetBits,
+    Stall,
+    UnlockRange,
+)
 from drivers.shadow.server import ShadowServer
 from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.state import BitmapRecord, SetState
@@ -63,6 +72,7 @@ class ShadowDriver:
         cluster.listen(LockRange, self._lock_range)
         cluster.listen(UnlockRange, self._unlock_range)
         cluster.listen(MergeRange, self._merge_range)
+        cluster.listen(FindDevice, self._find_device)
         cluster.lost.append(self._nodes_lost)
         cluster.manager.worked.append(self._quorum_changed)
 
@@ -125,8 +135,16 @@ class ShadowDriver:
     def _set_bits(self, message: SetBits, answer: Answer) -> None:
         bitmap = self.bitmaps.get(message.bitmap)
         if bitmap is not None:
+            if not 0 < message.block_count <= bitmap.block_count - message.lbn:
+                raise ValueError(f"LBN {message.lbn} and {message.block_count} blocks are not of this volume")
             bitmap.set_range(message.lbn, message.block_count)
         answer(None)
+
+    def _find_device(self, message: FindDevice, answer: Answer) -> None:
+        try:
+            answer(self.find_unit(message.device).identifier)
+        except Failure:
+            answer(0)
 
     def _lock_range(self, message: LockRange, answer: Answer) -> None:
         vu = self.units.get(message.unit)

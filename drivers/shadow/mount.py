@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from drivers.classes.disk import Disk
+from drivers.cluster.request import NodeLost
 from drivers.message import Failure, Say
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import added_message, incompatible, mount_message, status_message
-from drivers.shadow.requests import Adopt, Query
+from drivers.shadow.requests import Adopt, FindDevice, Query
 from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, MemberState, SetState
 from drivers.shadow.utility import NO_MINICOPY, Policy, PrivateMount, Utility
 from drivers.shadow.volume import VolumeIdentity, full_members, identify, unshadowed, write_blocks
@@ -299,10 +300,22 @@ class Mount(Utility):
             yield EARLIER_LIFE_POLL_NS  # this node is still thought to have it mounted, from before it was booted
         say(mount_message("I", "MOUNTED", f"{request.label} mounted on _{request.unit}"))
 
+    def _require_on_all(self, name: str, unit: Disk) -> Procedure:
+        """Refuse a member that a node with the set mounted cannot reach."""
+        nodes = self._shadow.units[name].state.nodes
+        answers = yield from self._cluster.ask_all(nodes, FindDevice(unit.name))
+        for node, identifier in zip(nodes, answers, strict=True):
+            if identifier != unit.identifier and not isinstance(identifier, NodeLost):
+                raise Failure(
+                    mount_message("F", "SHADOWFAIL", f"node {node} cannot reach _{unit.name}"),
+                    status_message(SS.DEVOFFLINE),
+                )
+
     def _add_member(self, request: MountRequest, device: str, say: Say) -> Procedure:
         """Add a disk to a mounted set: by minicopy if its bitmap is here, else by full copy."""
         candidate = yield from self._candidate(request, device, say)
         unit = candidate.unit
+        yield from self._require_on_all(request.unit, unit)
         minicopy = not_possible = False
 
         def add(state: SetState) -> SetState:

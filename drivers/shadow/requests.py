@@ -267,3 +267,26 @@ class MergeRange(Request):
     @staticmethod
     def unpack_answer(data: Bytes) -> int | None:
         return layouts.Fence.unpack(data).fence_lbn if data else None
+
+
+@dataclass(frozen=True, slots=True)
+class FindDevice(Request):
+    """Ask whether a node has a disk; answered with its unit identifier, 0 when it is not there."""
+
+    CODE: ClassVar = Function.FIND_DEVICE
+    device: str
+
+    def pack(self) -> bytes:
+        return text_in(self.device, 32)
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        return cls(text_of(layouts.Device.unpack(data).device))
+
+    @staticmethod
+    def pack_answer(answer: int) -> bytes:
+        return layouts.Identifier.pack_fields(answer)
+
+    @staticmethod
+    def unpack_answer(data: Bytes) -> int:
+        return layouts.Identifier.unpack(data).identifier

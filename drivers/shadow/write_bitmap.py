@@ -26,7 +26,7 @@ class WriteBitmap:
         self.size_bytes = -(-self.bit_count // 32) * 4
         self._platform = platform
         self._tracer = platform.tracer
-        self._block_count = block_count
+        self.block_count = block_count
         self.address = platform.pool.allocate(self.size_bytes)
         memory = platform.window(self.address, self.size_bytes)
         memory[:] = bytes(self.size_bytes)
@@ -73,7 +73,7 @@ class WriteBitmap:
     def blocks_of(self, first: int, count: int) -> tuple[int, int]:
         """The extent that bits stand for: (LBN, blocks); the last bit of a disk may stand for fewer."""
         lbn = first * BLOCKS_PER_BIT
-        return lbn, min(count * BLOCKS_PER_BIT, self._block_count - lbn)
+        return lbn, min(count * BLOCKS_PER_BIT, self.block_count - lbn)
 
     def release(self) -> None:
         """Give the memory back."""

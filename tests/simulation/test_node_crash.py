@@ -252,3 +252,25 @@ def test_a_command_that_waits_for_a_lost_node_is_told_so() -> None:
     stage = Crashing()
     with pytest.raises(Failure, match="NODELEAVE"):
         stage.world.run(stage.alpha, stage.alpha.cluster.ask("NOBODY", Query(SET)))
+
+
+def test_a_member_that_one_node_cannot_reach_is_refused() -> None:
+    stage = Stage(vax=True)
+    assert stage.vax is not None
+    stage.ready()
+    stage.mount([], node=stage.vax)
+    stage.dismount(LEAVING)
+    (driver,) = stage.vax.controllers
+    del driver.units[11]
+    assert stage.refusal(lambda: stage.mount([LEAVING])) == ["SHADOWFAIL", "DEVOFFLINE"]
+    assert len(stage.alpha.shadow.units[SET].members) == 2
+
+
+def test_who_changes_a_set_takes_the_new_state_last() -> None:
+    stage = Crashing(weather=BAD)
+    procedure = stage.alpha.utilities.dismount_member(LEAVING, Policy.DEFAULT, stage.said.append)
+    stage.alpha.run("change", procedure, lambda result: None)
+    assert stage.world.settle(lambda: len(stage.vu("ALPHA1").members) == 2)
+    assert len(stage.vu("VAX1").members) == 2
+    assert stage.vu("ALPHA1").state == stage.vu("VAX1").state
+    stage.end()

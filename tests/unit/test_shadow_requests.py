@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from drivers.shadow.requests import (
     Adopt,
+    FindDevice,
     LockRange,
     Query,
     SetBits,
@@ -68,6 +69,7 @@ def test_small_requests_survive_as_bytes(fields: tuple[str, int, int]) -> None:
         SetBits(first, second, first),
         LockRange(unit, first, second),
         UnlockRange(unit, first),
+        FindDevice(unit),
     ):
         assert type(request).unpack(request.pack()) == request
 

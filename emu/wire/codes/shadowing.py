@@ -13,3 +13,4 @@ class Request(Code):
     LOCK_RANGE = 5, "a write comes to where a copy may be"
     UNLOCK_RANGE = 6, "such a write has ended"
     MERGE_RANGE = 7, "make a range of a set that is being merged equal, before it is read"
+    FIND_DEVICE = 8, "tell the unit identifier of a disk, 0 when it is not there"

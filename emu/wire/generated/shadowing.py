@@ -479,6 +479,112 @@ class Unit(Packet):
         )
 
 
+_Device = struct.Struct("<32s")
+
+
+class Device(Packet):
+    """Which disk: 32 bytes."""
+
+    __slots__ = ("device",)
+
+    SIZE: ClassVar[int] = 32
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "device": (0, 32),
+    }
+
+    def __init__(
+        self,
+        device: bytes = bytes(32),
+    ) -> None:
+        self.device = device
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.device,
+            ) = _Device.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("Device", 32, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _Device.pack(
+            self.device,
+        )
+
+    @staticmethod
+    def pack_fields(
+        device: bytes = bytes(32),
+    ) -> bytes:
+        return _Device.pack(
+            device,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 32:
+            raise ShortPacket("Device", 32, len(buffer) - offset)
+        _Device.pack_into(
+            buffer,
+            offset,
+            self.device,
+        )
+
+
+_Identifier = struct.Struct("<Q")
+
+
+class Identifier(Packet):
+    """Its identity: 8 bytes."""
+
+    __slots__ = ("identifier",)
+
+    SIZE: ClassVar[int] = 8
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "identifier": (0, 8),
+    }
+
+    def __init__(
+        self,
+        identifier: int = 0,
+    ) -> None:
+        self.identifier = identifier
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.identifier,
+            ) = _Identifier.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("Identifier", 8, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _Identifier.pack(
+            self.identifier,
+        )
+
+    @staticmethod
+    def pack_fields(
+        identifier: int = 0,
+    ) -> bytes:
+        return _Identifier.pack(
+            identifier,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 8:
+            raise ShortPacket("Identifier", 8, len(buffer) - offset)
+        _Identifier.pack_into(
+            buffer,
+            offset,
+            self.identifier,
+        )
+
+
 _Author = struct.Struct("<8s")
 
 
@@ -912,6 +1018,8 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "NodeName": NodeName,
     "Bitmap": Bitmap,
     "Unit": Unit,
+    "Device": Device,
+    "Identifier": Identifier,
     "Author": Author,
     "SetBits": SetBits,
     "LockRange": LockRange,

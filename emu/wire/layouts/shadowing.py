@@ -66,6 +66,11 @@ Bitmap = (
 # Data of STALL and QUERY.
 Unit = Struct("unit" / Bytes(16) * "virtual unit") * "Which set"
 
+# Data of FIND_DEVICE, and its answer.
+Device = Struct("device" / Bytes(32) * "physical device") * "Which disk"
+
+Identifier = Struct("identifier" / Int64ul * "unit identifier, 0: no such disk") * "Its identity"
+
 # Data of ADOPT: this, then the state.
 Author = Struct("by" / Bytes(8) * "node that made the state") * "Who made a state"
 
