@@ -82,7 +82,9 @@ class Crashing(Stage):
             application.stop()
         self.finish(*self.applications.values())
         clock = self.world.clock
-        quiet = clock.run_until(lambda: not vu.targets and not vu.stalled, clock.now_ns + 300 * SECOND_NS)
+        quiet = clock.run_until(
+            lambda: not (vu.targets or vu.state.merging or vu.stalled), clock.now_ns + 300 * SECOND_NS
+        )
         assert quiet, "the set becomes steady"
         assert [application.faults for application in self.applications.values()] == [[]] * len(
             self.applications
