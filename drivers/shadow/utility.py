@@ -37,7 +37,8 @@ class PrivateMount:
 class Utility:
     """An image that works on the disks of one node.
 
-    private: disks mounted by themselves, by device name.
+    private: disks mounted by themselves, by device name.  free_blocks: of volumes, as far as this node knows, by the
+    name of the disk or virtual unit.
     """
 
     def __init__(self, shadow: ShadowDriver) -> None:
@@ -45,6 +46,7 @@ class Utility:
         self._platform = shadow.platform
         self._cluster = shadow.cluster
         self.private: dict[str, PrivateMount] = {}
+        self.free_blocks: dict[str, int] = {}
 
     def _is_member(self, device: str) -> bool:
         return any(vu.state.member(device) for vu in self._shadow.units.values())

@@ -91,6 +91,7 @@ ITEMS: dict[str, Callable[[Asked], Symbol]] = {
     "EXISTS": lambda asked: "TRUE",
     "FULLDEVNAM": lambda asked: f"_{asked.unit.name}",
     "HOST_NAME": lambda asked: asked.session.node.name,
+    "FREEBLOCKS": lambda asked: asked.session.node.utilities.free_blocks.get(asked.unit.name, 0),
     "MAXBLOCK": lambda asked: asked.unit.block_count,
     "MEDIA_NAME": _media,
     "MNT": lambda asked: _truth(asked.is_set or bool(asked.label)),

@@ -168,7 +168,7 @@ def test_a_member_leaves_is_backed_up_and_returns_by_minicopy(mounted: Console) 
     assert mounted.well("SHOW DEVICE DSA42") == [
         "Device                  Device           Error    Volume         Free  Trans Mnt",
         " Name                   Status           Count     Label        Blocks Count Cnt",
-        "DSA42:      (ALPHA1)    Mounted              0  PAYROLL                   1   1",
+        "DSA42:      (ALPHA1)    Mounted              0  PAYROLL         19965     1   1",
         "$1$DUA10:   (ALPHA1)    ShadowSetMember      0  (member of DSA42:)",
         "$1$DUA11:   (ALPHA1)    ShadowSetMember      0  (member of DSA42:)",
         "$1$DUA12:   (ALPHA1)    ShadowSetMember      0  (member of DSA42:)",
@@ -640,3 +640,65 @@ def test_completion_knows_verbs_options_qualifiers_and_devices(mounted: Console)
     assert list(suggested(mounted, "SET HOST V")) == ["VAX1"]
     mounted.well("SET HOST VAX1")
     assert list(suggested(mounted, "DISMOUNT/PO")) == []
+
+
+def test_files_go_in_and_out_and_free_blocks_are_counted(mounted: Console) -> None:
+    mounted.files.contents |= {"a.txt": b"one\ntwo\n", "b.bin": bytes(range(256)) * 5}
+    assert "DSA42:      (ALPHA1)    Mounted              0  PAYROLL         19965     1   1" in mounted.well(
+        "SHOW DEVICE DSA42:"
+    )
+    mounted.well("CREATE/DIRECTORY DSA42:[A.B]")
+    mounted.well("COPY a.txt DSA42:[A.B]")
+    mounted.well("COPY/VARIABLE a.txt DSA42:[A.B]")
+    assert mounted.well("COPY/LOG b.bin DSA42:[A.B]C.DAT") == [
+        "%COPY-S-COPIED, b.bin copied to DSA42:[A.B]C.DAT;1 (3 blocks)"
+    ]
+    assert mounted.well("DIRECTORY/SIZE DSA42:[A.B]") == [
+        "",
+        "Directory DSA42:[A.B]",
+        "",
+        "A.TXT;2                              1/1",
+        "A.TXT;1                              1/1",
+        "C.DAT;1                              3/3",
+        "",
+        "Total of 3 files, 5/5 blocks.",
+    ]
+    assert mounted.well("TYPE DSA42:[A.B]A.TXT;2") == ["one", "two"]
+    mounted.well('COPY DSA42:[A.B]*.* "out/"')
+    assert mounted.files.contents["out/a.txt"] == b"one\ntwo\n"
+    assert mounted.files.contents["out/c.dat"] == bytes(range(256)) * 5
+    assert mounted.well("DELETE/LOG DSA42:[A.B]A.TXT;*") == [
+        "%DELETE-I-FILDEL, DSA42:[A.B]A.TXT;2 deleted",
+        "%DELETE-I-FILDEL, DSA42:[A.B]A.TXT;1 deleted",
+    ]
+
+
+def test_a_load_does_not_overwrite_files(mounted: Console) -> None:
+    mounted.files.contents["a.txt"] = b"one"
+    mounted.well("COPY a.txt DSA42:[]")
+    assert mounted.refused("LOAD DSA42: /WRITES=10") == ["LOAD-F-FILES"]
+
+
+@pytest.mark.parametrize(
+    ("line", "idents"),
+    [
+        ("COPY none.txt DSA42:[]", ["COPY-F-OPENIN", "HOST-F-FILE"]),
+        ("COPY a.txt DSA42:[NONE]", ["RMS-E-DNF", "SYSTEM-W-NOSUCHFILE"]),
+        ("COPY a.txt DSA42:[]A?B.TXT", ["RMS-F-FNM"]),
+        ("COPY DSA42:[]*.SYS out", ["COPY-F-ONEFILE"]),
+        ("COPY DSA42:[]INDEXF.SYS DSA42:[]A.SYS", ["COPY-F-ONEFILE"]),
+        ("COPY/FIXED/VARIABLE a.txt DSA42:[]", ["DCL-W-CONFLICT"]),
+        ("TYPE DSA42:[]NONE.TXT", ["RMS-E-FNF"]),
+        ("TYPE DSA7:[]NONE.TXT", ["SYSTEM-F-DEVNOTMOUNT"]),
+        ("DIRECTORY NONE.TXT", ["RMS-F-DEV"]),
+        ("DELETE DSA42:[]INDEXF.SYS", ["DELETE-E-DELVER"]),
+        ("DELETE DSA42:[]INDEXF.SYS;1", ["SYSTEM-F-NOPRIV"]),
+        ("CREATE/DIRECTORY DSA42:[000000]", ["CREATE-E-DIRNOTCRE"]),
+        ("CREATE DSA42:[A]", ["DCL-W-CONFLICT"]),
+    ],
+)
+def test_commands_on_files_that_cannot_be_done_are_refused(
+    mounted: Console, line: str, idents: list[str]
+) -> None:
+    mounted.files.contents["a.txt"] = b"one"
+    assert mounted.refused(line) == idents

@@ -10,6 +10,7 @@ from emu.console.load import Load, LoadRequest
 from emu.console.session import Job
 from emu.console.times import parse_delta_ns
 from emu.console.verbs import process
+from emu.console.verbs.files import refuse_files
 from emu.console.verbs.volumes import ALPHA
 from emu.core.clock import MILLISECOND_NS
 
@@ -56,6 +57,8 @@ def _load(job: Job, command: Command) -> Procedure:
     )
     if not writes and "READS" in command.qualifiers:
         raise DclError("CONFLICT", "READS")
+    if writes:
+        yield from refuse_files(job, vu)
     try:
         ledger = next((load.application.ledger for load in running.values()), None)
         load = Load(job.node, vu, request, job.session.tell, ledger)

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 from drivers.classes.disk import Disk
 from drivers.files.directory import VERSION_LIMIT, Version
-from drivers.files.headers import File, RecordAttributes
+from drivers.files.headers import Extent, File, RecordAttributes
 from drivers.files.names import FileSpec, parse_file_spec
 from drivers.files.sequential import PIECE_BYTES, FileWriter, LinesToRecords, read_pieces, text_filter
+from drivers.files.storage_map import StorageMap
 from drivers.files.xqp import FileSystem, system_failure
 from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
@@ -54,8 +55,22 @@ def _with_files(
     try:
         files: FileSystem = yield from FileSystem.open(job.node.platform, unit)
         yield from body(files)
+        if write:
+            space: StorageMap = yield from files.space()
+            job.node.utilities.free_blocks[unit.name] = space.free_blocks
     finally:
         cluster.unlock(resource)
+
+
+def count_free_blocks(job: Job, unit: Unit) -> Procedure:
+    """Note how many blocks of a volume are free; of one without a file system, none is noted."""
+    try:
+        files: FileSystem = yield from FileSystem.open(job.node.platform, unit)
+        space: StorageMap = yield from files.space()
+    except Failure:
+        job.node.utilities.free_blocks.pop(unit.name, None)
+    else:
+        job.node.utilities.free_blocks[unit.name] = space.free_blocks
 
 
 def _mounted(job: Job, device: str) -> tuple[Unit, str, bool]:
@@ -66,6 +81,19 @@ def _mounted(job: Job, device: str) -> tuple[Unit, str, bool]:
     if mount is None:
         raise system_failure("DEVNOTMOUNT", f"device is not mounted, _{unit.name}", "F")
     return unit, mount.label, mount.write_locked
+
+
+def refuse_files(job: Job, vu: VirtualUnit) -> Procedure:
+    """Raise Failure when a volume has files where a program would write to its blocks."""
+    try:
+        files: FileSystem = yield from FileSystem.open(job.node.platform, vu)
+        space: StorageMap = yield from files.space()
+    except Failure:
+        return  # no file system, no files
+    first = -(-vu.state.structure_end // files.cluster_blocks)
+    clusters = vu.block_count // files.cluster_blocks - first
+    if not space.is_free(Extent(first * files.cluster_blocks, clusters * files.cluster_blocks)):
+        raise Failure(Message("LOAD", "F", "FILES", f"_{vu.name} has files, which a load would overwrite"))
 
 
 def _spec(text: str, *, wild: bool = False, default: str = "") -> FileSpec:

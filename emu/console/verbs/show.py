@@ -133,7 +133,7 @@ SHOW = Verb(
         Verb(
             "DEVICES",
             "Display shadow sets, members and disks; a name may be cut short to see all that begin so. PUA0 "
-            "and its like are the ports. Free blocks are not counted, as no file system is read.",
+            "and its like are the ports.",
             _show_device,
             (Parameter("DEVICE", "Device", Kind.DEVICE, required=False),),
             (

@@ -13,7 +13,7 @@ from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.session import Job, virtual_unit_name
-from emu.console.verbs.files import delete_files
+from emu.console.verbs.files import count_free_blocks, delete_files
 from emu.wire.codes.ods2 import HM2
 
 ALPHA = "Alpha"  # a VAX knows nothing of bitmaps and their policy
@@ -143,6 +143,7 @@ def _mount(job: Job, command: Command) -> Procedure:
             if qualifier in command.qualifiers:
                 raise DclError("CONFLICT", qualifier)
         yield from _mount_disk(job, command, label)
+        yield from count_free_blocks(job, job.node.disk(command.parameter("DEVICE")))
         return
     if command.is_negated("WRITE"):
         raise DclError("CONFLICT", "NOWRITE")  # DEVIATION: a shadow set is always mounted for writing
@@ -152,7 +153,10 @@ def _mount(job: Job, command: Command) -> Procedure:
     for device in devices:
         if job.session.is_mounted(device):
             raise Failure(Message("MOUNT", "F", "DEVMOUNT", f"_{device} is already mounted"))
+    is_new = unit not in job.node.shadow.units
     yield from _mount_set(job, command, unit, devices, label)
+    if is_new:
+        yield from count_free_blocks(job, job.node.shadow.units[unit])
     if command.is_given("CLUSTER"):
         for node in _others(job):
             if unit not in node.shadow.units:
