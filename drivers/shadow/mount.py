@@ -17,7 +17,7 @@ from drivers.shadow.messages import added_message, incompatible, mount_message, 
 from drivers.shadow.requests import Adopt, FindDevice, Query
 from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, MemberState, SetState
 from drivers.shadow.utility import NO_MINICOPY, Policy, PrivateMount, Utility
-from drivers.shadow.volume import VolumeIdentity, full_members, identify, unshadowed, write_blocks
+from drivers.shadow.volume import VolumeIdentity, full_members, identify, listed_members, unshadowed, write_blocks
 from emu.core.clock import MILLISECOND_NS
 from emu.wire.codes.ods2 import SHADOW_STATUS
 from emu.wire.codes.vms import SS
@@ -422,6 +422,15 @@ class Mount(Utility):
         status, identity = yield from identify(self._platform, unit)
         yield from unit.available()
         return identity.label if status == SS.NORMAL else ""
+
+    def members_of_record(self, device: str) -> Procedure:
+        """Return the unit identifiers of the members that a disk's storage control block lists."""
+        unit = self._shadow.find_unit(device)
+        if (yield from unit.online()) != SS.NORMAL:
+            return []
+        status, identity = yield from identify(self._platform, unit)
+        yield from unit.available()
+        return listed_members(identity.scb) if status == SS.NORMAL and identity.scb is not None else []
 
 
 def _tell_home_block(identity: VolumeIdentity, say: Say) -> None:

@@ -14,7 +14,7 @@ from emu.console.dcl.expressions import evaluate, integer, is_true
 from emu.console.dcl.symbols import Symbol
 from emu.console.device_items import ITEMS, ask
 from emu.console.host_files import HostFileError
-from emu.console.procedures import read_text
+from emu.console.host_texts import read_host_text, translated
 from emu.console.process import PRIVILEGES
 from emu.console.session import Session
 from emu.console.status import severity
@@ -202,7 +202,7 @@ class Lexicals:
         except HostFileError:
             pass
         try:
-            read_text(self._session, name)
+            read_host_text(self._session, translated(self._session, name))
         except Failure:
             return ""
         return name

@@ -33,8 +33,8 @@ NOPRIV = Message("SYSTEM", "F", "NOPRIV", "insufficient privilege or object prot
 class TextReader:
     """A text file open for READ."""
 
-    def __init__(self, text: str) -> None:
-        self._lines = iter(text.splitlines())
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
 
     def line(self) -> str | None:
         return next(self._lines, None)

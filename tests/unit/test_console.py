@@ -281,7 +281,7 @@ def test_set_host_and_logout_move_between_nodes(console: Console) -> None:
         (f"MOUNT {A} PAYROLL", ["MOUNT-F-DEVSHAMEM"]),
         (f"MOUNT/POLICY=MINICOPY {A} PAYROLL", ["DCL-W-CONFLICT"]),
         ("MOUNT/NOWRITE DSA42: PAYROLL", ["DCL-W-CONFLICT"]),
-        ("MOUNT/POLICY=REQUIRE DSA42: PAYROLL", ["DCL-W-IVKEYW"]),
+        ("MOUNT/POLICY=NEVER DSA42: PAYROLL", ["DCL-W-IVKEYW"]),
         ("DISMOUNT DUA99:", ["DISM-W-CANNOTDMT", "SYSTEM-W-NOSUCHDEV"]),
         ("DISMOUNT DSA7:", ["DISM-W-CANNOTDMT", "SYSTEM-F-DEVNOTMOUNT"]),
         ("DELETE 00010001", ["RMS-F-DEV"]),
@@ -388,6 +388,27 @@ def test_anything_but_yes_mounts_nothing(console: Console, answer: str | None) -
 def test_nocopy_refuses_a_copy(console: Console) -> None:
     console.well(f"INIT {A} PAYROLL")
     assert console.refused(f"MOUNT/NOCOPY DSA1:/SHADOW=({A},{B}) PAYROLL") == ["MOUNT-F-SHDWCOPYREQ"]
+
+
+def test_include_forms_the_set_as_it_was(mounted: Console) -> None:
+    mounted.well("DISMOUNT DSA42:")
+    said = mounted.well(f"MOUNT/INCLUDE DSA42:/SHADOW={B} PAYROLL")
+    assert [line.split(",")[0] for line in said] == [
+        "%MOUNT-I-MOUNTED",
+        "%MOUNT-I-SHDWMEMSUCC",
+        "%MOUNT-I-AUTOMEMSUCC",
+        "%MOUNT-I-AUTOMEMSUCC",
+    ]
+
+
+def test_verify_label_copies_onto_scratch_disks_only(console: Console) -> None:
+    console.well(f"INIT {A} PAYROLL", f"INIT {B} OLD_DATA", f"INIT {C} SCRATCH_DISK")
+    mount = "MOUNT/POLICY=VERIFY_LABEL DSA1:/SHADOW=({A},{device}) PAYROLL"
+    before = console.content(1)
+    assert console.refused(mount.format(A=A, device=B)) == ["MOUNT-F-POLICYFAIL"]
+    assert console.content(1) == before
+    console.well(mount.format(A=A, device=C), "WAIT DSA1:")
+    assert console.content(0)[BLOCK:] == console.content(2)[BLOCK:]
 
 
 # ---- BACKUP, COPY, DUMP

@@ -357,6 +357,18 @@ $ CLOSE OUT
     assert console.files.contents["out.txt"] == b"one!\ntwo!\n"
 
 
+def test_a_procedure_may_lie_on_a_volume() -> None:
+    console = Console()
+    console.well(f"INIT {A} WORK", f"MOUNT {A} WORK", f"DEFINE WORK {A}")
+    console.files.contents["GREET.COM"] = b'$ WRITE SYS$OUTPUT "hello ", P1\n'
+    console.files.contents["LIST.DAT"] = b"one\n"
+    console.well(f"COPY GREET.COM {A}[000000]", f"COPY LIST.DAT {A}[000000]")
+    assert console.well("@WORK:[000000]GREET you") == ["hello YOU"]
+    console.well("OPEN LIST WORK:[000000]LIST", "READ LIST LINE", "CLOSE LIST")
+    assert console.well("SHOW SYMBOL LINE") == ['  LINE = "one"']
+    assert console.refused(f"@{A}[000000]NOTHING") == ["DCL-E-OPENIN", "RMS-E-FNF"]
+
+
 # ---- privileges
 
 

@@ -1,6 +1,7 @@
 """CREATE/DIRECTORY, DIRECTORY, TYPE, DELETE and COPY: files of mounted ODS-2 volumes."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from drivers.classes.disk import Disk
 from drivers.files.directory import VERSION_LIMIT, Version
@@ -14,6 +15,7 @@ from drivers.platform.process import Procedure
 from drivers.shadow.shdriver import VirtualUnit
 from emu.console.dcl import Command, Keyword, Parameter, Verb
 from emu.console.host_files import HostFileError, InputFile
+from emu.console.host_texts import read_host_text, translated
 from emu.console.session import Job, virtual_unit_name
 from emu.console.times import absolute_time
 from emu.core.block import BLOCK_BYTES
@@ -196,8 +198,8 @@ DIRECTORY = Verb(
 # ---- TYPE
 
 
-def _type(job: Job, command: Command) -> Procedure:
-    spec = _spec(command.parameter("FILE"))
+def _read_lines(job: Job, spec: FileSpec, take: Callable[[str], None]) -> Procedure:
+    """Hand the lines of a text file to `take`, one by one."""
 
     def body(files: FileSystem) -> Procedure:
         _, (version,) = yield from files.find(spec)
@@ -205,19 +207,39 @@ def _type(job: Job, command: Command) -> Procedure:
         convert = text_filter(file)
         text = bytearray()
 
-        def take(data: bytes) -> None:
+        def take_bytes(data: bytes) -> None:
             job.stop_if_interrupted("TYPE")
             text.extend(convert(data))
             *lines, rest = text.split(b"\n")
             for line in lines:
-                job.say(line.decode("latin-1"))
+                take(line.decode("latin-1"))
             text[:] = rest
 
-        yield from read_pieces(files, file, take)
+        yield from read_pieces(files, file, take_bytes)
         if text:
-            job.say(text.decode("latin-1"))
+            take(text.decode("latin-1"))
 
     yield from _with_files(job, spec.device, body)
+
+
+def read_text(job: Job, name: str, default_type: str = "") -> Procedure:
+    """Return the lines of a text file of a volume, of this program, or of the host; raises Failure."""
+    name = translated(job.session, name)
+    if not is_volume_file(job, name):
+        return read_host_text(job.session, name, default_type).splitlines()
+    if "." not in name.rpartition("]")[2].rpartition(":")[2]:
+        name += default_type
+    lines: list[str] = []
+    try:
+        yield from _read_lines(job, _spec(name), lines.append)
+    except Failure as failure:
+        why = (replace(message, continued=True) for message in failure.messages)
+        raise Failure(Message("DCL", "E", "OPENIN", f"error opening {name.upper()} as input"), *why) from None
+    return lines
+
+
+def _type(job: Job, command: Command) -> Procedure:
+    yield from _read_lines(job, _spec(command.parameter("FILE")), job.say)
 
 
 TYPE = Verb(

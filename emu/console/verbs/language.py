@@ -10,13 +10,13 @@ from drivers.platform.process import Procedure
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb
 from emu.console.dcl.expressions import evaluate_list, integer, is_true
 from emu.console.dcl.quoting import unquoted
-from emu.console.dcl.source import split_then
+from emu.console.dcl.source import Source, split_then
 from emu.console.host_files import HostFileError, TextFile
 from emu.console.levels import Level
 from emu.console.lexicals import Lexicals
-from emu.console.procedures import read_procedure, read_text
 from emu.console.process import TextReader
 from emu.console.session import Job
+from emu.console.verbs.files import read_text
 
 _TERMINALS = ("SYS$OUTPUT", "SYS$ERROR", "SYS$COMMAND", "SYS$INPUT")
 
@@ -264,8 +264,9 @@ def _open(job: Job, command: Command) -> Procedure:
     if name in job.process.files:
         raise Failure(Message("DCL", "I", "OPENLNM", f"{name} is open already"))
     if not (command.is_given("WRITE") or command.is_given("APPEND")):
-        job.process.files[name] = TextReader(read_text(job.session, file_name, ".DAT"))
-        return _no_time()
+        lines = yield from read_text(job, file_name, ".DAT")
+        job.process.files[name] = TextReader(lines)
+        return
     try:
         if command.is_given("WRITE"):
             fresh = job.session.host_files.create(file_name, overlay=False)
@@ -274,7 +275,6 @@ def _open(job: Job, command: Command) -> Procedure:
         job.process.files[name] = job.session.host_files.append(file_name)
     except HostFileError as error:
         raise _file_error("OPENOUT", "opening", file_name, error) from error
-    return _no_time()
 
 
 def _close(job: Job, command: Command) -> Procedure:
@@ -309,7 +309,7 @@ READ = Verb(
 )
 OPEN = Verb(
     "OPEN",
-    "Open a text file of the host under a logical name, for READ, or for WRITE.",
+    "Open a text file under a logical name, for READ, or, of the host, for WRITE.",
     _open,
     (_CHANNEL, Parameter("FILE", "File", Kind.FILE)),
     (
@@ -327,9 +327,9 @@ _WORD = re.compile(r'(?:"(?:[^"]|"")*"?|[^\s"])+')
 
 def _call(job: Job, command: Command) -> Procedure:
     name, *parameters = _WORD.findall(command.parameter("FILE"))
-    source = read_procedure(job.session, unquoted(name))
+    lines = yield from read_text(job, unquoted(name), ".COM")
+    source = Source(name, lines)
     job.process.push(Level(source), [unquoted(p) if p[0] == '"' else p.upper() for p in parameters])
-    return _no_time()
 
 
 CALL = Verb(

@@ -14,6 +14,7 @@ from drivers.shadow.utility import Policy
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.session import Job, virtual_unit_name
 from emu.console.verbs.files import count_free_blocks, delete_files
+from emu.console.verbs.members import former_members, telling_of_included, verify_labels
 from emu.wire.codes.ods2 import HM2
 
 ALPHA = "Alpha"  # a VAX knows nothing of bitmaps and their policy
@@ -154,7 +155,10 @@ def _mount(job: Job, command: Command) -> Procedure:
         if job.session.is_mounted(device):
             raise Failure(Message("MOUNT", "F", "DEVMOUNT", f"_{device} is already mounted"))
     is_new = unit not in job.node.shadow.units
-    yield from _mount_set(job, command, unit, devices, label)
+    included: list[str] = []
+    if command.is_given("INCLUDE"):
+        included = yield from former_members(job, devices)
+    yield from _mount_set(job, command, unit, devices, label, included)
     if is_new:
         yield from count_free_blocks(job, job.node.shadow.units[unit])
     if command.is_given("CLUSTER"):
@@ -164,11 +168,13 @@ def _mount(job: Job, command: Command) -> Procedure:
                 yield from node.utilities.mount(request, node.cluster.nodes, job.tell)
 
 
-def _mount_set(job: Job, command: Command, unit: str, devices: list[str], label: str) -> Procedure:
+def _mount_set(
+    job: Job, command: Command, unit: str, devices: list[str], label: str, included: list[str]
+) -> Procedure:
     """Mount, asking before a copy if /CONFIRM says so.
 
-    Asked, the operator has all the time in the world: a mount that needs consent it has not got ends, and is
-    begun again with it.
+    included: devices that /INCLUDE found.  Asked, the operator has all the time in the world: a mount that needs
+    consent it has not got ends, and is begun again with it.
     """
     agreed: list[str] = []
     refused: list[str] = []
@@ -177,24 +183,30 @@ def _mount_set(job: Job, command: Command, unit: str, devices: list[str], label:
         refused[:] = [device for device in targets if device not in agreed]
         return not refused
 
+    verify_label = command.keyword("POLICY", "VERIFY_LABEL")
+    verifies = verify_label is not None and not verify_label.negated
     request = MountRequest(
         unit,
-        devices,
+        [*devices, *included],
         label,
         _policy(command),
         copy=not command.is_negated("COPY"),
-        confirm=consent if command.is_given("CONFIRM") else None,
+        confirm=consent if command.is_given("CONFIRM") or verifies else None,
         override_no_forced_error=command.keyword("OVERRIDE", "NO_FORCED_ERROR") is not None,
     )
     while True:
         refused.clear()
         try:
-            yield from job.node.utilities.mount(request, job.node.cluster.nodes, job.tell)
+            yield from job.node.utilities.mount(
+                request, job.node.cluster.nodes, telling_of_included(job, included)
+            )
             return
         except Failure:
             if not refused:
                 raise
-        if not (yield from _ask_consent(job, unit, label, refused)):
+        if verifies:
+            yield from verify_labels(job, refused)
+        if command.is_given("CONFIRM") and not (yield from _ask_consent(job, unit, label, refused)):
             raise Failure(Message("MOUNT", "F", "OPRABORT", "mount aborted by operator"))
         agreed += refused
 
@@ -257,8 +269,23 @@ MOUNT = Verb(
         Keyword(
             "POLICY",
             "MINICOPY: fail rather than copy in full, or rather than mount without the bitmap for an absent "
-            "member. MINICOPY=OPTIONAL: use or make a bitmap if possible. NOMINICOPY: copy in full.",
-            Value("policy", many=True, keywords=(_MINICOPY,)),
+            "member. MINICOPY=OPTIONAL: use or make a bitmap if possible. NOMINICOPY: copy in full. VERIFY_LABEL: "
+            "copy onto nothing but disks labelled SCRATCH_DISK. REQUIRE_MEMBERS: all named members must be there, "
+            "as they always must here.",  # DEVIATION: VMS mounts without a missing member if it is not forbidden
+            Value(
+                "policy",
+                many=True,
+                keywords=(
+                    _MINICOPY,
+                    Keyword("REQUIRE_MEMBERS", negatable=True),
+                    Keyword("VERIFY_LABEL", negatable=True),
+                ),
+            ),
+            negatable=True,
+        ),
+        Keyword(
+            "INCLUDE",
+            "Form the set as it was: the other members are found by what the named ones know of them.",
             negatable=True,
         ),
         Keyword("COPY", "/NOCOPY: fail if a copy would be needed.", negatable=True),

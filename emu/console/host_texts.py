@@ -1,26 +1,22 @@
-"""Where command procedures come from: the examples shipped with this program, files of the host."""
+"""Text files that are on no volume: examples shipped with this program, files of the host."""
 
 from drivers.message import Failure, Message
-from emu.console.dcl.source import Source
 from emu.console.host_files import HostFileError
 from emu.console.session import Session
 
 EXAMPLES = "SYS$EXAMPLES:"
 
 
-def read_procedure(session: Session, name: str) -> Source:
-    """Find a procedure, of type .COM if none is given; raises Failure."""
-    return Source(name, read_text(session, name, ".COM").splitlines())
+def translated(session: Session, name: str) -> str:
+    """A file's name with the logical name at its beginning translated."""
+    device, colon, rest = name.partition(":")
+    if colon:
+        return session.process.translate(device).rstrip(":") + ":" + rest
+    return session.process.translate(name)
 
 
-def read_text(session: Session, name: str, default_type: str = "") -> str:
-    """Read a text file; raises Failure."""
-    device, colon, rest = name.rpartition(":")
-    name = (
-        session.process.translate(device).rstrip(":") + ":" + rest
-        if colon
-        else session.process.translate(name)
-    )
+def read_host_text(session: Session, name: str, default_type: str = "") -> str:
+    """Read a text file; the default type is tried in capitals and in small letters.  Raises Failure."""
     last = name.rsplit("/", maxsplit=1)[-1].rpartition(":")[2]
     typed = name if "." in last or not default_type else name + default_type
     try:
