@@ -14,9 +14,9 @@ from emu.console.dcl.symbols import Evaluate
 from emu.console.host_files import HostFiles
 from emu.console.levels import Level
 from emu.console.load import Load
+from emu.console.operator import CLASSES, OperatorLog, OperatorTerminal
 from emu.console.process import Process
 from emu.console.times import absolute_time
-from emu.core.trace import ConsoleLine, Event
 from emu.sim.world import World
 
 
@@ -25,12 +25,13 @@ class CommandsInHand:
     """What the consoles of one world work on together.
 
     loads: by node and virtual unit.  claimed: disks that a command works on by itself, and its facility.  jobs: the
-    commands that have not ended, also those whose operator waits no longer.
+    commands that have not ended, also those whose operator waits no longer.  operator_log: of all messages.
     """
 
     loads: dict[tuple[str, str], Load] = field(default_factory=dict)
     claimed: dict[str, str] = field(default_factory=dict)
     jobs: "list[Job]" = field(default_factory=list)
+    operator_log: OperatorLog = field(default_factory=OperatorLog)
 
 
 class Session:
@@ -58,7 +59,8 @@ class Session:
         self.claimed = commands.claimed
         self.ended = False
         self.process = Process()
-        self._is_operator = False
+        self.operator = OperatorTerminal(world, lambda line: self.say(line))
+        self.operator_log = commands.operator_log
 
     @property
     def node(self) -> Node:
@@ -104,21 +106,9 @@ class Session:
         """The time of day, as VMS writes it."""
         return absolute_time(self.node.platform.system_time())
 
-    # -- the operator's terminal
-
     def enable_operator(self, enable: bool) -> None:
-        """Show messages to the operator, or stop showing them."""
-        if enable != self._is_operator:
-            self._is_operator = enable
-            tracer = self.world.tracer
-            (tracer.subscribe if enable else tracer.unsubscribe)(self._hear)
-
-    def _hear(self, event: Event) -> None:
-        if isinstance(event, ConsoleLine):
-            time = absolute_time(self.world.boot_time + event.now_ns // 100)
-            self.say(f"%%%%%%%%%%%  OPCOM  {time}  %%%%%%%%%%%")
-            self.say(f"Message from user SYSTEM on {event.source}")
-            self.say(event.text)
+        """Show all messages to operators here, or none."""
+        (self.operator.enable if enable else self.operator.disable)(CLASSES)
 
     # -- devices
 

@@ -550,6 +550,25 @@ def test_operator_messages_are_shown_when_enabled(mounted: Console) -> None:
     assert "Message from user SYSTEM on ALPHA1" in said
 
 
+def test_an_operator_may_be_enabled_for_some_messages(mounted: Console) -> None:
+    mounted.well(f"DISMOUNT {B}", "REPLY/ENABLE=CLUSTER", f"MOUNT DSA42:/SHADOW={B} PAYROLL")
+    assert not any("OPCOM" in line for line in mounted.well("WAIT DSA42:"))
+    assert mounted.well("REPLY/STATUS")[1] == "  CLUSTER"
+    mounted.well(f"DISMOUNT {B}", "REPLY/ENABLE=DISKS")
+    mounted.do(f"MOUNT DSA42:/SHADOW={B} PAYROLL")
+    assert any("OPCOM" in line for line in [*mounted.lines, *mounted.well("WAIT DSA42:")])
+
+
+def test_the_operator_log_keeps_all_messages(mounted: Console) -> None:
+    mounted.well('DEFINE OPC$LOGFILE_NAME "op.log"', "REPLY/LOG", f"DISMOUNT {B}")
+    mounted.well(f"MOUNT DSA42:/SHADOW={B} PAYROLL", "WAIT DSA42:", "REPLY/NOLOG")
+    log = mounted.files.contents["op.log"].decode()
+    assert log.startswith("%%%%%%%%%%%  OPCOM  ")
+    assert "shadow copy has been completed." in log
+    mounted.well(f"DISMOUNT {B}", f"MOUNT DSA42:/SHADOW={B} PAYROLL", "WAIT DSA42:")
+    assert mounted.files.contents["op.log"].decode() == log
+
+
 def test_shutdown_leaves_volumes_that_need_no_copy(mounted: Console) -> None:
     mounted.well("LOAD DSA42: /WRITES=100000", "SET HOST VAX1", "MOUNT DSA42: PAYROLL")
     assert mounted.well("SHUTDOWN")[-2:] == [

@@ -1,4 +1,4 @@
-"""LOAD and STOP, WAIT, SET, REPLY, HELP, LOGOUT: the session itself and what runs beside it."""
+"""LOAD and STOP, WAIT, SET, HELP, LOGOUT: the session itself and what runs beside it."""
 
 from drivers.message import Failure, Message
 from drivers.platform.pool import InsufficientMemory
@@ -227,24 +227,7 @@ SET = Verb(
 )
 
 
-# ---- REPLY, HELP, LOGOUT, EXIT
-
-
-def _reply(job: Job, command: Command) -> Procedure:
-    job.session.enable_operator(command.is_given("ENABLE"))
-    return
-    yield
-
-
-REPLY = Verb(
-    "REPLY",
-    "Have messages to operators shown at this console, or not.",
-    _reply,
-    qualifiers=(Keyword("ENABLE", "Show them."), Keyword("DISABLE", "Show them no more.")),
-    examples=("REPLY/ENABLE", "REPLY/DISABLE"),
-    privileges=("OPER",),
-    disallow=(("ENABLE", "DISABLE"), ("!ENABLE", "!DISABLE")),
-)
+# ---- HELP, LOGOUT, EXIT
 
 
 def _help(job: Job, command: Command) -> Procedure:
@@ -325,4 +308,4 @@ SHUTDOWN = Verb(
     yields=True,
 )
 
-VERBS = (LOAD, STOP, WAIT, SET, REPLY, HELP, LOGOUT, SHUTDOWN)
+VERBS = (LOAD, STOP, WAIT, SET, HELP, LOGOUT, SHUTDOWN)
