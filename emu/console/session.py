@@ -59,7 +59,7 @@ class Session:
         self.claimed = commands.claimed
         self.ended = False
         self.process = Process()
-        self.operator = OperatorTerminal(world, lambda line: self.say(line))
+        self.operator = OperatorTerminal(world, self._say_now)
         self.operator_log = commands.operator_log
 
     @property
@@ -86,6 +86,9 @@ class Session:
 
     def tell(self, message: Message) -> None:
         self.say(str(message))
+
+    def _say_now(self, line: str) -> None:
+        self.say(line)  # which leaving makes another one
 
     def complain(self, failure: Failure) -> None:
         """Say why something was not done."""
