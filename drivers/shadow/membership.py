@@ -17,6 +17,7 @@ from drivers.message import Failure, Message
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
+from drivers.shadow.recording import Recorder
 from drivers.shadow.recovery import as_on_disk, without_nodes
 from drivers.shadow.requests import (
     Adopt,
@@ -47,7 +48,7 @@ class ShadowDriver:
     """SHDRIVER and the shadow server of one node.
 
     node: its name.  find_unit: gives the disk of a device name.  use_copy_commands: False makes every
-    copy go through the host.  server: what copies and merges.
+    copy go through the host.  server: what copies and merges.  recorder: what tells other nodes of writes.
     """
 
     def __init__(
@@ -60,8 +61,8 @@ class ShadowDriver:
         self.units: dict[str, VirtualUnit] = {}
         self.bitmaps: dict[int, WriteBitmap] = {}
         self.server = ShadowServer(self)
+        self.recorder = Recorder(platform, cluster)
         self.use_copy_commands = True
-        self.set_bits_messages = 0
         self._bitmap_sequence = 0
         self._processing: set[str] = set()
         self._losses: list[tuple[int, set[str]]] = []  # epoch of the cluster, and who was lost with it
@@ -127,17 +128,21 @@ class ShadowDriver:
             if bitmap.record.unit == unit and identifier not in keep:
                 del self.bitmaps[identifier]
                 bitmap.release()
+                self.recorder.tell(f"DELETED, bitmap {identifier:08X} of {unit} is deleted")
+        self.recorder.discard(unit, keep)
 
     def _query(self, message: Query, answer: Answer) -> None:
         vu = self.units.get(message.unit)
         answer(vu.state if vu is not None else None)
 
     def _set_bits(self, message: SetBits, answer: Answer) -> None:
-        bitmap = self.bitmaps.get(message.bitmap)
-        if bitmap is not None:
-            if not 0 < message.block_count <= bitmap.block_count - message.lbn:
-                raise ValueError(f"LBN {message.lbn} and {message.block_count} blocks are not of this volume")
-            bitmap.set_range(message.lbn, message.block_count)
+        for part in message.parts:
+            bitmap = self.bitmaps.get(part.bitmap)
+            if bitmap is None:
+                continue
+            if not 0 < part.block_count <= bitmap.block_count - part.lbn:
+                raise ValueError(f"LBN {part.lbn} and {part.block_count} blocks are not of this volume")
+            bitmap.set_range(part.lbn, part.block_count)
         answer(None)
 
     def _find_device(self, message: FindDevice, answer: Answer) -> None:
@@ -174,38 +179,17 @@ class ShadowDriver:
         vu.leave()
         answer(fence_lbn)
 
-    # -- writes that other nodes must know of first
+    # -- writes to where another node copies
 
-    def ask_permits(
-        self, vu: VirtualUnit, irp: Irp, masters: tuple[tuple[str, int], ...], copier: str
-    ) -> None:
-        """Have the bits of a write set by their masters, and its range granted by the copier."""
-        block_count = (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
-        waiting = len(masters)
-
-        def bits_are_set(_: NodeLost | None = None) -> None:
-            # A master that is lost took its bitmap along: there is nothing to record any more.
-            nonlocal waiting
-            waiting -= 1
-            if waiting > 0:
-                return
-            if copier:
-                message = LockRange(vu.name, irp.lbn, irp.lbn + block_count)
-                self.cluster.request(copier, message, range_is_granted)
-            else:
-                vu.write_recorded(irp)
+    def ask_range(self, vu: VirtualUnit, irp: Irp, copier: str) -> None:
+        """Have the range of a write granted by the node that copies."""
 
         def range_is_granted(token: int | NodeLost) -> None:
             # A copier that is lost copies no more, its ranges are free.
             vu.fan_out(irp, 0 if isinstance(token, NodeLost) else token)
 
-        if not masters or not block_count:
-            waiting = 0
-            bits_are_set()
-            return
-        for node, bitmap in masters:
-            self.set_bits_messages += 1
-            self.cluster.request(node, SetBits(bitmap, irp.lbn, block_count), bits_are_set)
+        end = irp.lbn + (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
+        self.cluster.request(copier, LockRange(vu.name, irp.lbn, end), range_is_granted)
 
     def return_permit(self, vu: VirtualUnit, token: int, copier: str) -> None:
         self.cluster.request(copier, UnlockRange(vu.name, token), _ignore)
@@ -308,6 +292,7 @@ class ShadowDriver:
             created_ns=self.platform.clock.now_ns,
         )
         self.bitmaps[record.identifier] = WriteBitmap(self.platform, record, state.block_count)
+        self.recorder.tell(f"STARTED, bitmap {record.identifier:08X} of {state.name} is started")
         return record
 
     def drop_bitmap(self, record: BitmapRecord) -> None:

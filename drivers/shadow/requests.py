@@ -1,7 +1,7 @@
 """What the shadow drivers of a cluster ask of each other, as bytes (`emu/wire/layouts/shadowing.py`)."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from drivers.cluster.request import Request, text_in, text_of
 from drivers.shadow.state import BitmapRecord, MemberRecord, MemberState, SetState
@@ -10,6 +10,7 @@ from emu.wire.codes.shadowing import Request as Function
 from emu.wire.generated import shadowing as layouts
 from emu.wire.packet import Bytes
 
+SETS_A_MESSAGE = 9  # in buffered mode at the most (spec 3.8)
 _STATUS = {
     MemberState.SOURCE: int(MEMBER_STATUS.SRC | MEMBER_STATUS.VALID),
     MemberState.TARGET: int(MEMBER_STATUS.FCPY | MEMBER_STATUS.CIP),
@@ -179,22 +180,31 @@ class Query(Request):
         return unpack_state(data) if data else None
 
 
-@dataclass(frozen=True, slots=True)
-class SetBits(Request):
-    """Record a write in the master bitmap; answered when the bits are set."""
+class BitRange(NamedTuple):
+    """A write to be recorded in one bitmap."""
 
-    CODE: ClassVar = Function.SET_BITS
     bitmap: int
     lbn: int
     block_count: int
 
+
+@dataclass(frozen=True, slots=True)
+class SetBits(Request):
+    """Record writes in master bitmaps; answered when the bits are set."""
+
+    CODE: ClassVar = Function.SET_BITS
+    parts: tuple[BitRange, ...]
+
     def pack(self) -> bytes:
-        return layouts.SetBits.pack_fields(self.bitmap, self.lbn, self.block_count)
+        return b"".join(layouts.SetBits.pack_fields(*part) for part in self.parts)
 
     @classmethod
     def unpack(cls, data: Bytes) -> Self:
-        packet = layouts.SetBits.unpack(data)
-        return cls(packet.bitmap, packet.lbn, packet.block_count)
+        count, rest = divmod(len(data), layouts.SetBits.SIZE)
+        if rest or not 1 <= count <= SETS_A_MESSAGE:
+            raise ValueError(f"{len(data)} bytes are not 1 to {SETS_A_MESSAGE} writes")
+        packets = (layouts.SetBits.unpack(data, place) for place in range(0, len(data), layouts.SetBits.SIZE))
+        return cls(tuple(BitRange(p.bitmap, p.lbn, p.block_count) for p in packets))
 
 
 @dataclass(frozen=True, slots=True)

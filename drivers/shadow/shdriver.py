@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from drivers.shadow.copy import CopyThread
     from drivers.shadow.membership import ShadowDriver
     from drivers.shadow.merge import MergeThread
+    from drivers.shadow.recording import RemoteBitmap
 
 _READ = int(IO.READPBLK)
 _NORMAL = int(SS.NORMAL)
@@ -148,7 +149,7 @@ class VirtualUnit:
         self.resumed = self.platform.flag()
         self.parked: list[Fanout] = []
         self._bitmaps: tuple[WriteBitmap, ...] = ()  # masters on this node that record
-        self._permits: tuple[tuple[str, int], ...] = ()  # (node, bitmap) whose masters must know first
+        self._remote_bitmaps: tuple[RemoteBitmap, ...] = ()  # whose masters must know first
         self._remote_copier = ""
         self._held: deque[Irp] = deque()
         self.changing = False
@@ -256,14 +257,22 @@ class VirtualUnit:
             last = (irp.lbn + (irp.byte_count - 1) // BLOCK_BYTES) // BLOCKS_PER_BIT
             for bitmap in self._bitmaps:
                 bitmap.set_bits(first, last)
-        if self._permits or self._remote_copier:
-            self.driver.ask_permits(self, irp, self._permits, self._remote_copier)
-        else:
-            self.write_recorded(irp)
+        if self._remote_bitmaps and irp.byte_count:
+            first = irp.lbn // BLOCKS_PER_BIT
+            block_count = (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
+            last = (irp.lbn + block_count - 1) // BLOCKS_PER_BIT
+            unknown = [remote for remote in self._remote_bitmaps if not remote.knows(first, last)]
+            if unknown:
+                recorder = self.driver.recorder
+                recorder.record(unknown, irp.lbn, block_count, lambda: self._write_recorded(irp))
+                return
+        self._write_recorded(irp)
 
-    def write_recorded(self, irp: Irp) -> None:
+    def _write_recorded(self, irp: Irp) -> None:
         """Go on with a write whose bits are set everywhere."""
-        if self.ranges is not None:
+        if self._remote_copier:
+            self.driver.ask_range(self, irp, self._remote_copier)
+        elif self.ranges is not None:
             end = irp.lbn + (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
             self.ranges.begin_write(irp.lbn, end, lambda token: self.fan_out(irp, token))
         else:
@@ -352,7 +361,11 @@ class VirtualUnit:
         self._bitmaps = tuple(
             self.driver.bitmaps[record.identifier] for record in recording if record.master == here
         )
-        self._permits = tuple((r.master, r.identifier) for r in recording if r.master != here)
+        self._remote_bitmaps = tuple(
+            self.driver.recorder.remote(record, state.block_count)
+            for record in recording
+            if record.master != here
+        )
         self._remote_copier = state.copier if state.copier != here else ""
         if state.copier != here:
             self.ranges = None
@@ -362,7 +375,7 @@ class VirtualUnit:
     def dismounted(self) -> None:
         """The unit is not mounted here any more: what still comes for it fails."""
         self.members = self.sources = self.targets = ()
-        self._bitmaps, self._permits, self._remote_copier = (), (), ""
+        self._bitmaps, self._remote_bitmaps, self._remote_copier = (), (), ""
 
     def resume(self) -> None:
         """Let requests go on after a change."""

@@ -15,7 +15,7 @@ BLOCKS_PER_BIT = 127
 
 
 class WriteBitmap:
-    """A master bitmap in this node's memory.
+    """A bitmap in this node's memory: a master, or a local one.
 
     Raises InsufficientMemory when pool has no room for it.
     """
@@ -50,6 +50,10 @@ class WriteBitmap:
         self._bits[first : first + count] = 0
         if self._tracer.listening:
             self._trace(first, count, False)
+
+    def all_set(self, first: int, last: int) -> bool:
+        """Whether bits `first` to `last`, both included, are set."""
+        return bool(self._bits[first]) if first == last else self._bits[first : last + 1].all()
 
     def is_set(self, lbn: int) -> bool:
         return bool(self._bits[lbn // BLOCKS_PER_BIT])

@@ -273,7 +273,8 @@ def bitmaps(session: Session, sets: list[VirtualUnit], *, full: bool) -> Iterato
 def _bitmap_line(session: Session, name: str, bitmap: WriteBitmap, percent: str) -> str:
     record = bitmap.record
     created = absolute_time(session.world.boot_time + record.created_ns // 100)
-    local = percent if record.master == session.node.name else "0%"  # DEVIATION: no local bitmaps are kept
+    mine = session.node.shadow.recorder.local(record.identifier)
+    local = percent if record.master == session.node.name else f"{mine.percent:.0f}%" if mine else "0%"
 
     # The name holds unprintable bytes behind the label, as the disk's control block does.
     printable = "".join(chr(byte) if 0x20 < byte < 0x7F else "" for byte in record.name[:12])

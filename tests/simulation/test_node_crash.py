@@ -154,8 +154,9 @@ def test_a_copy_fails_over_to_another_node() -> None:
 
 def test_a_write_that_waits_for_a_lost_master_or_copier_goes_on() -> None:
     stage = Crashing()
-    stage.dismount(LEAVING, Policy.MINICOPY)
     vax = stage.node("VAX1")
+    vax.shadow.recorder.keeps_local = False  # so that every write waits for the master
+    stage.dismount(LEAVING, Policy.MINICOPY)
     stage.go_on(SECOND_NS)
     stage.crash("ALPHA1")
     irp = stage.write(stage.vu("VAX1"), 1_499, BLOCK, vax)

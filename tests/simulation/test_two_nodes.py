@@ -27,7 +27,7 @@ def test_writes_of_the_vax_set_bits_of_the_alphas_master_bitmap() -> None:
     (bitmap,) = stage.alpha.shadow.bitmaps.values()
     assert (bitmap.set_count, bitmap.is_set(127), bitmap.is_set(126)) == (1, True, False)
     assert stage.vax.shadow.bitmaps == {}
-    assert stage.vax.shadow.set_bits_messages == 1
+    assert stage.vax.shadow.recorder.messages == 1
 
 
 def test_a_member_that_left_is_available_to_both_nodes() -> None:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from drivers.shadow.requests import (
     Adopt,
+    BitRange,
     FindDevice,
     LockRange,
     Query,
@@ -66,7 +67,7 @@ def test_small_requests_survive_as_bytes(fields: tuple[str, int, int]) -> None:
     for request in (
         Stall(unit),
         Query(unit),
-        SetBits(first, second, first),
+        SetBits((BitRange(first, second, first),) * (1 + first % 9)),
         LockRange(unit, first, second),
         UnlockRange(unit, first),
         FindDevice(unit),
