@@ -22,7 +22,7 @@ from drivers.platform.host import Platform
 from emu.core.clock import MILLISECOND_NS, SECOND_NS, Timer
 from emu.core.trace import StateChanged
 from emu.wire.codes.scs import EVERYBODY, Channel, PpdOpcode, PpdType
-from emu.wire.generated.scs import CircuitHeader, DatagramHeader, PpdHeader, Start
+from emu.wire.generated.scs import CircuitHeader, DatagramHeader, Hello, PpdHeader, Start
 from emu.wire.packet import ShortPacket
 
 HELLO_NS = 3 * SECOND_NS
@@ -260,7 +260,8 @@ class PeDriver:
 
     def _hello(self) -> None:
         if self._running:
-            self._link.send(self._header(EVERYBODY, Channel.HELLO), EVERYBODY)
+            hello = Hello.pack_fields(self.identity.incarnation)
+            self._link.send(self._header(EVERYBODY, Channel.HELLO) + hello, EVERYBODY)
             self.platform.clock.call_after(HELLO_NS, self._hello)
 
     # -- what goes
@@ -332,7 +333,7 @@ class PeDriver:
             if header.group != self._group or system == self.identity.system:
                 self.foreign += 1
             elif header.channel == Channel.HELLO:
-                self._hello_heard(system)
+                self._hello_heard(system, Hello.unpack(datagram, DatagramHeader.SIZE).swincarn)
             elif header.destination_hi << 32 | header.destination_lo == self.identity.system:
                 circuit = CircuitHeader.unpack(datagram, DatagramHeader.SIZE)
                 if header.channel == Channel.CONTROL:
@@ -342,7 +343,10 @@ class PeDriver:
         except (ShortPacket, UnicodeDecodeError):
             self.bad += 1
 
-    def _hello_heard(self, system: int) -> None:
+    def _hello_heard(self, system: int, incarnation: int) -> None:
+        circuit = self.circuits.get(system)
+        if circuit is not None and circuit.peer is not None and circuit.peer.incarnation < incarnation:
+            circuit.close(tell=False)  # it was to an earlier life
         if system not in self.circuits:
             self._new_circuit(system).start()
 

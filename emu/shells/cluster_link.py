@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from emu.core.clock import SECOND_NS
 from emu.core.trace import ConsoleLine, Tracer
 from emu.front import ByteMachine
-from emu.front.cluster_bridge import ClusterBridge
+from emu.front.cluster_bridge import BridgeState, ClusterBridge
 from emu.shells.loop import Loop
 from emu.shells.streams import StreamError, begin_connecting, listen
 from emu.sim.lan import Lan
@@ -71,11 +71,16 @@ class ClusterLink:
             wake=self._loop.touch,
             gone=gone,
         )
-        if len(self._lan.uplinks) < BRIDGE_LIMIT:
+        if self._open_bridges() < BRIDGE_LIMIT:
             self._lan.uplinks.append(bridge)
         else:
             bridge.turn_away()
         return bridge
+
+    def _open_bridges(self) -> int:
+        """Count the peers that have proved who they are: others keep nobody out."""
+        bridges = [uplink for uplink in self._lan.uplinks if isinstance(uplink, ClusterBridge)]
+        return sum(bridge.state is BridgeState.OPEN for bridge in bridges)
 
     def close(self) -> None:
         """Try no bridge again."""

@@ -217,10 +217,18 @@ class World:
     def begin_boot(self) -> Callable[[], bool]:
         """Begin to boot every node that is not up; what is returned tells whether all are."""
         up: list[object] = []
+        self._expect_votes()
         for node in self.nodes.values():
             node.run("boot", node.boot(alone=self.is_alone), up.append)
         count = len(self.nodes)
         return lambda: len(up) == count
+
+    def _expect_votes(self) -> None:
+        """Have nodes expect the votes of all, so that none forms a cluster beside the one there is."""
+        managers = [node.cluster.manager for node in self.nodes.values() if node.cluster.port is not None]
+        votes = sum(manager.votes for manager in managers)
+        for manager in managers:
+            manager.expected_votes = max(manager.expected_votes, votes)
 
     @property
     def is_alone(self) -> bool:

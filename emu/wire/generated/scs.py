@@ -107,6 +107,59 @@ class DatagramHeader(Packet):
         )
 
 
+_Hello = struct.Struct("<Q")
+
+
+class Hello(Packet):
+    """I am here: 8 bytes."""
+
+    __slots__ = ("swincarn",)
+
+    SIZE: ClassVar[int] = 8
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "swincarn": (0, 8),
+    }
+
+    def __init__(
+        self,
+        swincarn: int = 0,
+    ) -> None:
+        self.swincarn = swincarn
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.swincarn,
+            ) = _Hello.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("Hello", 8, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _Hello.pack(
+            self.swincarn,
+        )
+
+    @staticmethod
+    def pack_fields(
+        swincarn: int = 0,
+    ) -> bytes:
+        return _Hello.pack(
+            swincarn,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 8:
+            raise ShortPacket("Hello", 8, len(buffer) - offset)
+        _Hello.pack_into(
+            buffer,
+            offset,
+            self.swincarn,
+        )
+
+
 _CircuitHeader = struct.Struct("<QQII")
 
 
@@ -1310,6 +1363,7 @@ class Lock(Packet):
 
 PACKETS: Final[dict[str, type[Packet]]] = {
     "DatagramHeader": DatagramHeader,
+    "Hello": Hello,
     "CircuitHeader": CircuitHeader,
     "Start": Start,
     "PpdHeader": PpdHeader,

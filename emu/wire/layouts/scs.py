@@ -1,7 +1,7 @@
 """Systems communication services: datagrams of a LAN, circuits, SCS messages, block transfers, cluster messages.
 
-A datagram is a DatagramHeader; a Start, or a CircuitHeader and a packet; a packet is a PpdHeader and an SCS message
-or a piece of a block transfer.  Fields with a symbol are those of $NISCADEF, $PPDDEF, $SCSDEF, $CLSMSGDEF.
+A datagram is a DatagramHeader; a Hello, or a CircuitHeader and a Start or a packet; a packet is a PpdHeader and an SCS
+message or a piece of a block transfer.  Fields with a symbol are those of $NISCADEF, $PPDDEF, $SCSDEF and $CLSMSGDEF.
 
 DEVIATION: the transport of NISCA is not published in full.  Its first header is DEC's, what follows (circuit
 numbers, sequence numbers of 32 bits) is ours.
@@ -20,6 +20,12 @@ DatagramHeader = (
         "ppd_type" / Int8ul * "PpdType of CONTROL",
     )
     * "Header of every datagram"
+)
+
+# Data of HELLO.
+Hello = (
+    Struct("swincarn" / Int64ul * "when the node was booted: who has a circuit to an earlier life drops it")
+    * "I am here"
 )
 
 CircuitHeader = (
