@@ -26,6 +26,7 @@ from bitarray import bitarray
 from drivers.files.directory import Version, pack_directory
 from drivers.files.headers import (
     DEFAULT_PROTECTION,
+    RECORD_PROTECTION,
     STRUCTURE_LEVEL,
     Extent,
     File,
@@ -61,10 +62,10 @@ SECURITY_BLOCKS = 6
 MFD_NAME = "000000.DIR"
 MFD_PROTECTION = 0xBA00  # S:RWED, O:RWED, G:RE, W:E
 WINDOW_POINTERS = 7
-DIRECTORY_CACHE = 16  # UNCERTAIN: what V7.3 writes to HM2$B_LRU_LIM
+DIRECTORY_CACHE = 3
 EXTEND_BLOCKS = 5
 
-# Record formats of the reserved files: UNCERTAIN where a file is empty.
+# As a volume has them that VMS V7.3 initialized on a VAX.
 _RECORD_BYTES = {FID.VOLSET: 64, FID.BACKUP: 64, FID.BADLOG: 16}
 
 
@@ -84,7 +85,7 @@ class VolumeOptions:
     """
 
     label: str = ""
-    owner_name: str = "SYSTEM"
+    owner_name: str = ""
     owner: int = SYSTEM_UIC
     cluster_blocks: int = 0
     maximum_files: int = 0
@@ -178,10 +179,11 @@ class FreshVolume:
         }
         files = []
         for fid in FID:
+            record_bytes = _RECORD_BYTES.get(fid, BLOCK_BYTES)
             file = File(
                 FileId(fid, fid),
                 f"{fid.words};1",
-                RecordAttributes(RTYPE.FIXED, longest=_RECORD_BYTES.get(fid, BLOCK_BYTES)),
+                RecordAttributes(RTYPE.FIXED, longest=record_bytes, maximum=record_bytes),
                 extents.get(fid, []),
                 directory=FileId(FID.MFD, FID.MFD),
                 owner=self._options.owner,
@@ -225,12 +227,11 @@ class FreshVolume:
             volchar=options.characteristics,
             volowner=options.owner,
             fileprot=DEFAULT_PROTECTION,
+            recprot=RECORD_PROTECTION,
             credate=now,
             window=WINDOW_POINTERS,
             lru_lim=DIRECTORY_CACHE,
             extend=EXTEND_BLOCKS,
-            revdate=now,
-            serialnum=now // 10_000_000 & 0xFFFFFFFF,
             strucname=b" " * LABEL_BYTES,
             volname=options.label.encode("ascii").ljust(LABEL_BYTES),
             ownername=options.owner_name.encode("ascii").ljust(LABEL_BYTES),

@@ -32,6 +32,7 @@ IDENT_WORDS = 40  # where V7.3 puts the ident area, and the map area behind it
 MAP_WORDS = 100
 MAP_ROOM_WORDS = CHECKSUM2_WORDS - MAP_WORDS
 NAME_BYTES = 20  # of a name in the first part of the ident area
+RECORD_PROTECTION = 0xFE00  # S:RWED, O:RWED, G:R, W: as V7.3 writes it
 DEFAULT_PROTECTION = 0xFA00  # S:RWED, O:RWED, G:RE, W: denied are write and delete to group, all to world
 
 _AREAS_OFFSET = FileHeader.LAYOUT["areas"][0]
@@ -207,6 +208,7 @@ def _pack_header(file: File, segment: int, fid: FileId, following: FileId, area:
         vfcsize=file.records.control_bytes,
         maxrec=file.records.maximum,
         filechar=file.characteristics,
+        recprot=RECORD_PROTECTION,
         map_inuse=len(area) // 2,
         fileowner=file.owner,
         fileprot=file.protection,

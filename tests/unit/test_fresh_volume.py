@@ -46,9 +46,10 @@ def test_a_home_block_says_where_the_index_file_is() -> None:
     assert word(home, 32) == 2
     assert word(home, 34) == 10  # reserved files
     assert longword(home, 44) == 0x0001_0004  # [1,4]
-    assert word(home, 54) == 0xFA00
+    assert (word(home, 54), word(home, 56)) == (0xFA00, 0xFE00)
+    assert home[68:72] == b"\x07\x03\x05\0"  # window, directory cache, extension
     assert home[60:68] == NOW.to_bytes(8, "little")
-    assert home[460:508] == b"            PAYROLL     SYSTEM      DECFILE11B  "
+    assert home[460:508] == b"            PAYROLL                 DECFILE11B  "
     assert word(home, 58) == words_sum(home, 58)
     assert word(home, 510) == words_sum(home, 510)
 

@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 
 from drivers.cluster.node import Node
-from drivers.files.fresh_volume import IndexPlace, VolumeOptions
+from drivers.files.fresh_volume import LABEL_BYTES, IndexPlace, VolumeOptions
 from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
 from drivers.shadow.mount import MountRequest
@@ -66,8 +66,11 @@ def _initialize(job: Job, command: Command) -> Procedure:
 
 
 def _volume_options(command: Command) -> VolumeOptions:
+    name = (command.values("USER_NAME") or ("",))[0].upper()
+    if len(name) > LABEL_BYTES or not name.isascii():
+        raise Failure(Message("INIT", "F", "BADUSERNAME", f"a user name has 1 to {LABEL_BYTES} characters"))
     return VolumeOptions(
-        owner_name=(command.values("USER_NAME") or ("SYSTEM",))[0].upper(),
+        owner_name=name,
         cluster_blocks=_limited(command, "CLUSTER_SIZE"),
         maximum_files=_limited(command, "MAXIMUM_FILES"),
         headers=_limited(command, "HEADERS"),
