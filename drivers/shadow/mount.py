@@ -17,7 +17,14 @@ from drivers.shadow.messages import added_message, incompatible, mount_message, 
 from drivers.shadow.requests import Adopt, FindDevice, Query
 from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, MemberState, SetState
 from drivers.shadow.utility import NO_MINICOPY, Policy, PrivateMount, Utility
-from drivers.shadow.volume import VolumeIdentity, full_members, identify, listed_members, unshadowed, write_blocks
+from drivers.shadow.volume import (
+    VolumeIdentity,
+    full_members,
+    identify,
+    listed_members,
+    unshadowed,
+    write_blocks,
+)
 from emu.core.clock import MILLISECOND_NS
 from emu.wire.codes.ods2 import SHADOW_STATUS
 from emu.wire.codes.vms import SS
