@@ -104,7 +104,7 @@ ITEMS: dict[str, Callable[[Asked], Symbol]] = {
     "SHDW_MASTER": lambda asked: _truth(asked.is_set),
     "SHDW_MASTER_NAME": lambda asked: f"_{asked.vu.name}" if asked.vu and not asked.is_set else "",
     "SHDW_MEMBER": lambda asked: _truth(asked.member is not None),
-    "SHDW_MERGE_COPYING": lambda asked: "FALSE",
+    "SHDW_MERGE_COPYING": lambda asked: _truth(asked.vu is not None and asked.vu.state.merging),
     "SHDW_NEXT_MBR_NAME": Asked.next_member,
     "SWL": lambda asked: _truth(asked.is_write_locked),
     "UNIT": lambda asked: int("".join(filter(str.isdigit, asked.unit.name.rsplit("$", 1)[-1]))),

@@ -261,9 +261,12 @@ def bitmaps(session: Session, sets: list[VirtualUnit], *, full: bool) -> Iterato
     for vu in sets:
         name = vu.name
         for record in vu.state.bitmaps:
-            bitmap = session.world.nodes[record.master].shadow.bitmaps[record.identifier]
-            percent = f"{bitmap.percent:.0f}%"
-            if full:
+            master = session.world.nodes.get(record.master)
+            bitmap = master.shadow.bitmaps.get(record.identifier) if master is not None else None
+            percent = f"{bitmap.percent:.0f}%" if bitmap is not None else "?"
+            if bitmap is None:  # its master is a node of another process, or has crashed just now
+                yield f"{name:18}{record.identifier:08X} {'?':>8}{percent:>12}"
+            elif full:
                 yield _bitmap_line(session, name, bitmap, percent)
             else:
                 yield f"{name:18}{record.identifier:08X} {bitmap.size_bytes:8}{percent:>12}"

@@ -6,9 +6,10 @@ A byte machine.  It echoes and edits as the VMS terminal driver does, with nothi
     DEL, BS                 rub out a character      Ctrl-Z                  no answer; between commands, nothing
     Ctrl-U, Ctrl-X          rub out the line         Ctrl-S, Ctrl-Q          hold output, let it go on
     Ctrl-R                  write the line again     TAB                     a space
+    Ctrl-B, up, down        recall an earlier line, between commands
 
 A break reads as NUL, as serial lines have it; right behind a CR it is taken for padding, and the second one counts.
-Other control characters and the sequences of arrow keys are passed
+Other control characters and sequences of keys are passed
 over.  Characters are Latin-1.  What is typed while a command runs waits, up to TYPE_AHEAD_BYTES, and is echoed when
 it is read.
 
@@ -20,6 +21,7 @@ UNCERTAIN: what Ctrl-C, Ctrl-Y and Ctrl-Z echo (*CANCEL*, *INTERRUPT*, *EXIT*) i
 
 import hmac
 import re
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from emu.console.conversation import Conversation, MakeConversation
@@ -30,11 +32,13 @@ OUTPUT_BYTES = 1 << 20
 ECHO_BYTES = 1 << 12  # that echo and prompts may take beyond it
 PASSWORD_TRIES = 3
 ROW_COLUMNS = 80
+RECALLED_LINES = 254  # as many as VMS keeps
 
 _TOKENS = re.compile(rb"[ -~\xa0-\xff]+|[^ -~\xa0-\xff]")  # a run of characters, or one control character
 _END = b"\r\n"
 _PASSWORD_PROMPT = "Password: "
 _BREAK = 0x00
+_CTRL_B = 0x02
 _CTRL_C = 0x03
 _BELL = 0x07
 _BS = 0x08
@@ -52,6 +56,7 @@ _ESC = 0x1B
 _DEL = 0x7F
 _CSI = 0x9B
 
+_ARROWS = {ord("A"): 1, ord("B"): -1}  # up and down: how far to go back
 _INTERRUPTS = {_BREAK: "*INTERRUPT*", _CTRL_Y: "*INTERRUPT*", _CTRL_C: "*CANCEL*"}
 _NOT_IN_SEQUENCE, _BEHIND_ESC, _IN_SEQUENCE = range(3)
 
@@ -80,6 +85,8 @@ class Terminal:
         self._reading_ahead = False
         self._behind_cr = False
         self._sequence = _NOT_IN_SEQUENCE
+        self._earlier: deque[bytes] = deque(maxlen=RECALLED_LINES)
+        self._recalled = 0  # how far back the line shown is; 0 for none of them
         # out
         self._out = bytearray()
         self._lines_lost = 0
@@ -233,6 +240,8 @@ class Terminal:
             self._forget_line()
         elif key == _CTRL_R:
             self._end_row()
+        elif key == _CTRL_B:
+            self._recall(1)
         elif key == _CTRL_Z:
             self._put(b"*EXIT*")
             self._end_row()
@@ -263,9 +272,25 @@ class Terminal:
             if self._sequence == _BEHIND_ESC and byte in b"[O":
                 self._sequence = _IN_SEQUENCE
             elif self._sequence == _BEHIND_ESC or 0x40 <= byte < 0x7F:
+                is_key = self._sequence == _IN_SEQUENCE
                 self._sequence = _NOT_IN_SEQUENCE
+                if is_key and byte in _ARROWS:
+                    self._recall(_ARROWS[byte])
                 return text[index + 1 :]
         return b""
+
+    def _recall(self, step: int) -> None:
+        """Show an earlier line, to be changed and sent again."""
+        talk = self._conversation
+        if talk is None or talk.question is not None:
+            return
+        place = min(max(self._recalled + step, 0), len(self._earlier))
+        if place == self._recalled:
+            return
+        self._recalled = place
+        self._hide_prompt()
+        self._line[:] = self._earlier[-self._recalled] if self._recalled else b""
+        self._show_prompt()
 
     def _take_line(self) -> None:
         self._end_row()
@@ -279,6 +304,8 @@ class Terminal:
         elif talk.question is not None:
             talk.answer(line)
         elif line.strip():
+            if not self._earlier or self._earlier[-1] != line.encode("latin-1"):
+                self._earlier.append(line.encode("latin-1"))
             talk.start(line)
         self._look()
 
@@ -294,6 +321,7 @@ class Terminal:
 
     def _forget_line(self) -> None:
         self._line.clear()
+        self._recalled = 0
         self._line_too_long = False
 
     # -- characters

@@ -88,6 +88,15 @@ def test_a_set_in_the_midst_of_a_copy_is_left_alone() -> None:
     assert idents(console.do(CALL)) == ["UNSTEADY"]
 
 
+def test_a_set_that_is_being_merged_is_left_alone() -> None:
+    console = with_set(Console(slow=True))
+    console.well("SET HOST VAX1", "MOUNT DSA42: PAYROLL", "LOAD DSA42:/WRITES=1000", "WAIT 00:00:01")
+    console.do("RUN SYS$SYSTEM:OPCCRASH")
+    console.do("WAIT 00:00:22")  # until the cluster is sure that the VAX is gone
+    assert console.well('WRITE SYS$OUTPUT F$GETDVI("DSA42:","SHDW_MERGE_COPYING")') == ["TRUE"]
+    assert idents(console.do(CALL)) == ["UNSTEADY"]
+
+
 def test_a_disk_that_is_no_member_is_refused(console: Console) -> None:
     console.well(f"DISMOUNT {B}")
     assert idents(console.do(CALL)) == ["NOTMEMBER"]

@@ -329,6 +329,13 @@ def test_a_label_has_twelve_characters_at_most(console: Console) -> None:
     assert console.refused(f"INITIALIZE {A} THIRTEEN_LONG") == ["INIT-F-BADVOLLBL"]
 
 
+def test_a_member_is_removed_by_force(mounted: Console) -> None:
+    assert mounted.refused(f"DISMOUNT/FORCE_REMOVAL={B} DSA7:") == ["DISM-W-CANNOTDMT", "DISM-F-NOTMEMBER"]
+    mounted.well(f"DISMOUNT/FORCE_REMOVAL={B} DSA42:")
+    assert len(mounted.well("SHOW DEVICE DSA42")) == 5
+    assert mounted.refused(f"DISMOUNT/FORCE_REMOVAL={B} DSA42:") == ["DISM-W-CANNOTDMT", "DISM-F-NOTMEMBER"]
+
+
 def test_the_last_source_member_stays(console: Console) -> None:
     console.well(f"INIT {A} PAYROLL", f"MOUNT DSA1:/SHADOW={A} PAYROLL")
     assert console.refused(f"DISMOUNT {A}") == ["DISM-W-CANNOTDMT", "DISM-F-SRCMEM"]

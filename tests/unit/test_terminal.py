@@ -149,6 +149,24 @@ def test_control_characters_and_arrow_keys_are_passed_over(desk: Desk) -> None:
     assert desk.types(b"AF") == b"F"
 
 
+@pytest.mark.parametrize(("up", "down"), [(b"\x02", b"\x1b[B"), (b"\x1b[A", b"\x1bOB")])
+def test_earlier_lines_are_recalled_and_changed(desk: Desk, up: bytes, down: bytes) -> None:
+    desk.types(b"ONE\rTWO\rTWO\r")
+    assert desk.types(up) == b"\r  \r$ TWO"
+    assert desk.types(up + up) == b"\r     \r$ ONE"
+    assert desk.types(down) == b"\r     \r$ TWO"
+    desk.types(b"\x7fICE\r")
+    assert desk.talk.lines[-1] == "TWICE"
+    assert desk.types(up + down) == b"\r  \r$ TWICE\r       \r$ "
+
+
+def test_answers_are_not_recalled(desk: Desk) -> None:
+    desk.types(b"ASK\r")
+    assert desk.types(b"\x02") == b""
+    desk.types(b"Y\r\x02\r")
+    assert desk.talk.lines == ["ASK", "ASK"]
+
+
 def test_ctrl_c_at_the_prompt_drops_the_line(desk: Desk) -> None:
     assert desk.types(b"ABC\x03") == b"ABC*CANCEL*\r\n$ "
     assert desk.types(b"D\r") == b"D\r\n<D>\r\n$ "

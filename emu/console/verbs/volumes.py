@@ -317,6 +317,9 @@ MOUNT = Verb(
 def _dismount(job: Job, command: Command) -> Procedure:
     name = command.parameter("DEVICE")
     unit = virtual_unit_name(name)
+    if command.is_given("FORCE_REMOVAL"):
+        yield from _force_removal(job, command, unit)
+        return
     if unit is not None:
         yield from _dismount_set(job, command, unit)
         return
@@ -334,6 +337,18 @@ def _dismount(job: Job, command: Command) -> Procedure:
                 yield from node.utilities.dismount_disk(device)
     else:
         yield from job.node.utilities.dismount_member(device, _policy(command), job.tell)
+
+
+def _force_removal(job: Job, command: Command, unit: str | None) -> Procedure:
+    """Take the member that the qualifier names out of the set."""
+    (device,) = _devices(job, command.values("FORCE_REMOVAL"), "DISM")
+    vu = job.node.shadow.units.get(unit) if unit is not None else None
+    if vu is None or vu.state.member(device) is None:
+        where = command.parameter("DEVICE").upper()
+        raise _cannot(
+            f"_{device}", Message("DISM", "F", "NOTMEMBER", f"it is not a member of {where}", continued=True)
+        )
+    yield from job.node.utilities.dismount_member(device, Policy.DEFAULT, job.tell)
 
 
 def _dismount_set(job: Job, command: Command, unit: str) -> Procedure:
@@ -370,6 +385,11 @@ DISMOUNT = Verb(
             nodes=ALPHA,
         ),
         Keyword("CLUSTER", "Dismount on all nodes.", privileges=("SYSNAM",)),
+        Keyword(
+            "FORCE_REMOVAL",
+            "Take a member out of the set that is named, without a bitmap.",
+            Value("device", Kind.DEVICE),
+        ),
         Keyword("UNLOAD", "Drives of this model stay loaded either way.", negatable=True),
     ),
     ("DISMOUNT/POLICY=MINICOPY $1$DUA11:", "DISMOUNT/CLUSTER DSA1:"),
