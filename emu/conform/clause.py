@@ -20,6 +20,7 @@ How a clause is written:
   does otherwise then differs, and does not fail.
 """
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,11 +43,12 @@ class NotApplicable(Exception):
 class Clause:
     """One rule.
 
-    name: file and function, `read.an_odd_byte_count_is_refused`.  text: the rule in words.
+    name: file and function, `read.an_odd_byte_count_is_refused`.  text: the rule in words.  note: what those leave out.
     """
 
     name: str
     text: str
+    note: str
     section: str
     needs: tuple[Need, ...]
     changes_data: bool
@@ -57,6 +59,13 @@ class Clause:
     def chapter(self) -> str:
         return self.name.partition(".")[0]
 
+    @property
+    def chapter_text(self) -> str:
+        """What the chapter is about."""
+        return (sys.modules[self.check.__module__].__doc__ or "").partition("\n\n")[0]
+
+
+ACRONYMS = {"ip", "sa", "lbn", "lbns", "rbn", "mscp", "dup", "vms", "vmb", "crn", "uda50", "rqdx3", "rx33"}
 
 CLAUSES: dict[str, Clause] = {}
 
@@ -69,8 +78,10 @@ def clause(
     def register(check: Callable[["Host"], None]) -> Callable[["Host"], None]:
         name = f"{check.__module__.rpartition('.')[2]}.{check.__name__}"
         assert name not in CLAUSES, f"{name}: there is such a clause already"
-        text = check.__name__.replace("_", " ")
-        CLAUSES[name] = Clause(name, text, section, needs, changes_data, open_question, check)
+        words = [word.upper() if word in ACRONYMS else word for word in check.__name__.split("_")]
+        text = " ".join(words)
+        note = " ".join((check.__doc__ or "").split())
+        CLAUSES[name] = Clause(name, text, note, section, needs, changes_data, open_question, check)
         return check
 
     return register

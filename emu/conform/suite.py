@@ -52,15 +52,15 @@ def run_clause(target: Target, clause: Clause, expected: str | None = None, *, d
     """Try one clause on a target."""
     missing = [need for need in clause.needs if target.facts.missing(need)]
     if missing:
-        return Result(clause, Outcome.SKIPPED, ", ".join(missing))
+        return Result(clause, Outcome.SKIPPED, f"needs {', '.join(missing)}")
     if clause.changes_data and not dataloss:
-        return Result(clause, Outcome.SKIPPED, "leave to write to the scratch unit (--dataloss)")
+        return Result(clause, Outcome.SKIPPED, "needs leave to write to the scratch unit (--dataloss)")
     host = Host(target)
     try:
         target.renew()
         clause.check(host)
     except NotApplicable as missing_feature:
-        return Result(clause, Outcome.SKIPPED, str(missing_feature))
+        return Result(clause, Outcome.SKIPPED, f"needs {missing_feature}")
     except (Violation, TargetLost) as violation:
         reason = str(violation)
         if expected is not None:

@@ -54,19 +54,16 @@ def the_credits_of_the_whole_window_come_back(host: Host) -> None:
     expect("credits", sum(message.credits for message in host.received[before:]), window)
 
 
-@clause("1.9")
+@clause("1.9", Need.LOADING, Need.PROMPT_NEWS)
 def attention_messages_carry_no_credit(host: Host) -> None:
     """They cost the host nothing and give it nothing; a host adds whatever comes all the same."""
-    host.start(0x00F0)
-    host.online()
-    host.ask(0x08)
-    host.idle()
-    host.take_all()
-    expect(
-        "credits of attention messages",
-        sum(message.credits for message in host.received if message.is_attention),
-        0,
-    )
+    host.start(0x0080)
+    host.operator.unload(host.facts.scratch)
+    host.operator.load(host.facts.scratch)
+    host.idle(host.facts.attention_seconds)
+    found = host.attentions(0x40)
+    expect_that(found, "the medium that was loaded is announced")
+    expect("credits of attention messages", [message.credits for message in found], [0] * len(found))
 
 
 @clause("1.9", Need.HOLDING, open_question="controllers that ran out of packets die of 478 instead (SIMH)")

@@ -52,7 +52,7 @@ def step_2_shows_port_type_zero(host: Host) -> None:
 @clause("1.2")
 def step_2_echoes_the_upper_byte_of_the_step_1_word(host: Host) -> None:
     host.reset()
-    expect("SA at step 2", host.step(0x9B9B, 0x1000), 0x109B)
+    expect("SA at step 2", host.step(0x9A1B, 0x1000), 0x109A)
 
 
 @clause("1.2")

@@ -71,8 +71,8 @@ def nonexistent_memory_ends_it_with_0069(host: Host) -> None:
 
 
 @clause("2.7", Need.NONEXISTENT_MEMORY, changes_data=True)
-def it_counts_whole_blocks_before_nonexistent_memory(host: Host) -> None:
-    """A block whose data the host could not deliver to the end is not counted, and is not half written."""
+def it_counts_what_it_wrote_before_nonexistent_memory(host: Host) -> None:
+    """Whole blocks, or the bytes that were there: then the rest of their block is zero."""
     host.start_online()
     edge = host.facts.nonexistent or 0
     host.write_disk(65, pattern(1, 1536))

@@ -20,6 +20,7 @@ td, th { border-top: 1px solid var(--line); padding: .25rem .5rem; text-align: l
 td:first-child { white-space: nowrap; width: 9.5rem } td:nth-child(2) { width: 3rem; color: var(--quiet) }
 .passed { color: var(--good) } .failed, .unexpected-pass { color: var(--bad); font-weight: 600 }
 .differs, .expected-failure { color: var(--doubt) } .skipped { color: var(--quiet) }
+.note { font-size: .9em }
 .why { color: var(--quiet); font-size: .9em }
 pre { background: #8881; padding: .7rem; overflow-x: auto; font-size: 12.5px; line-height: 1.35; border-radius: .4rem }
 """
@@ -36,6 +37,8 @@ def page(facts: Facts, results: Sequence[Result], version: str) -> str:
     chapters = "".join(
         _chapter(name, [*group]) for name, group in groupby(results, key=lambda result: result.clause.chapter)
     )
+    bad = [result for result in results if result.outcome.is_bad]
+    first = f"<h2>What failed</h2><ul>{''.join(map(_link, bad))}</ul>" if bad else ""
     title = f"MSCP conformance of {escape(facts.name)}"
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -45,25 +48,34 @@ def page(facts: Facts, results: Sequence[Result], version: str) -> str:
 {escape(version)}. Controller model {facts.model}, {facts.bus_address_bits} address bits.
 Offsets count from the first byte of a message text.</p>
 <ul class="counts">{tiles}</ul>
+{first}
 {chapters}</body></html>
 """
 
 
 def _chapter(name: str, results: Sequence[Result]) -> str:
     rows = "".join(map(_row, results))
-    return f"<h2>{escape(_words(name))}</h2><table>{rows}</table>\n"
+    about = escape(results[0].clause.chapter_text)
+    return f"<h2>{escape(_words(name))}</h2><p class=why>{about}</p><table>{rows}</table>\n"
+
+
+def _link(result: Result) -> str:
+    name = result.clause.name
+    return f'<li><a href="#{escape(name)}">{escape(name)}</a>: {escape(result.reason)}</li>\n'
 
 
 def _row(result: Result) -> str:
     clause = result.clause
-    text = escape(clause.text.capitalize())
+    text = escape(clause.text[:1].upper() + clause.text[1:])
+    if clause.note:
+        text += f'<div class="note">{escape(clause.note)}</div>'
     if result.reason:
         text += f'<div class="why">{escape(result.reason)}</div>'
     if result.exchange:
         body = escape("\n".join(result.exchange))
         text += f"<details{_open(result)}><summary>what passed</summary><pre>{body}</pre></details>"
     return (
-        f'<tr><td class="{_kind(result.outcome)}">{result.outcome.value}</td>'
+        f'<tr id="{escape(clause.name)}"><td class="{_kind(result.outcome)}">{result.outcome.value}</td>'
         f"<td>{escape(clause.section)}</td><td>{text}</td></tr>\n"
     )
 
