@@ -61,7 +61,7 @@ def run_clause(target: Target, clause: Clause, expected: str | None = None, *, d
         clause.check(host)
     except NotApplicable as missing_feature:
         return Result(clause, Outcome.SKIPPED, f"needs {missing_feature}")
-    except (Violation, TargetLost) as violation:
+    except (Violation, TargetLost, OSError) as violation:  # an adapter's line may break
         reason = str(violation)
         if expected is not None:
             return Result(clause, Outcome.EXPECTED, f"{expected} ({reason})", host.exchange.explain())

@@ -29,7 +29,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     mscp = protocols.add_parser("mscp", help="a UQSSP port with its MSCP and DUP servers")
     mscp.add_argument(
         "--target",
-        required=True,
         metavar="TARGET",
         help="emulation:NAME, a controller of a firmware image in this process; "
         "buslink:tcp://HOST:PORT?bus=QBUS&other=1, a controller process (docs/buslink.md); simh:PROGRAM, the RQ of an "
@@ -61,6 +60,8 @@ def run(options: Namespace) -> int:
         for clause in clauses:
             print(f"{clause.section:<5} {clause.name}")
         return 0
+    if options.target is None:
+        return _refuse("which controller? --target says it")
     try:
         given = _expectations(options.expected) if options.expected else None
         opened = open_target(options.target)

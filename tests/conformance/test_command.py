@@ -26,6 +26,31 @@ def test_a_controller_that_keeps_the_rules_is_no_failure(capsys: pytest.CaptureF
     assert said.endswith("5 clauses: 5 passed\n")
 
 
+def test_clauses_are_listed_without_a_controller(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conform", "mscp", "--list", "--clause", "wrap"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
+    assert main(["conform", "mscp", "--clause", "wrap"]) == 2
+    assert "which controller?" in capsys.readouterr().err
+
+
+def test_a_line_that_breaks_fails_a_clause_and_not_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "loose.py"
+    path.write_text(
+        "from emu.shells.conform_emulation import EmulationTarget\n"
+        "class Loose(EmulationTarget):\n"
+        "    def write_register(self, offset, word):\n"
+        "        raise OSError('the cable is out')\n"
+        "def target():\n"
+        "    return Loose('rqdx3')\n"
+    )
+    assert main(["conform", "mscp", "--target", f"python:{path}", "--clause", "wrap"]) == 1
+    said = capsys.readouterr().out
+    assert "wrap.no_word_leads_out_of_wrap_mode: the cable is out" in said
+    assert said.endswith("5 clauses: 5 failed\n")
+
+
 def test_without_leave_no_data_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     assert conform("--clause", "erase.erased_blocks_read_as_zeros") == 0
     assert "1 clauses: 1 skipped" in capsys.readouterr().out

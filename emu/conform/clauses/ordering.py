@@ -28,10 +28,11 @@ def online_waits_for_earlier_commands_of_its_unit(host: Host) -> None:
 
 @clause("2.9", Need.HOLDING)
 def a_transfer_waits_for_a_sequential_command_before_it(host: Host) -> None:
+    """One of no bytes, for which the drive is not needed."""
     _held(host)
     host.send(0x09, parameters=bytes(24))
-    late = host.send(0x10, parameters=host.extent(9, 512))
-    expect_that(host.end_of(late) is None, "ACCESS does not overtake the ONLINE in front of it")
+    late = host.send(0x21, parameters=host.extent(9, 0))
+    expect_that(host.end_of(late) is None, "READ does not overtake the ONLINE in front of it")
     _go_on(host)
     expect("status", host.answer(late).status, 0)
 

@@ -65,11 +65,12 @@ def a_refused_transfer_needs_no_purge(host: Host) -> None:
     expect("channel", host.read(RING_BASE - 5, 1), b"\0")
 
 
-@clause("1.5", Need.UNIBUS_ADAPTER)
+@clause("1.5", Need.UNIBUS_ADAPTER, Need.OTHER_UNIT)
 def purges_are_asked_for_one_at_a_time(host: Host) -> None:
     host.start_online(purges=True)
+    host.online(host.facts.other)
     first = host.send(0x21, parameters=host.extent(0, 512, 0x03000000 | DATA))
-    second = host.send(0x21, parameters=host.extent(1, 512, 0x05000000 | DATA + 512))
+    second = host.send(0x21, host.facts.other, parameters=host.extent(1, 512, 0x05000000 | DATA + 512))
     for crn, channel in ((first, b"\x03"), (second, b"\x05")):
         host.idle(0.2)
         expect("channel", host.read(RING_BASE - 5, 1), channel)

@@ -58,10 +58,11 @@ def nonexistent_memory_ends_it_with_0069(host: Host) -> None:
 
 @clause("2.7", Need.NONEXISTENT_MEMORY)
 def it_counts_the_bytes_before_nonexistent_memory(host: Host) -> None:
+    """For the end of memory behind each of 64 blocks, and inside some."""
     host.start_online()
     edge = host.facts.nonexistent or 0
-    for before in (2, 510, 512, 1022, 1024, 2046):
-        end = host.transfer(0x21, 0, 2048, address=edge - before)
+    for before in (2, 510, 1022, 2046, *range(512, 64 * 512, 512)):
+        end = host.transfer(0x21, 0, 64 * 512, address=edge - before)
         expect("status", end.status, 0x0069)
         expect(f"byte count with {before} bytes of memory", end.byte_count, before)
 
