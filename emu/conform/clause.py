@@ -10,7 +10,7 @@ How a clause is written:
 * One function is one rule; its name reads as the rule, and it stands in the file of its command or port function.
   What needs more than the name says is a docstring.
 * The section is that of the protocol reference: 1 UQSSP (AA-L621A-TK), 2 and 3 MSCP (AA-L619A-TK), 4 DUP
-  (AA-L620A-TK), 6 what hosts in the field depend on.
+  (AA-L620A-TK), 5 and 6 what hosts in the field do and depend on.
 * Numbers are literal, offsets count from the first byte of a message text.  Nothing of the project's own layouts
   and codes is used: this is their second witness.
 * `needs` names what the target must be able to do, or have; what only the controller itself can tell (a bit of

@@ -45,6 +45,8 @@ class BusLinkTarget:
 
     def __init__(self, place: str) -> None:
         self._url, _, told = place.partition("?")
+        if not self._url.startswith(("tcp://", "unix://")):
+            raise ValueError(f"{place}: the suite reaches a bus link by tcp://HOST:PORT or unix:///PATH")
         bus, facts = _facts(place, told)
         self.facts = facts
         self._bus = bus

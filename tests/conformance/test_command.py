@@ -113,6 +113,7 @@ def test_an_expected_failure_is_no_failure_and_an_unexpected_pass_is_one(
         (["--target", "emulation:nonesuch"], "no firmware 'nonesuch'"),
         (["--target", "buslink:unix:///nowhere/at/all"], "cannot be connected to"),
         (["--target", "buslink:tcp://127.0.0.1:1?bus=VME"], "VME is no bus"),
+        (["--target", "buslink:serial:///dev/ttyS0"], "by tcp://HOST:PORT or unix:///PATH"),
         (["--target", "simh:/no/such/simulator"], "No such file"),
         (["--target", "python:/no/such/file.py"], "No such file"),
         (["--target", "emulation:rqdx3", "--clause", "nothing"], "no clause matches nothing"),

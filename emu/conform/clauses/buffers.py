@@ -95,8 +95,7 @@ def a_mapped_write_takes_the_data_from_its_pages(host: Host) -> None:
 
 
 @clause("1.15")
-def a_port_without_mapping_does_not_show_mp_by_mistake(host: Host) -> None:
-    """What shows MP walks page tables."""
+def a_port_that_shows_mp_walks_page_tables(host: Host) -> None:
     _mapped(host)
     host.write(PAGE_TABLE, longwords(VALID | 0x88))
     expect("status", host.transfer(0x21, 0, 512, address=VALID, pte_base=PAGE_TABLE).status, 0)

@@ -2,6 +2,7 @@
 
 from emu.conform.clause import clause, expect, expect_that
 from emu.conform.host import Host
+from emu.conform.numbers import number
 
 
 @clause("2.1")
@@ -72,7 +73,7 @@ def a_reserved_word_of_the_header_does_not_disturb(host: Host) -> None:
     text[6:8] = b"\xff\xff"
     host.put(bytes(text))
     host.poll()
-    expect("endcode", host.answer(int(text[0]) | int(text[1]) << 8 | int(text[2]) << 16).endcode, 0x83)
+    expect("endcode", host.answer(number(bytes(text), 0, 4)).endcode, 0x83)
 
 
 @clause("2.1")

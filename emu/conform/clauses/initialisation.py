@@ -208,7 +208,7 @@ def without_go_no_command_is_taken(host: Host) -> None:
 
 
 @clause("1.2")
-def burst_scratchpad_free_bits_do_not_disturb(host: Host) -> None:
+def a_burst_of_sixteen_does_not_disturb(host: Host) -> None:
     """Burst 16, as Ultrix writes it for a KDM70."""
     host.initialise(go=0x003D)
     expect("status", host.ask(0x04, parameters=bytes(20)).status, 0)

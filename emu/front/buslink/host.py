@@ -12,6 +12,7 @@ from emu.front.buslink.messages import LinkError, MessageReader, extents_of
 from emu.wire.codes.buslink import MAGIC, OWNED, VERSION, Access, Bus, Flag, Kind, Mode, WatchKind
 from emu.wire.codes.uqssp import DESCRIPTOR_BYTES, ENVELOPE_BYTES, PACKET_BYTES
 from emu.wire.generated.buslink import Extent, Hello, LinkHeader, Watch
+from emu.wire.packet import ShortPacket
 
 ADDRESS_MASKS = {Bus.UNIBUS: 0x0003_FFFE, Bus.QBUS: 0x003F_FFFE, Bus.XMI: 0x3FFF_FFFE}
 NAME_BYTES = 32
@@ -94,7 +95,7 @@ class HostEnd:
                 self._applied += 1
                 if header.kind not in _OF_AN_EPOCH or header.epoch == self._epoch:
                     self._apply(header, body)
-        except LinkError as error:
+        except (LinkError, ShortPacket, BusError) as error:
             self.farewell = str(error)
             self._send(Kind.GOODBYE, data=self.farewell.encode())
             self.ended = True
