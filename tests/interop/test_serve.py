@@ -106,6 +106,7 @@ def test_sixty_hosts_that_vanish_in_mid_command_leave_serve_as_it_was(tmp_path: 
         acknowledged: dict[int, bytes] = {}
         for turn in range(60):
             host = Host(serving.buses[0])
+            serving.expect("%HBVS-I-HOST")  # of one that nobody has heard, nobody says that it has gone
             if turn % 4 == 0:
                 host.ready()
                 data = bytes([turn + 1]) * 512
