@@ -47,6 +47,6 @@ def test_a_killed_process_loses_no_set(killed_at: str, tmp_path: Path) -> None:
         check=False,
     )
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "SHDWMEMCOPY" in again.stdout
+    assert "SHDWMEM" in again.stdout
     one, two = (image.read_bytes() for image in images)
     assert one == two
