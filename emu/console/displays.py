@@ -75,15 +75,12 @@ def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[Disk]) 
     node = session.node
     shown: list[str] = []
     for vu in sets:
-        load = session.loads.get((node.name, vu.name))
         yield _brief_line(
             vu.name,
             node,
             "MntVerifyInProgress" if vu.stalled else "Mounted",
             vu.errors,
-            _volume(
-                session, vu.name, vu.state.label, 1 + (load is not None and load.running), len(vu.state.nodes)
-            ),
+            _volume(session, vu.name, vu.state.label, _transactions(session, vu), len(vu.state.nodes)),
         )
         for member in vu.members:
             shown.append(member.device)
@@ -124,6 +121,12 @@ def _brief_disk(session: Session, unit: Disk) -> tuple[str, int, str]:
     return "Online" + locked, unit.errors, "(remote mount)" if elsewhere else ""
 
 
+def _transactions(session: Session, vu: VirtualUnit) -> int:
+    """The volume, and each file or load that is open on it."""
+    load = session.loads.get((session.node.name, vu.name))
+    return 1 + (load is not None and load.running)
+
+
 def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
     """SHOW DEVICE/FULL of a virtual unit, its members below it."""
     phrases = (
@@ -151,9 +154,16 @@ def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
         ("", ""),
         ("Volume label", f'"{vu.state.label}"'),
         ("Relative volume number", 0),
-        ("Mount status", "System"),
+        ("Cluster size", vu.state.cluster_blocks),
+        ("Transaction count", _transactions(session, vu)),
+        ("Free blocks", session.node.utilities.free_blocks.get(vu.name, "")),
         ("Mount count", len(vu.state.nodes)),
+        ("Mount status", "System"),
+        ("Shadow set members", len(vu.members)),
     )
+    yield ""
+    structure = "ODS-2" if vu.state.cluster_blocks else "no file structure"
+    yield f"  Volume Status:  {structure}, subject to mount verification."
     for member in vu.members:
         yield ""
         yield from full_member(session, vu, member)
@@ -375,10 +385,12 @@ def memory(session: Session) -> Iterator[str]:
     if not node.platform.masters_bitmaps:
         return
     masters = node.shadow.bitmaps.values()
-    used = sum(bitmap.size_bytes for bitmap in masters)
+    records = [record for vu in node.shadow.units.values() for record in vu.state.bitmaps]
+    locals_ = [bitmap for r in records if (bitmap := node.shadow.recorder.local(r.identifier)) is not None]
     yield ""
     yield "Write Bitmap (WBM) Memory Summary"
-    for kind, count, size_bytes in (("Local", 0, 0), ("Master", len(masters), used)):
+    for kind, kept in (("Local", locals_), ("Master", masters)):
+        count, size_bytes = len(kept), sum(bitmap.size_bytes for bitmap in kept)
         yield (
             f"  {kind + ' bitmap count:':21}{count:4}     "
             f"{kind + ' bitmap memory usage (bytes)':35}{size_bytes:10.2f}"

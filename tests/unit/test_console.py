@@ -234,6 +234,7 @@ def test_a_vax_does_not_know_the_words_of_minicopy(mounted: Console) -> None:
     assert mounted.refused("SHOW DEVICE/BITMAP") == ["DCL-W-IVQUAL"]
     assert mounted.refused("DELETE/BITMAP 00010001") == ["DCL-W-IVQUAL"]
     assert mounted.refused(f"SET DEVICE/READ_COST=5 {A}") == ["DCL-W-IVQUAL"]
+    assert mounted.refused(f"INITIALIZE/SHADOW=({A},{B}) X") == ["DCL-W-IVQUAL"]
     assert not any("WBM" in line for line in mounted.well("SHOW MEMORY"))
     assert not any("bitmaps" in line for line in mounted.well("SHOW DEVICE/FULL DSA42"))
     assert mounted.well("HELP DISMOUNT POLICY")[1] == "Sorry, no documentation on DISMOUNT POLICY"
@@ -597,6 +598,19 @@ def test_show_memory_counts_the_bitmaps(mounted: Console) -> None:
         "  Local bitmap count:     0     Local bitmap memory usage (bytes)        0.00",
         "  Master bitmap count:    1     Master bitmap memory usage (bytes)      20.00",
     ]
+
+
+def test_another_alpha_keeps_a_local_bitmap(console: Console) -> None:
+    console.world.add_alpha("ALPHA2", *console.world.controllers, memory_bytes=2 << 20)
+    console.world.boot()
+    console.well(f"INIT/SHADOW=({A},{B}) PAYROLL", f"MOUNT/CLUSTER DSA42:/SHADOW=({A},{B}) PAYROLL")
+    console.well(f"DISMOUNT/POLICY=MINICOPY {B}", "SET HOST ALPHA2", "LOAD DSA42: /WRITES=20", "WAIT/LOAD")
+    assert console.well("SHOW MEMORY")[-2:] == [
+        "  Local bitmap count:     1     Local bitmap memory usage (bytes)       20.00",
+        "  Master bitmap count:    0     Master bitmap memory usage (bytes)       0.00",
+    ]
+    words = console.well("SHOW DEVICE/BITMAP/FULL DSA42")[2].split()
+    assert words[3] == words[9] != "0%"
 
 
 def test_show_bitmap_full_names_the_master(mounted: Console) -> None:

@@ -120,6 +120,7 @@ INITIALIZE = Verb(
             "Make several disks members-to-be of one set; the label is the only parameter then.",
             Value("devices", Kind.DEVICE, many=True),
             parameters=(_LABEL,),
+            nodes=ALPHA,  # UNCERTAIN: there is no evidence that VAX V7.3 has it
         ),
     ),
     ("INITIALIZE $1$DUA10: PAYROLL", "INITIALIZE/ERASE/SHADOW=($1$DUA10:,$1$DUA11:) PAYROLL"),
