@@ -1,4 +1,4 @@
-"""`python -m emu.shells.conform_scores`: print the part of docs/conformance.md about MSCP, and put it there.
+"""`python -m emu.shells.conform_scores`: write what docs/conformance.md says of controllers and clauses.
 
 Tries every clause with every firmware image that comes with the package, and with SIMH's RQ if there is a `pdp11`.
 """
@@ -18,7 +18,6 @@ from emu.shells.conform_targets import OpenTarget, open_target, simh_expectation
 from emu.shells.firmware_files import known_firmware
 
 PAGE = Path("docs/conformance.md")  # in the root of a checkout
-BEGIN, END = "<!-- printed by emu.shells.conform_scores -->", "<!-- end of what is printed -->"
 SIMH = "pdp11"
 SIMH_COLUMN = "SIMH 3.8"
 
@@ -41,8 +40,8 @@ def columns(clauses: Sequence[Clause]) -> list[Column]:
     return found
 
 
-def section(found: Sequence[Column]) -> Iterator[str]:
-    """The lines of the section."""
+def scores(found: Sequence[Column]) -> Iterator[str]:
+    """The lines about the controllers."""
     yield f"{len(found[0][1])} clauses. How many of them each controller passes:"
     yield ""
     yield from _totals(found)
@@ -56,9 +55,10 @@ def section(found: Sequence[Column]) -> Iterator[str]:
     yield "Rules that the manuals, as far as they can be read, leave in doubt. Who does otherwise differs (?)."
     yield ""
     yield from _open_questions(found)
-    yield ""
-    yield "### Every clause"
-    yield ""
+
+
+def matrix(found: Sequence[Column]) -> Iterator[str]:
+    """The lines about the clauses."""
     yield f"{LEGEND}. Sections: 1 UQSSP, 2 and 3 MSCP, 4 DUP, 5 and 6 what hosts do and need."
     yield ""
     yield from table(found)
@@ -104,12 +104,16 @@ def _open_questions(found: Sequence[Column]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Write the section between its marks."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert end, f"{PAGE} has the marks of the printed section"
-    text = "\n".join(section(columns(all_clauses())))
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    """Write both parts between their marks."""
+    found = columns(all_clauses())
+    page = PAGE.read_text(encoding="utf-8")
+    for name, lines in (("scores", scores(found)), ("clauses", matrix(found))):
+        begin, end = f"<!-- printed: {name} -->", f"<!-- end: {name} -->"
+        before, _, rest = page.partition(begin)
+        _, there, after = rest.partition(end)
+        assert there, f"{PAGE} has the marks of {name}"
+        page = "\n".join((before + begin, *lines, end + after))
+    PAGE.write_text(page, encoding="utf-8")
     return 0
 
 
