@@ -208,21 +208,27 @@ class SetBits(Request):
 
 
 @dataclass(frozen=True, slots=True)
-class LockRange(Request):
-    """Announce a write to the node that copies; answered with a token when it may go on."""
+class _OfRange(Request):
+    """A request about blocks of a set; `end` is the block behind the last."""
 
-    CODE: ClassVar = Function.LOCK_RANGE
     unit: str
     lbn: int
     end: int
 
     def pack(self) -> bytes:
-        return layouts.LockRange.pack_fields(text_in(self.unit, 16), self.lbn, self.end)
+        return layouts.Range.pack_fields(text_in(self.unit, 16), self.lbn, self.end)
 
     @classmethod
     def unpack(cls, data: Bytes) -> Self:
-        packet = layouts.LockRange.unpack(data)
+        packet = layouts.Range.unpack(data)
         return cls(text_of(packet.unit), packet.lbn, packet.end)
+
+
+@dataclass(frozen=True, slots=True)
+class LockRange(_OfRange):
+    """Announce a write to the node that copies; answered with a token when it may go on."""
+
+    CODE: ClassVar = Function.LOCK_RANGE
 
     @staticmethod
     def pack_answer(answer: int) -> bytes:
@@ -231,6 +237,24 @@ class LockRange(Request):
     @staticmethod
     def unpack_answer(data: Bytes) -> int:
         return layouts.Token.unpack(data).token
+
+
+@dataclass(frozen=True, slots=True)
+class MergeRange(_OfRange):
+    """Have blocks made equal by the node that merges; answered with its fence when they are.
+
+    Answered with None when they cannot be, since the set is about to change.
+    """
+
+    CODE: ClassVar = Function.MERGE_RANGE
+
+    @staticmethod
+    def pack_answer(answer: int | None) -> bytes:
+        return layouts.Fence.pack_fields(answer) if answer is not None else b""
+
+    @staticmethod
+    def unpack_answer(data: Bytes) -> int | None:
+        return layouts.Fence.unpack(data).fence_lbn if data else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,35 +272,6 @@ class UnlockRange(Request):
     def unpack(cls, data: Bytes) -> Self:
         packet = layouts.UnlockRange.unpack(data)
         return cls(text_of(packet.unit), packet.token)
-
-
-@dataclass(frozen=True, slots=True)
-class MergeRange(Request):
-    """Have blocks made equal by the node that merges; answered with its fence when they are.
-
-    Answered with None when they cannot be, since the set is about to change.
-    """
-
-    CODE: ClassVar = Function.MERGE_RANGE
-    unit: str
-    lbn: int
-    end: int
-
-    def pack(self) -> bytes:
-        return layouts.MergeRange.pack_fields(text_in(self.unit, 16), self.lbn, self.end)
-
-    @classmethod
-    def unpack(cls, data: Bytes) -> Self:
-        packet = layouts.MergeRange.unpack(data)
-        return cls(text_of(packet.unit), packet.lbn, packet.end)
-
-    @staticmethod
-    def pack_answer(answer: int | None) -> bytes:
-        return layouts.Fence.pack_fields(answer) if answer is not None else b""
-
-    @staticmethod
-    def unpack_answer(data: Bytes) -> int | None:
-        return layouts.Fence.unpack(data).fence_lbn if data else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -707,11 +707,11 @@ class SetBits(Packet):
         )
 
 
-_LockRange = struct.Struct("<16sII")
+_Range = struct.Struct("<16sII")
 
 
-class LockRange(Packet):
-    """A write to where a copy may be: 24 bytes."""
+class Range(Packet):
+    """Blocks of a set: 24 bytes."""
 
     __slots__ = ("unit", "lbn", "end")
 
@@ -740,13 +740,13 @@ class LockRange(Packet):
                 packet.unit,
                 packet.lbn,
                 packet.end,
-            ) = _LockRange.unpack_from(buffer, offset)
+            ) = _Range.unpack_from(buffer, offset)
         except struct.error:
-            raise ShortPacket("LockRange", 24, len(buffer) - offset) from None
+            raise ShortPacket("Range", 24, len(buffer) - offset) from None
         return packet
 
     def pack(self) -> bytes:
-        return _LockRange.pack(
+        return _Range.pack(
             self.unit,
             self.lbn,
             self.end,
@@ -758,7 +758,7 @@ class LockRange(Packet):
         lbn: int = 0,
         end: int = 0,
     ) -> bytes:
-        return _LockRange.pack(
+        return _Range.pack(
             unit,
             lbn,
             end,
@@ -766,8 +766,8 @@ class LockRange(Packet):
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
         if len(buffer) - offset < 24:
-            raise ShortPacket("LockRange", 24, len(buffer) - offset)
-        _LockRange.pack_into(
+            raise ShortPacket("Range", 24, len(buffer) - offset)
+        _Range.pack_into(
             buffer,
             offset,
             self.unit,
@@ -826,75 +826,6 @@ class Token(Packet):
             buffer,
             offset,
             self.token,
-        )
-
-
-_MergeRange = struct.Struct("<16sII")
-
-
-class MergeRange(Packet):
-    """Blocks that will be read: 24 bytes."""
-
-    __slots__ = ("unit", "lbn", "end")
-
-    SIZE: ClassVar[int] = 24
-    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
-        "unit": (0, 16),
-        "lbn": (16, 4),
-        "end": (20, 4),
-    }
-
-    def __init__(
-        self,
-        unit: bytes = bytes(16),
-        lbn: int = 0,
-        end: int = 0,
-    ) -> None:
-        self.unit = unit
-        self.lbn = lbn
-        self.end = end
-
-    @classmethod
-    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
-        try:
-            (
-                packet.unit,
-                packet.lbn,
-                packet.end,
-            ) = _MergeRange.unpack_from(buffer, offset)
-        except struct.error:
-            raise ShortPacket("MergeRange", 24, len(buffer) - offset) from None
-        return packet
-
-    def pack(self) -> bytes:
-        return _MergeRange.pack(
-            self.unit,
-            self.lbn,
-            self.end,
-        )
-
-    @staticmethod
-    def pack_fields(
-        unit: bytes = bytes(16),
-        lbn: int = 0,
-        end: int = 0,
-    ) -> bytes:
-        return _MergeRange.pack(
-            unit,
-            lbn,
-            end,
-        )
-
-    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
-        if len(buffer) - offset < 24:
-            raise ShortPacket("MergeRange", 24, len(buffer) - offset)
-        _MergeRange.pack_into(
-            buffer,
-            offset,
-            self.unit,
-            self.lbn,
-            self.end,
         )
 
 
@@ -1022,9 +953,8 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "Identifier": Identifier,
     "Author": Author,
     "SetBits": SetBits,
-    "LockRange": LockRange,
+    "Range": Range,
     "Token": Token,
-    "MergeRange": MergeRange,
     "Fence": Fence,
     "UnlockRange": UnlockRange,
 }

@@ -83,26 +83,18 @@ SetBits = (
     * "A write to be recorded"
 )
 
-LockRange = (
+# Data of LOCK_RANGE and MERGE_RANGE.
+Range = (
     Struct(
         "unit" / Bytes(16) * "virtual unit",
         "lbn" / Int32ul * "first block",
         "end" / Int32ul * "block behind the last",
     )
-    * "A write to where a copy may be"
+    * "Blocks of a set"
 )
 
 # Answer of LOCK_RANGE.
 Token = Struct("token" / Int32ul * "names the lock; 0: nothing copies") * "A range that was granted"
-
-MergeRange = (
-    Struct(
-        "unit" / Bytes(16) * "virtual unit",
-        "lbn" / Int32ul * "first block",
-        "end" / Int32ul * "block behind the last",
-    )
-    * "Blocks that will be read"
-)
 
 # Answer of MERGE_RANGE; no data when the set is about to change.
 Fence = Struct("fence_lbn" / Int32ul * "all below is equal") * "How far a merge has come"
