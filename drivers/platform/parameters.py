@@ -56,6 +56,8 @@ PARAMETERS = (
 )
 _BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 
+NO_BAD_BLOCK_RECOVERY = 1 << 13  # bit of SHADOW_SYS_DISK
+
 
 class ParameterError(ValueError):
     """A parameter cannot be set so; the text says why."""

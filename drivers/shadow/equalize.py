@@ -8,14 +8,13 @@ from dataclasses import dataclass
 
 from drivers.platform.host import Platform, WaitingIrp
 from drivers.platform.process import Procedure
-from drivers.shadow.shdriver import Member
+from drivers.shadow.shdriver import UNREADABLE, Member
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT
 from emu.core.block import BLOCK_BYTES
 from emu.wire.codes.vms import IO, SS
 
 PIECE_BLOCKS = BLOCKS_PER_BIT  # one host transfer: 127 blocks, the largest below 64 KB
 PIECE_BYTES = PIECE_BLOCKS * BLOCK_BYTES
-UNREADABLE = frozenset((int(SS.PARITY), int(SS.FORCEDERROR)))  # it is the block's fault, not the member's
 _NORMAL = int(SS.NORMAL)
 
 

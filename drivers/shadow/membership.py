@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from drivers.classes.disk import Disk, UnitState
+from drivers.classes.disk import Disk
 from drivers.cluster.cluster import Cluster
 from drivers.cluster.request import Answer, NodeLost
 from drivers.message import Failure, Message
@@ -30,16 +30,13 @@ from drivers.shadow.requests import (
     UnlockRange,
 )
 from drivers.shadow.server import ShadowServer
-from drivers.shadow.shdriver import Member, VirtualUnit
+from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.state import BitmapRecord, SetState
 from drivers.shadow.volume import identify, storage_control_block, write_blocks
+from drivers.shadow.volume_processing import VolumeProcessing
 from drivers.shadow.write_bitmap import WriteBitmap
 from emu.core.block import BLOCK_BYTES
-from emu.core.clock import SECOND_NS
 from emu.wire.codes.vms import SS
-
-STRIKE_LIMIT = 3
-STRIKE_MEMORY_NS = 60 * SECOND_NS
 
 Edit = Callable[[SetState], SetState]
 
@@ -62,9 +59,9 @@ class ShadowDriver:
         self.bitmaps: dict[int, WriteBitmap] = {}
         self.server = ShadowServer(self)
         self.recorder = Recorder(platform, cluster)
+        self.volume_processing = VolumeProcessing(self)
         self.use_copy_commands = True
         self._bitmap_sequence = 0
-        self._processing: set[str] = set()
         self._losses: list[tuple[int, set[str]]] = []  # epoch of the cluster, and who was lost with it
         cluster.listen(Stall, self._stall)
         cluster.listen(Adopt, self._adopt)
@@ -356,69 +353,6 @@ class ShadowDriver:
             if scb.genernum > (newest.genernum if newest is not None else state.generation):
                 newest = scb
         return as_on_disk(state, newest) if newest is not None else state
-
-    # -- volume processing
-
-    def process_volume(self, vu: VirtualUnit) -> None:
-        """Find out which members a set still has, after one of them failed."""
-        if vu.name not in self._processing:
-            self._processing.add(vu.name)
-            self.platform.operator(
-                f"%SHADOW-I-VOLPROC, {vu.name} shadow set has changed state. Volume processing in progress."
-            )
-            self.platform.process(f"{vu.name} volume processing", self._process_volume(vu))
-
-    def _process_volume(self, vu: VirtualUnit) -> Procedure:
-        yield from self.cluster.lock(vu.name)
-        try:
-            old = vu.state
-            yield from self.cluster.ask_all(old.nodes, Stall(vu.name))
-            self._processing.discard(vu.name)
-            suspects = list(vu.suspects)
-            vu.suspects.clear()
-            for fanout in vu.parked:
-                suspects += (clone.member for clone in fanout.failed)
-            new = old
-            for member in dict.fromkeys(suspects):
-                if new.member(member.device) is None or (yield from self._comes_back(new, member)):
-                    continue
-                new = new.without(member.device).settled()
-                self.platform.operator(
-                    f"%SHADOW-I-VOLPROC, {member.device} has been removed from shadow set."
-                )
-            if new is not old:
-                new = yield from self.write_control_blocks(new)
-            new = replace(new, version=old.version + 1)
-            yield from self.adopt_everywhere(old.nodes, new)
-        finally:
-            self.cluster.unlock(vu.name)
-        self.platform.operator(f"%SHADOW-I-VOLPROC, {vu.name} has completed volume processing.")
-        vu.restart_parked()
-
-    def _comes_back(self, state: SetState, member: Member) -> Procedure:
-        """Give a member its time to come back: on line, and able to take a write."""
-        now_ns = self.platform.clock.now_ns
-        if now_ns - member.struck_ns > STRIKE_MEMORY_NS:
-            member.strikes = 0
-        member.strikes += 1
-        member.struck_ns = now_ns
-        if member.strikes > STRIKE_LIMIT:
-            return False
-        is_last = state.sources == (state.member(member.device),)
-        patience_s = self.platform.parameters["MVTIMEOUT" if is_last else "SHADOW_MBR_TMO"]
-        block = storage_control_block(state, mounted=True)
-        for _ in range(patience_s):
-            if member.unit.state is not UnitState.ONLINE:
-                yield from member.unit.online()
-            if member.unit.state is UnitState.ONLINE:
-                status = yield from write_blocks(self.platform, member.unit, state.scb_lbn, block)
-                if status == SS.NORMAL:
-                    member.struck_ns = self.platform.clock.now_ns
-                    return True
-                if member.unit.state is UnitState.ONLINE:
-                    return False  # it answers, and cannot write
-            yield SECOND_NS
-        return False
 
 
 def _concerned(state: SetState) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ class MergeThread:
             vu.leave()
         if result.status != _NORMAL:
             vu.suspects += [result.culprit] if result.culprit is not None else vu.sources
-            vu.driver.process_volume(vu)
+            vu.driver.volume_processing.process(vu)
         return result
 
     def _trace(self) -> None:

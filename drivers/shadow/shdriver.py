@@ -9,11 +9,13 @@ This module is one set on one node; what needs all nodes is in `membership`.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from drivers.classes.disk import Disk
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
+from drivers.platform.parameters import NO_BAD_BLOCK_RECOVERY
 from drivers.platform.process import EventFlag
 from drivers.shadow.range_lock import RangeLock
 from drivers.shadow.state import MemberState, SetState
@@ -31,16 +33,20 @@ if TYPE_CHECKING:
 _READ = int(IO.READPBLK)
 _NORMAL = int(SS.NORMAL)
 _HOST_FAULTS = frozenset((int(SS.IVBUFLEN), int(SS.ILLBLKNUM)))  # the request is wrong, not the member
-_MEMBER_LOST = frozenset((int(SS.MEDOFL), int(SS.DEVOFFLINE), int(SS.VOLINV)))
+MEMBER_LOST = frozenset((int(SS.MEDOFL), int(SS.DEVOFFLINE), int(SS.VOLINV)))
+UNREADABLE = frozenset((int(SS.PARITY), int(SS.FORCEDERROR)))  # it is the block's fault, not the member's
+
+Extent = tuple[int, int]  # LBN, and the LBN behind the last block
 
 
 class Member:
     """One member of the set on this node.
 
     strikes: how often in a row the member failed, the last time at struck_ns.  fence_lbn: all below is copied.
+    timeout_s: how long it may be away; None for SHADOW_MBR_TMO.
     """
 
-    __slots__ = ("device", "fence_lbn", "minicopy", "state", "strikes", "struck_ns", "unit")
+    __slots__ = ("device", "fence_lbn", "minicopy", "state", "strikes", "struck_ns", "timeout_s", "unit")
 
     def __init__(self, device: str, unit: Disk, state: MemberState, minicopy: bool) -> None:
         self.device = device
@@ -50,14 +56,15 @@ class Member:
         self.strikes = 0
         self.struck_ns = 0
         self.fence_lbn = 0
+        self.timeout_s: int | None = None
 
 
 class _ReadClone(Irp):
-    """A read on its way to one member; `tried` are the members that failed it."""
+    """A read on its way to one member; `tried` are the clones that members failed before."""
 
     __slots__ = ("irp", "member", "tried", "vu")
 
-    def __init__(self, vu: "VirtualUnit", irp: Irp, member: Member, tried: tuple[Member, ...]) -> None:
+    def __init__(self, vu: "VirtualUnit", irp: Irp, member: Member, tried: tuple["_ReadClone", ...]) -> None:
         super().__init__(irp.function, irp.lbn, irp.byte_count, irp.address)
         self.vu = vu
         self.irp = irp
@@ -66,6 +73,8 @@ class _ReadClone(Irp):
 
     def complete(self) -> None:
         if self.status == _NORMAL:
+            if self.tried:
+                self.vu.read_elsewhere(self)
             irp = self.irp
             irp.transferred = self.transferred
             irp.status = _NORMAL
@@ -121,11 +130,16 @@ class _WriteClone(Irp):
         self.fanout.clone_done(self)
 
 
+def _extent_of(irp: Irp) -> Extent:
+    return irp.lbn, irp.lbn + (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
+
+
 class VirtualUnit:
     """One shadow set as this node has it mounted.
 
     state: what all nodes agree on.  active: requests and copy ranges under way.  operations, errors:
-    counts since the mount.  changing: a node changes the set.
+    counts since the mount.  changing: a node changes the set.  verification_timeout_s: how long all members may be
+    away; None for MVTIMEOUT.
     """
 
     def __init__(self, driver: "ShadowDriver", state: SetState) -> None:
@@ -148,6 +162,10 @@ class VirtualUnit:
         self.suspects: list[Member] = []
         self.resumed = self.platform.flag()
         self.parked: list[Fanout] = []
+        self._parked_reads: list[_ReadClone] = []
+        self._unreadable: dict[Extent, None] = {}  # in the order in which they were met
+        self._mended: set[Irp] = set()  # reads that are tried once more
+        self.verification_timeout_s: int | None = None
         self._bitmaps: tuple[WriteBitmap, ...] = ()  # masters on this node that record
         self._remote_bitmaps: tuple[RemoteBitmap, ...] = ()  # whose masters must know first
         self._remote_copier = ""
@@ -224,28 +242,57 @@ class VirtualUnit:
         self._held.append(irp)
         self.leave()
 
-    def _read(self, irp: Irp, tried: tuple[Member, ...]) -> None:
+    def _read(self, irp: Irp, tried: tuple[_ReadClone, ...]) -> None:
         best, best_cost = None, 0
         for member in self.sources:
             unit = member.unit
             cost = unit.queue_length + unit.read_cost
-            if (best is None or cost < best_cost) and member not in tried:
+            if (best is None or cost < best_cost) and all(member is not clone.member for clone in tried):
                 best, best_cost = member, cost
         assert best is not None, "a read is tried on members that have not failed it"
         best.unit.queue_io(_ReadClone(self, irp, best, tried))
 
     def read_failed(self, clone: _ReadClone) -> None:
-        """Try the next full member; the error of the last is the answer."""
-        tried = (*clone.tried, clone.member)
-        if clone.status in _MEMBER_LOST:
+        """Try the next full member; when the last one has failed, that is the answer, or a reason to wait."""
+        tried, irp = (*clone.tried, clone), clone.irp
+        lost = clone.status in MEMBER_LOST
+        if lost:
             self.suspects.append(clone.member)
-            self.driver.process_volume(self)
-        if any(member not in tried for member in self.sources):
-            self._read(clone.irp, tried)
+            self.driver.volume_processing.process(self)
+        if any(all(member is not other.member for other in tried) for member in self.sources):
+            self._read(irp, tried)
+        elif lost or any(other.status in MEMBER_LOST for other in tried):
+            self._park_read(clone)
+        elif self._may_mend(irp, tried):
+            # Each block may be readable on some member, and all of them on none.
+            self._mended.add(irp)
+            self._unreadable[_extent_of(irp)] = None
+            self._park_read(clone)
         else:
-            clone.irp.status = clone.status
+            self._mended.discard(irp)
+            irp.status = clone.status
             self.errors += 1
-            self.end(clone.irp)
+            self.end(irp)
+
+    def read_elsewhere(self, clone: _ReadClone) -> None:
+        """Have the blocks repaired that other members could not read."""
+        self._mended.discard(clone.irp)
+        if self._repairs and any(other.status in UNREADABLE for other in clone.tried):
+            self._unreadable[_extent_of(clone)] = None
+            self.driver.volume_processing.process(self)
+
+    @property
+    def _repairs(self) -> bool:
+        return not self.platform.parameters["SHADOW_SYS_DISK"] & NO_BAD_BLOCK_RECOVERY
+
+    def _may_mend(self, irp: Irp, tried: tuple[_ReadClone, ...]) -> bool:
+        unreadable = sum(clone.status in UNREADABLE for clone in tried)
+        return unreadable > 1 and irp.byte_count > BLOCK_BYTES and irp not in self._mended and self._repairs
+
+    def _park_read(self, clone: _ReadClone) -> None:
+        self._parked_reads.append(clone)
+        self.leave()
+        self.driver.volume_processing.process(self)
 
     # -- writes
 
@@ -311,13 +358,47 @@ class VirtualUnit:
         self._release_range(fanout)
         self.parked.append(fanout)
         self.leave()
-        self.driver.process_volume(self)
+        self.driver.volume_processing.process(self)
 
-    def restart_parked(self) -> None:
-        """Do parked writes again, on the members there are now."""
+    # -- what waits for volume processing
+
+    def take_suspects(self) -> list[Member]:
+        """Hand over the members that failed something."""
+        suspects, self.suspects = self.suspects, []
+        suspects += (clone.member for fanout in self.parked for clone in fanout.failed)
+        return list(dict.fromkeys(suspects))
+
+    def take_unreadable(self) -> list[Extent]:
+        """Hand over what some member could not read."""
+        extents, self._unreadable = list(self._unreadable), {}
+        return extents
+
+    def parked_extents(self) -> list[Extent]:
+        """Tell where writes are that a member failed."""
+        return [_extent_of(fanout.irp) for fanout in self.parked]
+
+    def restart_parked(self, refusing: Sequence[Member]) -> None:
+        """Do again what members failed, on the members there are now.
+
+        refusing: who stays nevertheless, and whose error is the answer.
+        """
         parked, self.parked = self.parked, []
+        reads, self._parked_reads = self._parked_reads, []
         for fanout in parked:
-            self.queue_io(fanout.irp)
+            self._restart(fanout.irp, fanout.failed, refusing)
+        for clone in reads:
+            self._restart(clone.irp, [clone], refusing)
+
+    def _restart(
+        self, irp: Irp, clones: Sequence["_WriteClone | _ReadClone"], refusing: Sequence[Member]
+    ) -> None:
+        refused = next((clone for clone in clones if clone.member in refusing), None)
+        if refused is None:
+            self.queue_io(irp)
+        else:
+            self._mended.discard(irp)
+            self.active += 1
+            self._end_later(irp, SS(refused.status))
 
     # -- changes of membership
 
