@@ -74,6 +74,10 @@ class CopyThread:
         self._source = target
         assert vu.ranges is not None, "the set knows that it is being copied"
         self._locks = vu.ranges
+        self._unequal: dict[
+            int, None
+        ] = {}  # LBNs of ranges begun and not equal, ascending; a failed one stays
+        self._reached_lbn = target.fence_lbn  # behind the last range begun
 
     @property
     def collisions(self) -> int:
@@ -131,6 +135,8 @@ class CopyThread:
         self._pending += 1
         self.vu.active += 1
         end = piece.lbn + piece.byte_count // BLOCK_BYTES
+        self._unequal[piece.lbn] = None
+        self._reached_lbn = end
         piece.lock = self._locks.lock(piece.lbn, end, lambda: self._move(piece))
 
     def _move(self, piece: _Range) -> None:
@@ -191,7 +197,9 @@ class CopyThread:
             self.bitmap.clear(first, count)
         self.blocks_copied += piece.byte_count // BLOCK_BYTES
         self.ranges_copied += 1
-        self.target.fence_lbn = max(self.target.fence_lbn, piece.lbn + piece.byte_count // BLOCK_BYTES)
+        # Ranges end in any order, and another node may go on from the fence: it stays at the first that is not equal.
+        del self._unequal[piece.lbn]
+        self.target.fence_lbn = next(iter(self._unequal), self._reached_lbn)
         platform = self.vu.platform
         if platform.tracer.listening:
             now_ns, source = platform.clock.now_ns, f"{platform.name}/{self.vu.name}"

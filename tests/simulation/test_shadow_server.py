@@ -1,0 +1,105 @@
+"""Who copies, how many sets at a time, and where a copy goes on."""
+
+from drivers.shadow.utility import Policy
+from drivers.shadow.write_bitmap import BLOCKS_PER_BIT
+from emu.core.block import BLOCK_BYTES, BlockRequest, Function
+from emu.media.faulty import BadBlocks
+from tests.simulation.stage import SET, Stage
+
+LEAVING = "$1$DUA11:"
+BLOCK = b"\x24" * BLOCK_BYTES
+FIRST_LBN = 400
+
+
+def copying(rule: object = None) -> Stage:
+    """A stage where the Alpha, whose set the VAX has mounted too, copies to a member by the host; every range differs.
+
+    rule: what happens to the target.
+    """
+    rules = [[], [rule] if rule is not None else []]
+    stage = Stage(vax=True, latency_us=(10, 2_000), rules=rules)  # type: ignore[arg-type]
+    vu = stage.ready()
+    assert stage.vax is not None
+    stage.mount([], node=stage.vax)
+    stage.alpha.shadow.use_copy_commands = stage.vax.shadow.use_copy_commands = False
+    stage.dismount(LEAVING)
+    for lbn in range(FIRST_LBN, vu.block_count, BLOCKS_PER_BIT):
+        stage.write_now(vu, lbn, BLOCK)
+    stage.mount([LEAVING])
+    return stage
+
+
+def test_a_full_copy_goes_on_from_its_fence_when_its_node_dismounts() -> None:
+    stage = copying()
+    assert stage.vax is not None
+    alpha_vu = stage.alpha.shadow.units[SET]
+    (target,) = alpha_vu.targets
+    assert stage.world.settle(lambda: target.fence_lbn > 0)
+    stage.dismount(SET)
+    vax_vu = stage.vax.shadow.units[SET]
+    begun_at = vax_vu.targets[0].fence_lbn
+    assert begun_at > 0
+    stage.wait_for_copies(vax_vu)
+    (copy,) = stage.vax.shadow.server.copies
+    assert copy.blocks_copied <= vax_vu.block_count - begun_at
+    stage.assert_members_identical(vax_vu)
+
+
+def test_a_node_that_may_not_copy_leaves_it_to_another() -> None:
+    stage = Stage(vax=True, latency_us=(10, 2_000))
+    vu = stage.ready()
+    assert stage.vax is not None
+    stage.mount([], node=stage.vax)
+    stage.vax.platform.parameters.write_active("SHADOW_MAX_COPY", 0)
+    stage.dismount(LEAVING, Policy.MINICOPY)
+    stage.write_now(vu, 77, BLOCK)
+    stage.mount([LEAVING], node=stage.vax)
+    stage.wait_for_copies(vu)
+    assert stage.vax.shadow.server.copies == []
+    assert len(stage.alpha.shadow.server.copies) == 1
+    stage.assert_members_identical(vu)
+
+
+def test_a_copy_waits_while_no_node_may_do_it_and_begins_when_one_may() -> None:
+    stage = Stage()
+    vu = stage.ready()
+    parameters = stage.alpha.platform.parameters
+    parameters.write_active("SHADOW_MAX_COPY", 0)
+    stage.dismount(LEAVING)
+    stage.write_now(vu, 77, BLOCK)
+    stage.mount([LEAVING])
+    stage.world.clock.run_for(60_000_000_000)
+    assert len(vu.targets) == 1
+    assert stage.alpha.shadow.server.copies == []
+    parameters.write_active("SHADOW_MAX_COPY", 4)
+    stage.wait_for_copies(vu)
+    assert not vu.targets
+    stage.assert_members_identical(vu)
+
+
+class RefuseWrites:
+    """A medium that cannot write one block for a while."""
+
+    def __init__(self) -> None:
+        self.lbn: int | None = None
+
+    def on_request(self, request: BlockRequest) -> object:
+        writes = request.function in (Function.WRITE, Function.COPY)
+        return BadBlocks([self.lbn]).on_request(request) if writes and self.lbn is not None else None
+
+
+def test_a_range_that_failed_while_its_node_dismounted_is_copied_by_the_next_node() -> None:
+    rule = RefuseWrites()
+    stage = copying(rule)
+    assert stage.vax is not None
+    vu = stage.alpha.shadow.units[SET]
+    (target,) = vu.targets
+    assert stage.world.settle(lambda: target.fence_lbn > 2_000)
+    failing = target.fence_lbn
+    rule.lbn = failing + (FIRST_LBN - failing) % BLOCKS_PER_BIT  # of the lowest range under way
+    stage.dismount(SET)
+    rule.lbn = None
+    vax_vu = stage.vax.shadow.units[SET]
+    assert vax_vu.targets[0].fence_lbn <= failing
+    stage.wait_for_copies(vax_vu)
+    stage.assert_members_identical(vax_vu)
