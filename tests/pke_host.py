@@ -5,8 +5,8 @@ from random import Random
 
 from drivers.platform.alpha import AlphaPlatform
 from drivers.platform.alpha_pci import PciBridge, PciSlot
+from drivers.port.mscp_port import PortState
 from drivers.port.pkedriver import PkeDriver
-from drivers.port.pudriver import PortState
 from drivers.port.scsi_request import PortStatus, ScsiRequest
 from emu.core.clock import SECOND_NS, Scheduler
 from emu.core.trace import ConsoleLine, Event, Tracer

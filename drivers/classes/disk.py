@@ -19,6 +19,14 @@ class UnitState(Enum):
     RECOVERING = "recovering"  # was on line, and is being brought on line again
 
 
+# UNCERTAIN: the default costs; that a served disk is dearer than every direct one is certain (spec 2.1).
+DIRECT_READ_COST = 2
+SERVED_READ_COST = 501
+SERVED_COPY_DELAY_S = (
+    30  # a node waits so long for each of its served members before it offers to copy (spec 2.9)
+)
+
+
 class ClassDriver(Protocol):
     """The driver of a disk, as far as others look at it."""
 
@@ -31,7 +39,7 @@ class Disk:
 
     media: "DU RA92".  identifier: 64 bits by which the disk is known wherever it is plugged in.  queue_length:
     requests handed down and not yet answered; operations, errors: counts since boot.  no_forced_error: NOFE, blocks
-    cannot be marked as wrong.
+    cannot be marked as wrong.  served_by: the node whose MSCP server is the way to it, "" when there is a direct one.
     """
 
     __slots__ = (
@@ -44,11 +52,12 @@ class Disk:
         "operations",
         "queue_length",
         "read_cost",
+        "served_by",
         "state",
         "write_protected",
     )
 
-    def __init__(self, name: str, media: str, identifier: int) -> None:
+    def __init__(self, name: str, media: str, identifier: int, served_by: str = "") -> None:
         self.name = name
         self.media = media
         self.identifier = identifier
@@ -59,7 +68,8 @@ class Disk:
         self.operations = 0
         self.errors = 0
         self.no_forced_error = False
-        self.read_cost = 2  # UNCERTAIN: default cost of a directly connected disk on the same site
+        self.served_by = served_by
+        self.read_cost = SERVED_READ_COST if served_by else DIRECT_READ_COST
 
     @property
     def driver(self) -> ClassDriver:
@@ -68,6 +78,11 @@ class Disk:
     @property
     def platform(self) -> Platform:
         return self.driver.platform
+
+    @property
+    def copy_delay_s(self) -> int:
+        """Seconds that a node waits for this member before it offers to copy, so that one with a direct way wins."""
+        return SERVED_COPY_DELAY_S if self.served_by else 0
 
     def queue_io(self, irp: Irp) -> None:
         """Start a request; it completes later, never inside this call."""

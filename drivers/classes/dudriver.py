@@ -14,14 +14,14 @@ Where a request may be:
 
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import Any, Generic, TypeVar, cast
 
 from drivers.classes.disk import Disk, UnitState
 from drivers.platform.host import Platform, WaitingIrp
 from drivers.platform.irp import Irp
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import EventFlag, KernelProcess, Procedure
-from drivers.port.pudriver import PuDriver
+from drivers.port.mscp_port import MscpPort
 from emu.core.block import BLOCK_BYTES
 from emu.core.bus import Bytes
 from emu.core.clock import SECOND_NS, Timer
@@ -32,14 +32,15 @@ from emu.wire.generated.mscp import (
     DiskCopyDataCommand,
     EndHeader,
     GetCommandStatusEnd,
+    GetUnitNameEnd,
     GetUnitStatusEnd,
     Header,
     OnlineCommand,
     OnlineEnd,
+    PortTransferCommand,
     ReferenceCommand,
     SetControllerCharacteristicsCommand,
     SetControllerCharacteristicsEnd,
-    TransferCommand,
     TransferEnd,
 )
 
@@ -63,7 +64,7 @@ _BUFFERED = {  # functions that have a buffer, their opcodes and modifiers
 _TRANSFER_ENDS = frozenset(int(opcode | END) for opcode in (OP.RD, OP.WR, OP.CMP, OP.ERS))
 _COPY = int(IO.DISK_COPY_DATA)
 _ERASE = int(IO.DSE)
-_transfer_text = TransferCommand.pack_fields
+_transfer_text = PortTransferCommand.pack_fields
 _OPCODE_OFFSET = Header.LAYOUT["opcd"][0]
 _SUCCESS, _AVAILABLE, _OFFLINE = int(ST.SUC), int(ST.AVL), int(ST.OFL)
 _RETRYABLE = frozenset((int(ST.DRV), int(ST.CNT)))
@@ -124,16 +125,19 @@ class DiskUnit(Disk):
 
     __slots__ = ("_driver", "copy_capable", "held", "number")
 
-    def __init__(self, driver: "DuDriver", number: int, media: str, identifier: int) -> None:
+    def __init__(
+        self, driver: "DuDriver[Any]", number: int, media: str, identifier: int, name: str = ""
+    ) -> None:
         prefix = media.split(maxsplit=1)[0] if media.strip() else "DU"
-        super().__init__(f"${driver.allocation_class}${prefix}{driver.letter}{number}:", media, identifier)
+        name = name or f"${driver.allocation_class}${prefix}{driver.letter}{number}:"
+        super().__init__(name, media, identifier, driver.port.served_by)
         self._driver = driver
         self.number = number
         self.copy_capable = False
         self.held: deque[Irp] = deque()
 
     @property
-    def driver(self) -> "DuDriver":
+    def driver(self) -> "DuDriver[Any]":
         return self._driver
 
     def queue_io(self, irp: Irp) -> None:
@@ -154,15 +158,16 @@ class DiskUnit(Disk):
         return COPIES_AT_A_TIME if self.copy_capable and source.driver is self._driver else 0
 
 
-class DuDriver:
-    """The driver of one MSCP controller.
+Port = TypeVar("Port", bound=MscpPort)
+
+
+class DuDriver(Generic[Port]):
+    """The driver of one MSCP controller, or of the MSCP server of another node.
 
     letter: the controller's letter in device names.  `units` is ordered by unit number.
     """
 
-    def __init__(
-        self, platform: Platform, port: PuDriver, letter: str = "A", allocation_class: int = 1
-    ) -> None:
+    def __init__(self, platform: Platform, port: Port, letter: str = "A", allocation_class: int = 1) -> None:
         self.platform = platform
         self.port = port
         self.letter = letter
@@ -208,11 +213,11 @@ class DuDriver:
         reference = self._reference = self._reference + 1 & 0xFFFF_FFFF or 1
         function = irp.function
         if function in _BUFFERED:
-            platform = self.platform
+            port = self.port
             opcode, modifiers = _BUFFERED[function]
-            mapped = platform.map_buffer(irp.address, irp.byte_count)
+            mapped = port.map_buffer(irp.address, irp.byte_count)
             if mapped is None:
-                platform.await_map_registers(self.credits_came)
+                port.await_map_registers(self.credits_came)
                 return False
             irp.mapped = mapped
             text = _transfer_text(
@@ -221,8 +226,7 @@ class DuDriver:
                 opcd=opcode,
                 mod=modifiers,
                 bcnt=irp.byte_count,
-                buff=mapped,
-                pte_base=platform.page_table,
+                buff=port.describe_buffer(mapped),
                 lbn=irp.lbn,
             )
         elif function == _EXCHANGE:
@@ -313,7 +317,7 @@ class DuDriver:
 
     def _ended(self, irp: Irp, status: int) -> None:
         if irp.mapped is not None:
-            self.platform.unmap_buffer(irp.mapped, irp.byte_count)
+            self.port.unmap_buffer(irp.mapped, irp.byte_count)
             irp.mapped = None
         unit = irp.unit
         code = status & ST_MASK
@@ -453,6 +457,7 @@ class DuDriver:
     # -- the controller comes and goes
 
     def port_ready(self) -> None:
+        self._dead = False
         self.platform.process("DU connect", self._connect())
 
     def _connect(self) -> Procedure:
@@ -506,7 +511,12 @@ class DuDriver:
             return status.unit
         unit = self.units.get(status.unit)
         if unit is None:
-            unit = DiskUnit(self, status.unit, media_text(status.medi), status.unti)
+            name = ""
+            if self.port.served_by:
+                name = yield from self._ask_name(status.unit)
+                if not name:
+                    return None
+            unit = DiskUnit(self, status.unit, media_text(status.medi), status.unti, name)
             unit.state = UnitState.OFFLINE if offline else UnitState.AVAILABLE
             self._know(unit, status.medi, status.unti, status.unfl)
             self.units[status.unit] = unit
@@ -514,6 +524,16 @@ class DuDriver:
         elif unit.state not in _IN_USE:
             unit.enter(UnitState.OFFLINE if offline else UnitState.AVAILABLE)
         return status.unit
+
+    def _ask_name(self, number: int) -> Procedure:
+        """GET UNIT NAME: the device name that a unit has at its server; "" when it tells none."""
+        end = yield from self.exchange(
+            lambda reference: Header(crf=reference, unit=number, opcd=int(OP.GUN)).pack(), immediate=True
+        )
+        if not end or EndHeader.unpack(end).sts & ST_MASK != _SUCCESS:
+            return ""
+        answer = GetUnitNameEnd.unpack(end)
+        return answer.name[: answer.namelen].decode("ascii", "replace")
 
     def _know(self, unit: DiskUnit, media: int, identifier: int, flags: int) -> None:
         unit.media = media_text(media)
@@ -536,7 +556,7 @@ class DuDriver:
         guilty = self._find_guilty(unanswered)
         for irp in (*unanswered, *unsent):
             if irp.mapped is not None:
-                self.platform.unmap_buffer(irp.mapped, irp.byte_count)
+                self.port.unmap_buffer(irp.mapped, irp.byte_count)
                 irp.mapped = None
             if irp.function == _EXCHANGE:
                 irp.complete()  # with no end message

@@ -7,7 +7,7 @@ from drivers.cluster.connection_manager import ConnectionManager
 from drivers.cluster.csb import Csb
 from drivers.cluster.link import Link
 from drivers.cluster.lock_manager import NO_VALUE, Granted, LockManager
-from drivers.cluster.pedriver import Identity, PeDriver
+from drivers.cluster.pedriver import Circuit, Identity, PeDriver
 from drivers.cluster.request import Answer, Handler, NodeLost, Request
 from drivers.cluster.scs import Scs
 from drivers.cluster.systems import SystemRow, systems
@@ -100,6 +100,12 @@ class Cluster:
         """Names of the members, in order of joining; this node alone while it is none."""
         view = self.manager.view
         return tuple(member.name for member in view.members) if view is not None else (self.node,)
+
+    def circuit_to(self, node: str) -> Circuit | None:
+        """Find the circuit to a member; None while it is not reached."""
+        member = self.manager.view.named(node) if self.manager.view is not None else None
+        csb = self.manager.csbs.get(member.key) if member is not None else None
+        return csb.connection.circuit if csb is not None and csb.connection is not None else None
 
     @property
     def works(self) -> bool:

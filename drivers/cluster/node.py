@@ -2,17 +2,20 @@
 
 from collections.abc import Callable
 
-from drivers.classes.disk import Disk
+from drivers.classes.disk import Disk, UnitState
 from drivers.classes.dkdriver import DkDriver
 from drivers.classes.dudriver import DuDriver
 from drivers.cluster.cluster import Cluster
+from drivers.cluster.mscp_server import MscpServer, server_identifier
+from drivers.cluster.served_disks import ServedDisks
 from drivers.message import Failure, Message
 from drivers.platform.alpha import AlphaPlatform
 from drivers.platform.alpha_pci import PciBridge, PciSlot
 from drivers.platform.host import Platform
 from drivers.platform.process import Procedure
+from drivers.port.mscp_port import PortState
 from drivers.port.pkedriver import PkeDriver
-from drivers.port.pudriver import PortState, PuDriver
+from drivers.port.pudriver import PuDriver
 from drivers.shadow.membership import ShadowDriver
 from drivers.shadow.utilities import ShadowUtilities
 from emu.core.bus import RegisterSpace
@@ -25,15 +28,21 @@ class Node:
     """One VMS system.
 
     name: SCS node name.  controllers: class drivers of MSCP disks, adapters: of SCSI disks, in the order of their
-    letters.  reset_buses: what a crash does to the hardware.  crashed: whether it has stopped for ever.
+    letters.  served: what other nodes' MSCP servers offer; server: this node's.  reset_buses: what a crash does to the
+    hardware.  crashed: whether it has stopped for ever.
     """
 
     def __init__(self, name: str, platform: Platform, cluster: Cluster) -> None:
         self.name = name
         self.platform = platform
         self.cluster = cluster
-        self.controllers: list[DuDriver] = []
+        self.controllers: list[DuDriver[PuDriver]] = []
         self.adapters: list[DkDriver] = []
+        self.served = ServedDisks(cluster)
+        self.server = MscpServer(
+            platform, server_identifier(cluster.manager.identity.system), lambda: self.direct_disks
+        )
+        cluster.lost.append(self.server.nodes_lost)
         self.shadow = ShadowDriver(platform, name, self.cluster, self.disk)
         self.utilities = ShadowUtilities(self.shadow)
         self.reset_buses: list[Callable[[], None]] = []
@@ -70,14 +79,17 @@ class Node:
         alone: there is no cluster to join.
         """
         if not self.cluster.joined.is_set:
+            if self.serves_disks and self.cluster.scs is not None:
+                self.server.start(self.cluster.scs)
             self.cluster.start(alone=alone)
-        drivers: list[DuDriver | DkDriver] = [*self.controllers, *self.adapters]
+        drivers: list[DuDriver[PuDriver] | DkDriver] = [*self.controllers, *self.adapters]
         for driver in drivers:
             if driver.port.state is PortState.DOWN:
                 driver.port.start()
         for driver in drivers:
             yield driver.ready
         yield self.cluster.joined
+        yield from self.served.wait()
 
     def crash(self, *, last_gasp: bool = False) -> None:
         """Stop at this instant and for ever: memory is lost, ports forget this host.
@@ -95,9 +107,28 @@ class Node:
         self.crash(last_gasp=True)
 
     @property
-    def disks(self) -> list[Disk]:
-        drivers: list[DuDriver | DkDriver] = [*self.controllers, *self.adapters]
+    def serves_disks(self) -> bool:
+        """Whether this node's MSCP server is loaded, and serves."""
+        parameters = self.platform.parameters
+        return bool(parameters["MSCP_LOAD"] and parameters["MSCP_SERVE_ALL"])
+
+    @property
+    def direct_disks(self) -> list[Disk]:
+        """The disks of this node's own controllers and adapters."""
+        drivers: list[DuDriver[PuDriver] | DkDriver] = [*self.controllers, *self.adapters]
         return [unit for driver in drivers for unit in driver.units.values()]
+
+    @property
+    def disks(self) -> list[Disk]:
+        """Every disk once: the direct way before a served one, a server that answers before one that does not.
+
+        DEVIATION: VMS goes over to another server by itself when one is lost; here a disk keeps its way as long as
+        it is mounted.
+        """
+        found: dict[str, Disk] = {disk.name: disk for disk in self.direct_disks}
+        for unit in sorted(self.served.units, key=lambda unit: unit.state is UnitState.OFFLINE):
+            found.setdefault(unit.name, unit)
+        return list(found.values())
 
     def disk(self, name: str) -> Disk:
         """Find a disk by device name, with or without allocation class and colon; raises Failure."""

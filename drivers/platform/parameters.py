@@ -35,6 +35,9 @@ class Parameter:
 
 
 PARAMETERS = (
+    # UNCERTAIN: ranges and defaults of the next two, general knowledge; 3 are the bits that say which disks.
+    Parameter("MSCP_LOAD", 0, 16_384, 0, "Coded-value", dynamic=False),
+    Parameter("MSCP_SERVE_ALL", 0, 15, 0, "Bit-mask", dynamic=False),
     Parameter(
         "SHADOWING", 0, 3, 2, "Coded-value", dynamic=False
     ),  # 0 by the book: no shadowing, and no use here

@@ -7,9 +7,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from drivers.port.mscp_port import PortState
 from drivers.port.pke_blocks import BLOCKS, BUCKET_BYTES, SENSE, SENSE_BYTES, CommandBlock, identify
 from drivers.port.pke_recovery import RECOVERY_TIMEOUT_NS
-from drivers.port.pudriver import PortState
 from drivers.port.scsi_request import PortStatus, ScsiRequest
 from emu.core.clock import SECOND_NS
 from emu.wire.codes.scsi import Opcode, Status

@@ -8,8 +8,8 @@ bus reset.
 
 from typing import TYPE_CHECKING
 
+from drivers.port.mscp_port import PortState
 from drivers.port.pke_blocks import CommandBlock, identify
-from drivers.port.pudriver import PortState
 from drivers.port.scsi_request import PortStatus
 from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS, SECOND_NS, Timer
 from emu.wire.codes.scsi_bus import MESSAGE

@@ -22,12 +22,12 @@ from collections import deque
 from drivers.platform.alpha import AlphaPlatform
 from drivers.platform.alpha_pci import PciBridge, PciSlot
 from drivers.platform.process import Procedure
+from drivers.port.mscp_port import PortState
 from drivers.port.pke_adapter import SOFT_RESET_NS, Adapter, clock_divider
 from drivers.port.pke_blocks import CommandArea, CommandBlock, identify
 from drivers.port.pke_interrupts import Interrupts
 from drivers.port.pke_messages import SDTR, Messages
 from drivers.port.pke_recovery import RESET_HOLD_NS, SETTLE_NS, Recovery
-from drivers.port.pudriver import PortState
 from drivers.port.scsi_request import Client, PortStatus, ScsiRequest
 from emu.core.trace import StateChanged
 from emu.wire.scripts_image import ScriptsImage

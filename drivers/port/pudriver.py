@@ -13,11 +13,10 @@ An attempt has failed also when the port came up and died before a class driver 
 """
 
 from collections import deque
-from enum import Enum
-from typing import Protocol
 
 from drivers.platform.host import Platform
 from drivers.platform.process import Procedure
+from drivers.port.mscp_port import Client, PortState
 from emu.core.bus import Bytes, RegisterSpace
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.core.trace import StateChanged
@@ -46,6 +45,7 @@ from emu.wire.codes.uqssp import (
     VERSION_MASK,
     MessageType,
 )
+from emu.wire.generated.mscp import MappedBuffer
 from emu.wire.generated.uqssp import Envelope
 
 RING_LOG2 = 5  # 32 descriptors a ring: more than a controller's 16 credits, so a ring is never the limit
@@ -56,38 +56,11 @@ START_ATTEMPTS = 3
 _FATAL = int(STEP.ER)
 _SEQUENTIAL = int(MessageType.SEQUENTIAL)
 _DATAGRAM = int(MessageType.DATAGRAM)
+_descriptor = MappedBuffer.pack_fields
 _GIVE = OWN | FLAG
 
 
-class PortState(Enum):
-    DOWN = "down"
-    INITIALISING = "initialising"
-    RUNNING = "running"
-    DEAD = "dead"
-
-
 _RUNNING = PortState.RUNNING
-
-
-class Client(Protocol):
-    """A class driver, as its port sees it."""
-
-    def port_ready(self) -> None: ...
-
-    def port_lost(self, dead: bool) -> None: ...
-
-    def credits_came(self) -> None:
-        """Hear that there are credits to spend; once for all the messages an interrupt brought."""
-        ...
-
-    def receive(self, text: Bytes) -> None:
-        """Take a sequential message.
-
-        text: 60 bytes, zero where the message ends before; a view of the slot: read it before returning.
-        """
-        ...
-
-    def receive_datagram(self, text: Bytes) -> None: ...
 
 
 class Connection:
@@ -119,6 +92,8 @@ class PuDriver:
     registers: IP and SA of the port.  `last_failure` is the SA word it died with last.
     """
 
+    served_by = ""
+
     def __init__(self, platform: Platform, name: str, registers: RegisterSpace) -> None:
         self.platform = platform
         self.name = name
@@ -128,6 +103,9 @@ class PuDriver:
         self.last_failure = 0
         self.failures = 0
         self.interrupts = 0
+        self.map_buffer = platform.map_buffer
+        self.unmap_buffer = platform.unmap_buffer
+        self.await_map_registers = platform.await_map_registers
         self._registers = registers
         self._vector = platform.connect_interrupt(self._interrupt)
         self._connections: dict[int, Connection] = {}
@@ -166,6 +144,9 @@ class PuDriver:
         self._connections[identifier] = connection
         self._envelopes.clear()
         return connection
+
+    def describe_buffer(self, mapped: int) -> bytes:
+        return _descriptor(mapped, self.platform.page_table)
 
     def start(self) -> None:
         """Bring the port up; the clients hear `port_ready`, or `port_lost(dead=True)`."""

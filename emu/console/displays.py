@@ -13,6 +13,7 @@ from drivers.classes.disk import Disk, UnitState
 from drivers.classes.dudriver import DuDriver
 from drivers.cluster.cluster import SOFTWARE
 from drivers.cluster.node import Node
+from drivers.port.pudriver import PuDriver
 from drivers.shadow.copy import CopyThread
 from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.state import MemberState
@@ -175,7 +176,7 @@ def full_member(session: Session, vu: VirtualUnit, member: Member) -> Iterator[s
     if member.state is MemberState.TARGET:
         kind = "minicopy" if member.minicopy else "copy"
         role += f", {kind} target, {copied_percent(session, vu, member)}% copied"
-    where = f"({session.node.name})"
+    where = f"({unit.served_by or session.node.name})"
     text = f"Disk {unit.name} {where}, device type {device_type(unit)}, is {_online(unit)}, {role}."
     yield from _sentence(text)
     yield ""
@@ -198,7 +199,11 @@ def full_disk(session: Session, unit: Disk) -> Iterator[str]:
         phrases += ", device is hardware write-locked"
     elif mount is not None and mount.write_locked:
         phrases += ", volume is write-locked"
-    where = f"({session.node.name})"
+    if unit.served_by:
+        phrases += ", served by another node"
+    elif session.node.server.started:
+        phrases += ", served to cluster via MSCP Server"
+    where = f"({unit.served_by or session.node.name})"
     yield from _sentence(f"Disk {unit.name} {where}, device type {device_type(unit)}, {phrases}.")
     yield ""
     size = unit.block_count or "not known yet"  # a unit tells its size when it comes on line
@@ -239,7 +244,7 @@ def _field(name: str, value: object, width: int) -> str:
     return f"{name}{value!s:>{width - len(name)}}"
 
 
-def controller(driver: DuDriver) -> Iterator[str]:
+def controller(driver: DuDriver[PuDriver]) -> Iterator[str]:
     """SHOW DEVICE PUA0: a port, its controller, its disks."""
     port = driver.port
     yield from _sentence(

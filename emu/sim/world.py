@@ -91,12 +91,13 @@ class World:
         memory_bytes: int = ALPHA_MEMORY_BYTES,
         stores: Callable[[Ram], StoreBuffer] | None = None,
         cluster: Mapping[str, int] | None = ALPHA_OPTIONS,
+        serves_disks: bool = False,
     ) -> Node:
         """Make an Alpha; plug it into controllers with XMI-class ports, into SCSI buses with a 53C810 each.
 
         program: the SCRIPTS of its port driver.  scsi_id: of its adapters.  stores: makes what its stores wait in;
         without it they are in memory at once.  cluster: `votes`, `expected_votes`, `group`, `capabilities`;
-        None keeps it off the LAN.
+        None keeps it off the LAN.  serves_disks: its MSCP server lets the other nodes reach its disks.
         """
         ram = Ram(memory_bytes)
         buffer = stores(ram) if stores is not None else None
@@ -109,7 +110,7 @@ class World:
             bus = shelves[number].bus
             return Sym53c810(self.clock, windows, line, bus, self.tracer, f"{name}/53C810-{number}")
 
-        machine = self._add_machine(name, ram, ram, platform, cluster, buffer)
+        machine = self._add_machine(name, ram, ram, platform, cluster, buffer, serves_disks=serves_disks)
         for controller in controllers:
             machine.plug_controller(controller)
         if shelves:
@@ -123,15 +124,19 @@ class World:
         *controllers: Controller,
         memory_bytes: int = VAX_MEMORY_BYTES,
         cluster: Mapping[str, int] | None = VAX_OPTIONS,
+        serves_disks: bool = False,
     ) -> Node:
-        """Make a MicroVAX and plug controllers into its Q-bus; cluster: as for an Alpha."""
+        """Make a MicroVAX and plug controllers into its Q-bus; cluster, serves_disks: as for an Alpha.
+
+        A node without controllers reaches the disks that others serve.
+        """
         ram = Ram(memory_bytes)
         qbus = QbusMap(ram)
 
         def platform() -> Platform:
             return VaxPlatform(name, self.clock, ram, memory_bytes, qbus.registers, self.tracer)
 
-        machine = self._add_machine(name, ram, qbus, platform, cluster)
+        machine = self._add_machine(name, ram, qbus, platform, cluster, serves_disks=serves_disks)
         for controller in controllers:
             machine.plug_controller(controller, PortKind.QBUS)
         return self._start_software(name)
@@ -191,10 +196,16 @@ class World:
         platform: Callable[[], Platform],
         cluster: Mapping[str, int] | None,
         stores: StoreBuffer | None = None,
+        *,
+        serves_disks: bool = False,
     ) -> Machine:
-        def set_time() -> Platform:
+        def loaded() -> Platform:
             made = platform()
             made.boot_time = self.boot_time
+            if serves_disks:
+                made.parameters.write_current("MSCP_LOAD", 1)
+                made.parameters.write_current("MSCP_SERVE_ALL", 1)
+                made.parameters.boot()
             return made
 
         def node(platform: Platform) -> Node:
@@ -202,7 +213,7 @@ class World:
                 return Node(name, platform, Cluster(platform, None))
             return Node(name, platform, Cluster(platform, self.lan.station(name), **cluster))
 
-        machine = self._machines[name] = Machine(ram, bus, set_time, node, stores)
+        machine = self._machines[name] = Machine(ram, bus, loaded, node, stores)
         return machine
 
     def _start_software(self, name: str) -> Node:

@@ -13,7 +13,7 @@ from drivers.classes.disk import UnitState
 from drivers.message import Message
 from drivers.platform.host import WaitingIrp
 from drivers.platform.irp import Irp
-from drivers.port.pudriver import PortState
+from drivers.port.mscp_port import PortState
 from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
 from emu.core.bus import NonexistentMemory

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from drivers.classes.disk import UnitState
-from drivers.port.pudriver import PortState
+from drivers.port.mscp_port import PortState
 from emu.core.block import BlockDevice, BlockRequest
 from emu.core.bus import Bytes, HostMemory, NonexistentMemory
 from emu.hw.uqssp.connection import Connection, Server

@@ -2,7 +2,7 @@
 
 import pytest
 
-from drivers.port.pudriver import PortState
+from drivers.port.mscp_port import PortState
 from drivers.port.scsi_request import PortStatus
 from emu.core.block import BlockRequest
 from emu.core.clock import SECOND_NS, Scheduler

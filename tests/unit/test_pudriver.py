@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from drivers.platform.alpha import AlphaPlatform
-from drivers.port.pudriver import Connection, PortState, PuDriver
+from drivers.port.mscp_port import PortState
+from drivers.port.pudriver import Connection, PuDriver
 from emu.core.bus import Bytes
 from emu.core.clock import Scheduler
 from emu.core.trace import Tracer

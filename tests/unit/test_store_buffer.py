@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.platform.alpha import AlphaPlatform
-from drivers.port.pudriver import PortState
+from drivers.port.mscp_port import PortState
 from emu.core.clock import SECOND_NS
 from emu.hw.memory.ram import Ram
 from emu.hw.memory.store_buffer import StoreBuffer

@@ -1655,6 +1655,237 @@ class TransferCommand(Packet):
         )
 
 
+_MappedBuffer = struct.Struct("<II4x")
+
+
+class MappedBuffer(Packet):
+    """Buffer descriptor of a UQSSP port: 12 bytes."""
+
+    __slots__ = ("buff", "pte_base")
+
+    SIZE: ClassVar[int] = 12
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "buff": (0, 4),
+        "pte_base": (4, 4),
+    }
+
+    def __init__(
+        self,
+        buff: int = 0,
+        pte_base: int = 0,
+    ) -> None:
+        self.buff = buff
+        self.pte_base = pte_base
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.buff,
+                packet.pte_base,
+            ) = _MappedBuffer.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("MappedBuffer", 12, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _MappedBuffer.pack(
+            self.buff,
+            self.pte_base,
+        )
+
+    @staticmethod
+    def pack_fields(
+        buff: int = 0,
+        pte_base: int = 0,
+    ) -> bytes:
+        return _MappedBuffer.pack(
+            buff,
+            pte_base,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 12:
+            raise ShortPacket("MappedBuffer", 12, len(buffer) - offset)
+        _MappedBuffer.pack_into(
+            buffer,
+            offset,
+            self.buff,
+            self.pte_base,
+        )
+
+
+_NamedBuffer = struct.Struct("<III")
+
+
+class NamedBuffer(Packet):
+    """Buffer descriptor of an SCS port: 12 bytes."""
+
+    __slots__ = ("offset", "name", "conid")
+
+    SIZE: ClassVar[int] = 12
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "offset": (0, 4),
+        "name": (4, 4),
+        "conid": (8, 4),
+    }
+
+    def __init__(
+        self,
+        offset: int = 0,
+        name: int = 0,
+        conid: int = 0,
+    ) -> None:
+        self.offset = offset
+        self.name = name
+        self.conid = conid
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.offset,
+                packet.name,
+                packet.conid,
+            ) = _NamedBuffer.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("NamedBuffer", 12, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _NamedBuffer.pack(
+            self.offset,
+            self.name,
+            self.conid,
+        )
+
+    @staticmethod
+    def pack_fields(
+        offset: int = 0,
+        name: int = 0,
+        conid: int = 0,
+    ) -> bytes:
+        return _NamedBuffer.pack(
+            offset,
+            name,
+            conid,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 12:
+            raise ShortPacket("NamedBuffer", 12, len(buffer) - offset)
+        _NamedBuffer.pack_into(
+            buffer,
+            offset,
+            self.offset,
+            self.name,
+            self.conid,
+        )
+
+
+_PortTransferCommand = struct.Struct("<IH2xB1xHI12sI")
+
+
+class PortTransferCommand(Packet):
+    """The same over any port: 32 bytes."""
+
+    __slots__ = ("crf", "unit", "opcd", "mod", "bcnt", "buff", "lbn")
+
+    SIZE: ClassVar[int] = 32
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "crf": (0, 4),
+        "unit": (4, 2),
+        "opcd": (8, 1),
+        "mod": (10, 2),
+        "bcnt": (12, 4),
+        "buff": (16, 12),
+        "lbn": (28, 4),
+    }
+
+    def __init__(
+        self,
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        bcnt: int = 0,
+        buff: bytes = bytes(12),
+        lbn: int = 0,
+    ) -> None:
+        self.crf = crf
+        self.unit = unit
+        self.opcd = opcd
+        self.mod = mod
+        self.bcnt = bcnt
+        self.buff = buff
+        self.lbn = lbn
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.crf,
+                packet.unit,
+                packet.opcd,
+                packet.mod,
+                packet.bcnt,
+                packet.buff,
+                packet.lbn,
+            ) = _PortTransferCommand.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("PortTransferCommand", 32, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _PortTransferCommand.pack(
+            self.crf,
+            self.unit,
+            self.opcd,
+            self.mod,
+            self.bcnt,
+            self.buff,
+            self.lbn,
+        )
+
+    @staticmethod
+    def pack_fields(
+        crf: int = 0,
+        unit: int = 0,
+        opcd: int = 0,
+        mod: int = 0,
+        bcnt: int = 0,
+        buff: bytes = bytes(12),
+        lbn: int = 0,
+    ) -> bytes:
+        return _PortTransferCommand.pack(
+            crf,
+            unit,
+            opcd,
+            mod,
+            bcnt,
+            buff,
+            lbn,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 32:
+            raise ShortPacket("PortTransferCommand", 32, len(buffer) - offset)
+        _PortTransferCommand.pack_into(
+            buffer,
+            offset,
+            self.crf,
+            self.unit,
+            self.opcd,
+            self.mod,
+            self.bcnt,
+            self.buff,
+            self.lbn,
+        )
+
+
 _TransferEnd = struct.Struct("<IHHBBHIII4xI")
 
 
@@ -4406,6 +4637,9 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "OnlineCommand": OnlineCommand,
     "OnlineEnd": OnlineEnd,
     "TransferCommand": TransferCommand,
+    "MappedBuffer": MappedBuffer,
+    "NamedBuffer": NamedBuffer,
+    "PortTransferCommand": PortTransferCommand,
     "TransferEnd": TransferEnd,
     "HistoryWriteCommand": HistoryWriteCommand,
     "HistoryWriteEnd": HistoryWriteEnd,

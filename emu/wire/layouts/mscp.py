@@ -170,6 +170,27 @@ TransferCommand = (
     * "ACCESS, COMPARE CONTROLLER DATA, ERASE, FLUSH, COMPARE HOST DATA, READ, WRITE command"
 )
 
+MappedBuffer = Struct(*_BUFFER) * "Buffer descriptor of a UQSSP port"
+
+NamedBuffer = (
+    Struct(
+        "offset" / Int32ul * "byte offset in the buffer",
+        "name" / Int32ul * "name of the buffer",
+        "conid" / Int32ul * "connection identifier",
+    )
+    * "Buffer descriptor of an SCS port"
+)
+
+PortTransferCommand = (
+    Struct(
+        *_HEADER,
+        "bcnt" / Int32ul * "P.BCNT byte count",
+        "buff" / Bytes(12) * "P.BUFF buffer descriptor, as the port below has it",
+        "lbn" / Int32ul * "P.LBN logical block number",
+    )
+    * "The same over any port"
+)
+
 TransferEnd = (
     Struct(*_TRANSFER_END)
     * "ACCESS, COMPARE CONTROLLER DATA, ERASE, FLUSH, COMPARE HOST DATA, READ, WRITE end"
