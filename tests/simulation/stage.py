@@ -44,7 +44,10 @@ def contents(device: BlockDevice) -> bytes:
 
 
 class Stage:
-    """Disks $1$DUA10:, $1$DUA11: ... of one controller, behind rules and latencies."""
+    """Disks $1$DUA10:, $1$DUA11: ... of one controller, behind rules and latencies.
+
+    served: the VAX has no controller, and reaches them through the Alpha's MSCP server.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Stage:
         rules: Sequence[Sequence[Rule]] = (),
         firmware: str = "hbvs-shadow",
         vax: bool = False,
+        served: bool = False,
         disks: Sequence[MemoryDevice] | None = None,
         boot_time: int = 0,
     ) -> None:
@@ -73,8 +77,9 @@ class Stage:
                 )
             drive = drive_for(self.controller.firmware, medium)
             self.controller.attach_unit(FIRST_UNIT + index, medium, drive)
-        self.alpha = self.world.add_alpha("ALPHA1", self.controller)
-        self.vax = self.world.add_vax("VAX1", self.controller) if vax else None
+        self.alpha = self.world.add_alpha("ALPHA1", self.controller, serves_disks=served)
+        plugged = () if served else (self.controller,)
+        self.vax = self.world.add_vax("VAX1", *plugged) if vax else None
         self.world.boot()
         self.said: list[Message] = []
         self.names = [f"$1$DUA{FIRST_UNIT + index}:" for index in range(len(self.disks))]

@@ -1,0 +1,173 @@
+"""Disks that another node serves: the VAX has no controller, its only way is the Alpha's MSCP server."""
+
+import pytest
+
+from drivers.classes.disk import Disk, UnitState
+from drivers.cluster.node import Node
+from drivers.platform.host import WaitingIrp
+from drivers.shadow.utility import Policy
+from emu.core.block import BLOCK_BYTES
+from emu.core.chance import Chance
+from emu.core.clock import MILLISECOND_NS, SECOND_NS
+from emu.media.memory import MemoryDevice
+from emu.shells.firmware_files import load_firmware
+from emu.sim.lan import Weather
+from emu.sim.world import World, drive_for
+from emu.wire.codes.vms import IO, SS
+from tests.simulation.stage import NORMAL, contents
+from tests.simulation.test_node_crash import BAD, BLOCK, LEAVING, RECOVERED_NS, SET, Crashing
+
+LONG_BYTES = 300 * BLOCK_BYTES  # more than two fragments
+
+
+class Pair:
+    """An Alpha with two disks, and a VAX that reaches them through it; or the other way round."""
+
+    def __init__(self, server: str = "Alpha", weather: Weather | None = None) -> None:
+        self.world = World()
+        self.controller = self.world.add_controller(load_firmware("hbvs-shadow"))
+        self.media = [MemoryDevice(2_000), MemoryDevice(2_000)]
+        for number, medium in enumerate(self.media):
+            self.controller.attach_unit(number, medium, drive_for(self.controller.firmware, medium))
+        if weather is not None:
+            self.world.lan.storm(weather, Chance(1).stream("lan"))
+        makers = {"Alpha": self.world.add_alpha, "VAX": self.world.add_vax}
+        self.server = makers.pop(server)("SERVER", self.controller, serves_disks=True)
+        ((_, make),) = makers.items()
+        self.client: Node = make("CLIENT")
+        self.world.boot()
+        assert self.world.settle(lambda: len(self.client.disks) == 2)
+
+    @property
+    def disk(self) -> Disk:
+        return self.client.disk("DUA0")
+
+    def start(self, function: IO, lbn: int, data: bytes) -> WaitingIrp:
+        platform = self.client.platform
+        address = platform.pool.allocate(len(data))
+        platform.window(address, len(data))[:] = data
+        irp = WaitingIrp(platform, function, lbn, len(data), address)
+        self.disk.queue_io(irp)
+        return irp
+
+    def finish(self, irp: WaitingIrp) -> int:
+        assert self.world.settle(lambda: irp.finished.is_set)
+        return irp.status
+
+    def online(self) -> object:
+        return self.world.run(self.client, self.disk.online())
+
+
+@pytest.mark.parametrize("server", ["Alpha", "VAX"])
+def test_what_is_written_through_the_server_is_on_the_disk_and_is_read_back(server: str) -> None:
+    pair = Pair(server, BAD)
+    assert pair.online() == NORMAL
+    data = Chance(2).stream("data").randbytes(LONG_BYTES)
+    assert pair.finish(pair.start(IO.WRITEPBLK, 7, data)) == NORMAL
+    assert contents(pair.media[0])[7 * BLOCK_BYTES :][:LONG_BYTES] == data
+    assert pair.finish(pair.start(IO.WRITECHECK, 7, data)) == NORMAL
+    assert pair.finish(pair.start(IO.WRITECHECK, 8, data)) == SS.DATACHECK
+    irp = pair.start(IO.READPBLK, 7, bytes(LONG_BYTES))
+    assert pair.finish(irp) == NORMAL
+    assert bytes(pair.client.platform.window(irp.address, LONG_BYTES)) == data
+    assert irp.transferred == LONG_BYTES
+
+
+def test_a_served_disk_has_the_name_and_the_identity_that_it_has_at_its_server() -> None:
+    pair = Pair()
+    assert pair.online() == NORMAL
+    there = pair.server.disk("DUA0")
+    assert (pair.disk.name, pair.disk.identifier, pair.disk.media, pair.disk.block_count) == (
+        "$1$DUA0:",
+        there.identifier,
+        there.media,
+        2_000,
+    )
+    assert (pair.disk.served_by, pair.disk.copy_delay_s, there.copy_delay_s) == ("SERVER", 30, 0)
+    assert pair.disk.read_cost > there.read_cost
+
+
+def test_a_direct_way_comes_before_a_served_one() -> None:
+    world = World()
+    controller = world.add_controller(load_firmware("hbvs-shadow"))
+    medium = MemoryDevice(2_000)
+    controller.attach_unit(0, medium, drive_for(controller.firmware, medium))
+    world.add_alpha("ALPHA1", controller, serves_disks=True)
+    vax = world.add_vax("VAX1", controller)
+    world.boot()
+    assert world.settle(lambda: len(vax.served.units) == 1)
+    assert [(disk.name, disk.served_by) for disk in vax.disks] == [("$1$DUA0:", "")]
+
+
+def test_a_connection_that_breaks_costs_time_and_nothing_else() -> None:
+    pair = Pair(weather=Weather(latency_ns=(MILLISECOND_NS, 2 * MILLISECOND_NS)))
+    pair.online()
+    irps = [pair.start(IO.WRITEPBLK, 300 * n, bytes((n,)) * LONG_BYTES) for n in range(4)]
+    pair.world.clock.run_for(20 * MILLISECOND_NS)
+    assert not any(irp.finished.is_set for irp in irps)
+    (host,) = pair.server.server.hosts
+    host.connection.circuit.close()
+    assert pair.world.settle(lambda: pair.disk.state is UnitState.RECOVERING)
+    assert [pair.finish(irp) for irp in irps] == [NORMAL] * 4
+    assert pair.disk.state is UnitState.ONLINE
+    data = contents(pair.media[0])
+    for n in range(4):
+        assert data[300 * n * BLOCK_BYTES :][:LONG_BYTES] == bytes((n,)) * LONG_BYTES
+
+
+def test_requests_fail_when_the_server_s_node_leaves_the_cluster_and_the_disk_returns_with_it() -> None:
+    pair = Pair()
+    pair.online()
+    pair.world.crash("SERVER")
+    irp = pair.start(IO.READPBLK, 0, bytes(BLOCK_BYTES))
+    # The client has no quorum alone, but it is a class driver's time-out that counts here.
+    pair.client.cluster.manager.expected_votes = 1
+    pair.world.reboot("SERVER")
+    pair.world.boot()
+    assert pair.finish(irp) in (SS.MEDOFL, SS.DEVOFFLINE)
+    assert pair.world.settle(lambda: pair.disk.state is UnitState.AVAILABLE)
+    assert pair.online() == NORMAL
+    assert pair.finish(pair.start(IO.READPBLK, 0, bytes(BLOCK_BYTES))) == NORMAL
+
+
+def test_a_unit_that_appears_at_the_server_is_announced() -> None:
+    pair = Pair()
+    medium = MemoryDevice(2_000)
+    pair.controller.attach_unit(5, medium, drive_for(pair.controller.firmware, medium))
+    assert pair.world.settle(lambda: len(pair.client.disks) == 3)
+    assert pair.client.disk("DUA5").served_by == "SERVER"
+
+
+# ---- one shadow set, two nodes, one way
+
+
+def test_a_vax_writes_through_the_server_and_a_member_returns_by_minicopy() -> None:
+    stage = Crashing(served=True)
+    stage.go_on(SECOND_NS // 2)
+    stage.applications.pop("ALPHA1").stop()
+    stage.applications.pop("VAX1").stop()
+    stage.world.clock.run_for(SECOND_NS)
+    stage.dismount(LEAVING, Policy.MINICOPY)
+    (bitmap,) = stage.alpha.shadow.bitmaps.values()
+    assert not bitmap.set_count
+    stage.load("VAX1")
+    stage.go_on(SECOND_NS // 2)
+    assert bitmap.set_count
+    stage.mount([LEAVING], node=stage.alpha)
+    stage.go_on(SECOND_NS // 2)
+    stage.end()
+    assert stage.alpha.shadow.copies[-1].bitmap is bitmap
+    assert [member.unit.served_by for member in stage.vu("VAX1").members] == ["ALPHA1"] * 3
+
+
+def test_a_set_waits_for_the_server_that_died_and_goes_on_with_it() -> None:
+    stage = Crashing(served=True)
+    stage.go_on(SECOND_NS)
+    stage.crash("ALPHA1")
+    irp = stage.write(stage.vu("VAX1"), 1_499, BLOCK, stage.node("VAX1"))
+    stage.go_on(RECOVERED_NS)
+    assert not irp.finished.is_set
+    stage.boot_again("ALPHA1")
+    stage.go_on(2 * SECOND_NS)
+    assert irp.status == NORMAL
+    stage.end()
