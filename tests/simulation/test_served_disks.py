@@ -156,7 +156,7 @@ def test_a_vax_writes_through_the_server_and_a_member_returns_by_minicopy() -> N
     stage.mount([LEAVING], node=stage.alpha)
     stage.go_on(SECOND_NS // 2)
     stage.end()
-    assert stage.alpha.shadow.copies[-1].bitmap is bitmap
+    assert stage.alpha.shadow.server.copies[-1].bitmap is bitmap
     assert [member.unit.served_by for member in stage.vu("VAX1").members] == ["ALPHA1"] * 3
 
 
