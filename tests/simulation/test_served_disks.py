@@ -15,7 +15,7 @@ from emu.sim.lan import Weather
 from emu.sim.world import World, drive_for
 from emu.wire.codes.vms import IO, SS
 from tests.simulation.stage import NORMAL, contents
-from tests.simulation.test_node_crash import BAD, BLOCK, LEAVING, RECOVERED_NS, SET, Crashing
+from tests.simulation.test_node_crash import BAD, BLOCK, LEAVING, RECOVERED_NS, Crashing
 
 LONG_BYTES = 300 * BLOCK_BYTES  # more than two fragments
 
