@@ -289,6 +289,8 @@ class Transfer(Command):
                 break
             except InsufficientMemory:
                 yield POOL_RETRY_NS
+                if self.aborted:
+                    return SB.ABO
         transfers = self.host.connection.transfers
         local = transfers.map(self.host.platform.window(address, size))
         try:

@@ -12,7 +12,6 @@ from textwrap import wrap
 from drivers.classes.disk import Disk, UnitState
 from drivers.classes.dudriver import DuDriver
 from drivers.cluster.cluster import SOFTWARE
-from drivers.cluster.node import Node
 from drivers.port.pudriver import PuDriver
 from drivers.shadow.copy import CopyThread
 from drivers.shadow.shdriver import Member, VirtualUnit
@@ -78,7 +77,7 @@ def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[Disk]) 
     for vu in sets:
         yield _brief_line(
             vu.name,
-            node,
+            node.name,
             "MntVerifyInProgress" if vu.stalled else "Mounted",
             vu.errors,
             _volume(session, vu.name, vu.state.label, _transactions(session, vu), len(vu.state.nodes)),
@@ -96,14 +95,16 @@ def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[Disk]) 
             else:
                 percent = copied_percent(session, vu, member)
                 status, volume = "ShadowCopying", f"(copy trgt {vu.name} {percent:3}% copied)"
-            yield _brief_line(member.device, node, status, member.unit.errors, volume)
+            yield _brief_line(
+                member.device, member.unit.served_by or node.name, status, member.unit.errors, volume
+            )
     for unit in disks:
         if unit.name not in shown:
-            yield _brief_line(unit.name, node, *_brief_disk(session, unit))
+            yield _brief_line(unit.name, unit.served_by or node.name, *_brief_disk(session, unit))
 
 
-def _brief_line(name: str, node: Node, status: str, errors: int, volume: str) -> str:
-    return f"{name}{f'({node.name})':>{20 - len(name)}}    {status:<16}{errors:6}  {volume}".rstrip()
+def _brief_line(name: str, node: str, status: str, errors: int, volume: str) -> str:
+    return f"{name}{f'({node})':>{20 - len(name)}}    {status:<16}{errors:6}  {volume}".rstrip()
 
 
 def _volume(session: Session, name: str, label: str, transactions: int, mounts: int) -> str:

@@ -200,9 +200,8 @@ def _change(stage: Crashing, stream: Random, node: Node) -> None:
     node.run("change", procedure, lambda result: None)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_nodes_die_at_random_instants_of_changes_and_copies(seed: int) -> None:
-    stage = Crashing(seed=seed, weather=BAD if seed % 2 else None)
+def die_at_random(stage: Crashing) -> None:
+    """Change the set again and again, and have a node die each time, by the stage's seed."""
     stream = stage.chance.stream("crashes")
     for _ in range(3):
         for _ in range(stream.randrange(3)):
@@ -216,6 +215,11 @@ def test_nodes_die_at_random_instants_of_changes_and_copies(seed: int) -> None:
         stage.boot_again(victim)
         stage.go_on(stream.randrange(SECOND_NS))
     stage.end()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nodes_die_at_random_instants_of_changes_and_copies(seed: int) -> None:
+    die_at_random(Crashing(seed=seed, weather=BAD if seed % 2 else None))
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -5,17 +5,19 @@ import pytest
 from drivers.classes.disk import Disk, UnitState
 from drivers.cluster.node import Node
 from drivers.platform.host import WaitingIrp
+from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES
 from emu.core.chance import Chance
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.media.memory import MemoryDevice
-from emu.shells.firmware_files import load_firmware
+from emu.shells.firmware_files import load_firmware, load_scripts
 from emu.sim.lan import Weather
+from emu.sim.storage_shelf import HSZ
 from emu.sim.world import World, drive_for
 from emu.wire.codes.vms import IO, SS
-from tests.simulation.stage import NORMAL, contents
-from tests.simulation.test_node_crash import BAD, BLOCK, LEAVING, RECOVERED_NS, Crashing
+from tests.simulation.stage import LABEL, NORMAL, contents
+from tests.simulation.test_node_crash import BAD, BLOCK, LEAVING, RECOVERED_NS, SET, Crashing, die_at_random
 
 LONG_BYTES = 300 * BLOCK_BYTES  # more than two fragments
 
@@ -138,6 +140,33 @@ def test_a_unit_that_appears_at_the_server_is_announced() -> None:
     assert pair.client.disk("DUA5").served_by == "SERVER"
 
 
+def test_scsi_disks_are_served_to_a_node_that_has_no_scsi() -> None:
+    world = World()
+    shelf = world.add_shelf()
+    medium = MemoryDevice(2_000)
+    shelf.add_disk(1, medium, HSZ)
+    world.add_alpha("ALPHA1", shelves=[shelf], program=load_scripts("pke"), serves_disks=True)
+    vax = world.add_vax("VAX1")
+    world.boot()
+    assert world.settle(lambda: len(vax.disks) == 1)
+    disk = vax.disk("$1$DKA100:")
+    assert world.run(vax, disk.online()) == NORMAL
+    platform = vax.platform
+    address = platform.pool.allocate(LONG_BYTES)
+    data = Chance(3).stream("data").randbytes(LONG_BYTES)
+    platform.window(address, LONG_BYTES)[:] = data
+    write = WaitingIrp(platform, IO.WRITEPBLK, 9, LONG_BYTES, address)
+    disk.queue_io(write)
+    assert world.settle(lambda: write.finished.is_set)
+    assert write.status == NORMAL
+    assert contents(medium)[9 * BLOCK_BYTES :][:LONG_BYTES] == data
+    assert world.run(vax, disk.force_error(9)) == NORMAL
+    read = WaitingIrp(platform, IO.READPBLK, 9, BLOCK_BYTES, address)
+    disk.queue_io(read)
+    assert world.settle(lambda: read.finished.is_set)
+    assert read.status in (SS.PARITY, SS.FORCEDERROR)
+
+
 # ---- one shadow set, two nodes, one way
 
 
@@ -171,3 +200,35 @@ def test_a_set_waits_for_the_server_that_died_and_goes_on_with_it() -> None:
     stage.go_on(2 * SECOND_NS)
     assert irp.status == NORMAL
     stage.end()
+
+
+def test_reads_go_to_the_member_that_has_a_direct_way() -> None:
+    world = World()
+    firmware = load_firmware("hbvs-shadow")
+    far, near = world.add_controller(firmware), world.add_controller(firmware)
+    for number, controller in ((10, far), (11, near)):
+        medium = MemoryDevice(2_000)
+        controller.attach_unit(number, medium, drive_for(firmware, medium))
+    world.add_alpha("ALPHA1", far, serves_disks=True)
+    vax = world.add_vax("VAX1", near)
+    world.boot()
+    assert world.settle(lambda: len(vax.disks) == 2)
+    names = ["$1$DUA10:", "$1$DUA11:"]
+    world.run(vax, vax.utilities.initialize(names, LABEL, shadow=True))
+    request = MountRequest(SET, names, LABEL)
+    world.run(vax, vax.utilities.mount(request, ("VAX1",), lambda message: None))
+    served, direct = (vax.disk(name) for name in names)
+    before = served.operations, direct.operations
+    platform = vax.platform
+    reads = []
+    for lbn in range(20):
+        read = WaitingIrp(platform, IO.READPBLK, lbn, BLOCK_BYTES, platform.pool.allocate(BLOCK_BYTES))
+        vax.shadow.units[SET].queue_io(read)
+        reads.append(read)
+    assert world.settle(lambda: all(read.status for read in reads))
+    assert (served.operations, direct.operations) == (before[0], before[1] + 20)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_server_or_its_client_dies_at_random_instants(seed: int) -> None:
+    die_at_random(Crashing(seed=seed, weather=BAD if seed % 2 else None, served=True))

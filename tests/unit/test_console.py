@@ -103,9 +103,12 @@ class MemoryFiles:
 
 
 class Console:
-    """An Alpha and a VAX, three disks between them, and somebody who types."""
+    """An Alpha and a VAX, three disks between them, and somebody who types.
 
-    def __init__(self, disks: int = 3, *, slow: bool = False) -> None:
+    served: the VAX has no controller, the Alpha serves it the disks.
+    """
+
+    def __init__(self, disks: int = 3, *, slow: bool = False, served: bool = False) -> None:
         firmware = load_firmware("hbvs-shadow")
         self.world = World(boot_time=BOOT_TIME)
         controller = self.world.add_controller(firmware)
@@ -113,8 +116,8 @@ class Console:
         for index, medium in enumerate(self.media):
             disk = SlowDevice(medium, self.world.clock, fixed_times(SEEK_NS, BLOCK_NS)) if slow else medium
             controller.attach_unit(10 + index, disk, drive_for(firmware, medium))
-        self.world.add_alpha("ALPHA1", controller, memory_bytes=2 << 20)
-        self.world.add_vax("VAX1", controller, memory_bytes=2 << 20)
+        self.world.add_alpha("ALPHA1", controller, memory_bytes=2 << 20, serves_disks=served)
+        self.world.add_vax("VAX1", *(() if served else (controller,)), memory_bytes=2 << 20)
         self.world.boot()
         self.files = MemoryFiles()
         self.lines: list[str] = []
@@ -159,6 +162,17 @@ def console() -> Console:
 def mounted(console: Console) -> Console:
     console.well(f"INIT/SHADOW=({A},{B},{C}) PAYROLL", f"MOUNT/SYSTEM DSA42:/SHADOW=({A},{B},{C}) PAYROLL")
     return console
+
+
+def test_a_served_disk_is_shown_with_the_node_that_serves_it() -> None:
+    console = Console(served=True)
+    text = " ".join(" ".join(console.well(f"SHOW DEVICE/FULL {A}")).split())
+    assert "served to cluster via MSCP Server" in text
+    console.well("SET HOST VAX1")
+    assert console.well(f"SHOW DEVICE {A}")[2] == "$1$DUA10:   (ALPHA1)    Online               0"
+    text = " ".join(" ".join(console.well(f"SHOW DEVICE/FULL {A}")).split())
+    assert text.startswith("Disk $1$DUA10: (ALPHA1), device type RA82, is online")
+    assert "served by another node" in text
 
 
 # ---- the session of the manual
