@@ -11,7 +11,6 @@ from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
 from emu.core.trace import StateChanged
 
-
 class UnitState(Enum):
     OFFLINE = "offline"
     AVAILABLE = "available"
@@ -69,7 +68,7 @@ class Disk:
         self.errors = 0
         self.no_forced_error = False
         self.served_by = served_by
-        self.read_cost = SERVED_READ_COST if served_by else DIRECT_READ_COST
+        self.read_cost = self.default_read_cost
 
     @property
     def driver(self) -> ClassDriver:
@@ -83,6 +82,10 @@ class Disk:
     def copy_delay_s(self) -> int:
         """Seconds that a node waits for this member before it offers to copy, so that one with a direct way wins."""
         return SERVED_COPY_DELAY_S if self.served_by else 0
+
+    @property
+    def default_read_cost(self) -> int:
+        return SERVED_READ_COST if self.served_by else DIRECT_READ_COST
 
     def queue_io(self, irp: Irp) -> None:
         """Start a request; it completes later, never inside this call."""

@@ -169,7 +169,12 @@ class CopyThread:
             end = piece.lbn + piece.byte_count // BLOCK_BYTES
             for lbn in range(piece.lbn, end, PIECE_BLOCKS):
                 result: Equalized = yield from equalize(
-                    platform, self.vu.sources, (self.target,), lbn, min(PIECE_BLOCKS, end - lbn), address
+                    platform,
+                    self._by_preference(),
+                    (self.target,),
+                    lbn,
+                    min(PIECE_BLOCKS, end - lbn),
+                    address,
                 )
                 if result.status != _NORMAL:
                     failed = (
@@ -185,6 +190,9 @@ class CopyThread:
         finally:
             platform.pool.free(address)
         self._range_ended(piece)
+
+    def _by_preference(self) -> list[Member]:
+        return sorted(self.vu.sources, key=lambda member: member.device != self.vu.copy_source)
 
     def _fail(self, reason: str) -> None:
         if not self.cancelled:

@@ -22,6 +22,7 @@ from drivers.shadow.recovery import as_on_disk, without_nodes
 from drivers.shadow.requests import (
     Adopt,
     FindDevice,
+    GiveUp,
     LockRange,
     MergeRange,
     Query,
@@ -56,6 +57,7 @@ class ShadowDriver:
         self.cluster = cluster
         self.find_unit = find_unit
         self.units: dict[str, VirtualUnit] = {}
+        self.known_units: set[str] = set()  # since boot, also those dismounted again
         self.bitmaps: dict[int, WriteBitmap] = {}
         self.server = ShadowServer(self)
         self.recorder = Recorder(platform, cluster)
@@ -66,6 +68,7 @@ class ShadowDriver:
         cluster.listen(Stall, self._stall)
         cluster.listen(Adopt, self._adopt)
         cluster.listen(Query, self._query)
+        cluster.listen(GiveUp, self._give_up)
         cluster.listen(SetBits, self._set_bits)
         cluster.listen(LockRange, self._lock_range)
         cluster.listen(UnlockRange, self._unlock_range)
@@ -104,6 +107,7 @@ class ShadowDriver:
         else:
             if vu is None:
                 vu = self.units[state.name] = VirtualUnit(self, state)
+                self.known_units.add(state.name)
                 vu.block(without_quorum=not self.cluster.works)
             else:
                 departed = [m.unit for m in vu.members if state.member(m.device) is None]
@@ -131,6 +135,9 @@ class ShadowDriver:
     def _query(self, message: Query, answer: Answer) -> None:
         vu = self.units.get(message.unit)
         answer(vu.state if vu is not None else None)
+
+    def _give_up(self, message: GiveUp, answer: Answer) -> None:
+        answer(self.volume_processing.give_up(message.unit, message.device))
 
     def _set_bits(self, message: SetBits, answer: Answer) -> None:
         for part in message.parts:

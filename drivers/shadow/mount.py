@@ -76,6 +76,9 @@ class Mount(Utility):
         nodes: every node of the cluster.  Raises Failure.
         """
         self._refuse_bitmap_policy(request.policy, "MOUNT")
+        known = self._shadow.known_units
+        if request.unit not in known and len(known) >= self._platform.parameters["SHADOW_MAX_UNIT"]:
+            raise Failure(mount_message("F", "INSFMEM", "insufficient dynamic memory"))
         if len(set(request.devices)) != len(request.devices):
             raise Failure(mount_message("F", "DEVSHAMEM", "a device is named twice"))
         if len(request.devices) > MAXIMUM_MEMBERS:

@@ -295,3 +295,28 @@ class FindDevice(Request):
     @staticmethod
     def unpack_answer(data: Bytes) -> int:
         return layouts.Identifier.unpack(data).identifier
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp(Request):
+    """Have a node wait no more for a member, or, with device "", for any; answered with whether it did wait."""
+
+    CODE: ClassVar = Function.GIVE_UP
+    unit: str
+    device: str
+
+    def pack(self) -> bytes:
+        return layouts.Wait.pack_fields(text_in(self.unit, 16), text_in(self.device, 32))
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        packet = layouts.Wait.unpack(data)
+        return cls(text_of(packet.unit), text_of(packet.device))
+
+    @staticmethod
+    def pack_answer(answer: bool) -> bytes:
+        return layouts.WaitedFor.pack_fields(answer)
+
+    @staticmethod
+    def unpack_answer(data: Bytes) -> bool:
+        return bool(layouts.WaitedFor.unpack(data).waited_for)

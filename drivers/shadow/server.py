@@ -4,14 +4,13 @@ One node does all that a set needs, its copier: first the copies, one target aft
 SHADOW_MAX_COPY sets of a node are worked on at a time, the others wait; a node where that is 0 hands the work on.
 """
 
-from collections import deque
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from drivers.cluster.request import NodeLost
 from drivers.platform.irp import Irp
-from drivers.platform.process import EventFlag, Procedure
+from drivers.platform.process import Procedure
 from drivers.shadow.copy import CopyThread
 from drivers.shadow.equalize import PIECE_BLOCKS
 from drivers.shadow.merge import MergeThread
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from drivers.shadow.membership import ShadowDriver
 
 EXPULSION_POLL_NS = 10 * MILLISECOND_NS
+LIMIT_POLL_NS = 100 * MILLISECOND_NS
 HAND_ON_NS = SECOND_NS  # between two nodes that may not copy
 
 
@@ -38,7 +38,6 @@ class ShadowServer:
         self.merges: list[MergeThread] = []
         self._working: set[VirtualUnit] = set()
         self._at_work = 0
-        self._waiting: deque[EventFlag] = deque()
         self._number = 0
 
     def look_after(self, vu: VirtualUnit) -> None:
@@ -49,21 +48,17 @@ class ShadowServer:
 
     def _serve(self, vu: VirtualUnit) -> Procedure:
         try:
-            limit = self._platform.parameters["SHADOW_MAX_COPY"]
-            if not limit:
-                yield from self._hand_on(vu)
-                return
-            while self._at_work >= limit:
-                self._waiting.append(flag := self._platform.flag())
-                yield flag
+            while self._at_work >= (limit := self._platform.parameters["SHADOW_MAX_COPY"]):
+                if not limit:
+                    yield from self._hand_on(vu)
+                    return
+                yield LIMIT_POLL_NS  # the limit may be changed meanwhile
             self._at_work += 1
             try:
                 while self._is_ours(vu) and (vu.targets or vu.state.merging):
                     yield from self._copy(vu, vu.targets[0]) if vu.targets else self._merge(vu)
             finally:
                 self._at_work -= 1
-                if self._waiting:
-                    self._waiting.popleft().set()
         finally:
             self._working.discard(vu)
             if self._is_ours(vu):

@@ -139,7 +139,7 @@ class VirtualUnit:
 
     state: what all nodes agree on.  active: requests and copy ranges under way.  operations, errors:
     counts since the mount.  changing: a node changes the set.  verification_timeout_s: how long all members may be
-    away; None for MVTIMEOUT.
+    away; None for MVTIMEOUT.  copy_source: the device from which the host reads what it copies; "" for any.
     """
 
     def __init__(self, driver: "ShadowDriver", state: SetState) -> None:
@@ -166,6 +166,7 @@ class VirtualUnit:
         self._unreadable: dict[Extent, None] = {}  # in the order in which they were met
         self._mended: set[Irp] = set()  # reads that are tried once more
         self.verification_timeout_s: int | None = None
+        self.copy_source = ""
         self._bitmaps: tuple[WriteBitmap, ...] = ()  # masters on this node that record
         self._remote_bitmaps: tuple[RemoteBitmap, ...] = ()  # whose masters must know first
         self._remote_copier = ""
@@ -430,6 +431,7 @@ class VirtualUnit:
             members.append(member)
         for device, member in before.items():
             if state.member(device) is None:
+                member.unit.read_cost = member.unit.default_read_cost
                 self._trace(device, member.state.value, "no member")
         if not state.merging or state.epoch != self.state.epoch:
             self.merge_fence_lbn = 0  # the next merge begins anew
@@ -455,6 +457,8 @@ class VirtualUnit:
 
     def dismounted(self) -> None:
         """The unit is not mounted here any more: what still comes for it fails."""
+        for member in self.members:
+            member.unit.read_cost = member.unit.default_read_cost
         self.members = self.sources = self.targets = ()
         self._bitmaps, self._remote_bitmaps, self._remote_copier = (), (), ""
 

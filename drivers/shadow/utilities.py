@@ -1,9 +1,9 @@
 """The utilities of a node, all at one place."""
 
-from drivers.shadow.dismount import Dismount
 from drivers.shadow.initialize import Initialize
 from drivers.shadow.mount import Mount
+from drivers.shadow.set_device import SetDevice
 
 
-class ShadowUtilities(Mount, Dismount, Initialize):
-    """MOUNT, DISMOUNT, DELETE/BITMAP and INITIALIZE on one node."""
+class ShadowUtilities(Mount, SetDevice, Initialize):
+    """MOUNT, DISMOUNT, SET DEVICE, DELETE/BITMAP and INITIALIZE on one node."""

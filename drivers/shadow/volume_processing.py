@@ -53,6 +53,7 @@ class VolumeProcessing:
         self._platform = driver.platform
         self._begun: set[str] = set()
         self._given_up: dict[str, set[str]] = {}  # by set: which devices are waited for no more
+        self._verifying: set[str] = set()  # sets of which no full member can be reached
 
     def process(self, vu: VirtualUnit) -> None:
         """Find out which members a set still has, after one of them failed."""
@@ -116,10 +117,10 @@ class VolumeProcessing:
 
     def give_up(self, unit: str, device: str) -> bool:
         """Wait no more for a member, or for the whole set; returns whether it was waited for."""
-        waited_for = self._given_up.get(unit)
-        if waited_for is not None:
-            waited_for.add(device)
-        return waited_for is not None
+        if unit not in (self._verifying if device == THE_SET else self._given_up):
+            return False
+        self._given_up[unit].add(device)
+        return True
 
     def _verify(self, vu: VirtualUnit, state: SetState, suspects: Sequence[Member]) -> Procedure:
         """Give suspects their time; returns the members to be put out, or None when the set is given up."""
@@ -145,7 +146,10 @@ class VolumeProcessing:
                 if reachable == verifying:
                     verifying, since_ns = not reachable, self._platform.clock.now_ns
                     if verifying:
+                        self._verifying.add(vu.name)
                         self._tell(f"{vu.name} is offline.")
+                    else:
+                        self._verifying.discard(vu.name)
                 waited_ns = self._platform.clock.now_ns - since_ns
                 if verifying:
                     if THE_SET in given_up or waited_ns >= self._patience_ns(
@@ -161,6 +165,7 @@ class VolumeProcessing:
                     yield SECOND_NS
         finally:
             del self._given_up[vu.name]
+            self._verifying.discard(vu.name)
         return out
 
     def _patience_ns(self, own_s: int | None, parameter: str) -> int:

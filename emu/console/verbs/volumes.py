@@ -349,7 +349,7 @@ def _force_removal(job: Job, command: Command, unit: str | None) -> Procedure:
         raise _cannot(
             f"_{device}", Message("DISM", "F", "NOTMEMBER", f"it is not a member of {where}", continued=True)
         )
-    yield from job.node.utilities.dismount_member(device, Policy.DEFAULT, job.tell)
+    yield from job.node.utilities.force_removal(device, job.tell)
 
 
 def _dismount_set(job: Job, command: Command, unit: str) -> Procedure:

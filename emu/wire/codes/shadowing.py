@@ -14,3 +14,4 @@ class Request(Code):
     UNLOCK_RANGE = 6, "such a write has ended"
     MERGE_RANGE = 7, "make a range of a set that is being merged equal, before it is read"
     FIND_DEVICE = 8, "tell the unit identifier of a disk, 0 when it is not there"
+    GIVE_UP = 9, "wait no more for a member, or for any"

@@ -776,6 +776,120 @@ class Range(Packet):
         )
 
 
+_Wait = struct.Struct("<16s32s")
+
+
+class Wait(Packet):
+    """What is waited for no more: 48 bytes."""
+
+    __slots__ = ("unit", "device")
+
+    SIZE: ClassVar[int] = 48
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "unit": (0, 16),
+        "device": (16, 32),
+    }
+
+    def __init__(
+        self,
+        unit: bytes = bytes(16),
+        device: bytes = bytes(32),
+    ) -> None:
+        self.unit = unit
+        self.device = device
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.unit,
+                packet.device,
+            ) = _Wait.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("Wait", 48, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _Wait.pack(
+            self.unit,
+            self.device,
+        )
+
+    @staticmethod
+    def pack_fields(
+        unit: bytes = bytes(16),
+        device: bytes = bytes(32),
+    ) -> bytes:
+        return _Wait.pack(
+            unit,
+            device,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 48:
+            raise ShortPacket("Wait", 48, len(buffer) - offset)
+        _Wait.pack_into(
+            buffer,
+            offset,
+            self.unit,
+            self.device,
+        )
+
+
+_WaitedFor = struct.Struct("<B")
+
+
+class WaitedFor(Packet):
+    """Whether it was waited for: 1 bytes."""
+
+    __slots__ = ("waited_for",)
+
+    SIZE: ClassVar[int] = 1
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "waited_for": (0, 1),
+    }
+
+    def __init__(
+        self,
+        waited_for: int = 0,
+    ) -> None:
+        self.waited_for = waited_for
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.waited_for,
+            ) = _WaitedFor.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("WaitedFor", 1, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _WaitedFor.pack(
+            self.waited_for,
+        )
+
+    @staticmethod
+    def pack_fields(
+        waited_for: int = 0,
+    ) -> bytes:
+        return _WaitedFor.pack(
+            waited_for,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 1:
+            raise ShortPacket("WaitedFor", 1, len(buffer) - offset)
+        _WaitedFor.pack_into(
+            buffer,
+            offset,
+            self.waited_for,
+        )
+
+
 _Token = struct.Struct("<I")
 
 
@@ -954,6 +1068,8 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "Author": Author,
     "SetBits": SetBits,
     "Range": Range,
+    "Wait": Wait,
+    "WaitedFor": WaitedFor,
     "Token": Token,
     "Fence": Fence,
     "UnlockRange": UnlockRange,

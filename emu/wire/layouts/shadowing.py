@@ -93,6 +93,17 @@ Range = (
     * "Blocks of a set"
 )
 
+# Data of GIVE_UP, and its answer.
+Wait = (
+    Struct(
+        "unit" / Bytes(16) * "virtual unit",
+        "device" / Bytes(32) * "member; all zeros: any member of the set",
+    )
+    * "What is waited for no more"
+)
+
+WaitedFor = Struct("waited_for" / Int8ul * "1: the node did wait") * "Whether it was waited for"
+
 # Answer of LOCK_RANGE.
 Token = Struct("token" / Int32ul * "names the lock; 0: nothing copies") * "A range that was granted"
 
