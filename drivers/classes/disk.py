@@ -11,6 +11,7 @@ from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
 from emu.core.trace import StateChanged
 
+
 class UnitState(Enum):
     OFFLINE = "offline"
     AVAILABLE = "available"
