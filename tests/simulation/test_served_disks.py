@@ -6,6 +6,8 @@ from drivers.classes.disk import Disk, UnitState
 from drivers.cluster.node import Node
 from drivers.platform.host import WaitingIrp
 from drivers.shadow.mount import MountRequest
+from drivers.shadow.shdriver import VirtualUnit
+from drivers.shadow.state import MemberState
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES
 from emu.core.chance import Chance
@@ -202,31 +204,78 @@ def test_a_set_waits_for_the_server_that_died_and_goes_on_with_it() -> None:
     stage.end()
 
 
+class Mixed:
+    """A set on a VAX: $1$DUA10: is served by an Alpha that may go, $1$DUA11: is the VAX's own."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        firmware = load_firmware("hbvs-shadow")
+        far, near = self.world.add_controller(firmware), self.world.add_controller(firmware)
+        self.media = [MemoryDevice(2_000), MemoryDevice(2_000)]
+        for controller, number, medium in zip((far, near), (10, 11), self.media, strict=True):
+            controller.attach_unit(number, medium, drive_for(firmware, medium))
+        self.world.add_alpha("ALPHA1", far, serves_disks=True, cluster={"votes": 1})
+        self.vax = self.world.add_vax("VAX1", near, cluster={"votes": 3})
+        self.world.boot()
+        assert self.world.settle(lambda: len(self.vax.disks) == 2)
+        names = ["$1$DUA10:", "$1$DUA11:"]
+        self.world.run(self.vax, self.vax.utilities.initialize(names, LABEL, shadow=True))
+        self.mount(*names)
+
+    @property
+    def vu(self) -> VirtualUnit:
+        return self.vax.shadow.units[SET]
+
+    def mount(self, *names: str) -> None:
+        request = MountRequest(SET, list(names), LABEL)
+        self.world.run(self.vax, self.vax.utilities.mount(request, ("VAX1",), lambda message: None))
+
+    def queue(self, function: IO, lbn: int) -> WaitingIrp:
+        platform = self.vax.platform
+        address = platform.pool.allocate(BLOCK_BYTES)
+        platform.window(address, BLOCK_BYTES)[:] = BLOCK
+        irp = WaitingIrp(platform, function, lbn, BLOCK_BYTES, address)
+        self.vu.queue_io(irp)
+        return irp
+
+    def server_is_away(self, seconds: int) -> None:
+        self.world.crash("ALPHA1")
+        self.world.clock.run_for(seconds * SECOND_NS)
+        self.world.reboot("ALPHA1")
+        self.world.boot()
+        self.world.clock.run_for(10 * SECOND_NS)
+
+
 def test_reads_go_to_the_member_that_has_a_direct_way() -> None:
-    world = World()
-    firmware = load_firmware("hbvs-shadow")
-    far, near = world.add_controller(firmware), world.add_controller(firmware)
-    for number, controller in ((10, far), (11, near)):
-        medium = MemoryDevice(2_000)
-        controller.attach_unit(number, medium, drive_for(firmware, medium))
-    world.add_alpha("ALPHA1", far, serves_disks=True)
-    vax = world.add_vax("VAX1", near)
-    world.boot()
-    assert world.settle(lambda: len(vax.disks) == 2)
-    names = ["$1$DUA10:", "$1$DUA11:"]
-    world.run(vax, vax.utilities.initialize(names, LABEL, shadow=True))
-    request = MountRequest(SET, names, LABEL)
-    world.run(vax, vax.utilities.mount(request, ("VAX1",), lambda message: None))
-    served, direct = (vax.disk(name) for name in names)
+    mixed = Mixed()
+    served, direct = (mixed.vax.disk(name) for name in ("DUA10", "DUA11"))
     before = served.operations, direct.operations
-    platform = vax.platform
-    reads = []
-    for lbn in range(20):
-        read = WaitingIrp(platform, IO.READPBLK, lbn, BLOCK_BYTES, platform.pool.allocate(BLOCK_BYTES))
-        vax.shadow.units[SET].queue_io(read)
-        reads.append(read)
-    assert world.settle(lambda: all(read.status for read in reads))
+    reads = [mixed.queue(IO.READPBLK, lbn) for lbn in range(20)]
+    assert mixed.world.settle(lambda: all(read.status for read in reads))
     assert (served.operations, direct.operations) == (before[0], before[1] + 20)
+
+
+def test_a_served_member_that_is_back_in_time_stays_a_member() -> None:
+    mixed = Mixed()
+    mixed.world.crash("ALPHA1")
+    write = mixed.queue(IO.WRITEPBLK, 1_500)
+    mixed.server_is_away(100)  # of which the VAX has noticed 70, less than SHADOW_MBR_TMO
+    assert write.status == NORMAL
+    assert [member.state for member in mixed.vu.members] == [MemberState.SOURCE] * 2
+    assert contents(mixed.media[0]) == contents(mixed.media[1])
+
+
+def test_a_served_member_that_stays_away_is_removed_and_returns_by_a_copy() -> None:
+    mixed = Mixed()
+    mixed.world.crash("ALPHA1")
+    write = mixed.queue(IO.WRITEPBLK, 1_500)
+    mixed.server_is_away(200)
+    assert write.status == NORMAL
+    assert [member.device for member in mixed.vu.members] == ["$1$DUA11:"]
+    mixed.mount("$1$DUA10:")
+    mixed.world.clock.run_for(60 * SECOND_NS)
+    assert [member.state for member in mixed.vu.members] == [MemberState.SOURCE] * 2
+    assert contents(mixed.media[0]) == contents(mixed.media[1])
 
 
 @pytest.mark.parametrize("seed", range(2))
