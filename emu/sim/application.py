@@ -122,6 +122,7 @@ class Application:
     def abandon(self) -> None:
         """Its node is gone: nothing will be answered any more."""
         self._running = False
+        self.node.platform.tracer.unsubscribe(self._hear)
         for request in self._under_way.values():
             self.ledger.forget(request.lbns)
 

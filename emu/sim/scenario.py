@@ -6,9 +6,10 @@ steps are taken away is still one, and may be a shorter story of the same fault.
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from random import Random
 
 from emu.core.chance import Chance
-from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS
+from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS, SECOND_NS
 
 
 class Action(Enum):
@@ -27,18 +28,29 @@ class Action(Enum):
     HEAL = "disks are well again"
     STOP_CONTROLLER = "a controller stops with a fatal error"
     POWER_LOSS = "the power fails"
+    CRASH = "a node crashes"
+    REBOOT = "a node that is down boots"
+    BREAK_LINK = "the cable between two nodes breaks"
+    BREAK_ONE_WAY = "a cable between two nodes breaks in one direction"
+    STORM = "the LAN loses, doubles and delays"
+    MEND_LAN = "the LAN is well again"
 
 
 FIRMWARE = ("hbvs-shadow", "kdm70")  # with copy commands, and without
 _ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT, Action.MOUNT)
-_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, Action.HEAL))
+_LAN_FAULTS = (Action.BREAK_LINK, Action.BREAK_ONE_WAY, Action.STORM)
+_REPAIRS = (Action.HEAL, Action.REBOOT, Action.MEND_LAN)
+_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS))
+COMMAND_NS = 300 * SECOND_NS  # how long an operator waits for a command: longer than a member is waited for
+LONG_NS = 40 * SECOND_NS  # time enough to find out that a node is gone, and to go on without it
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One turn of the story: a burst of writes on every node, some time, then the action.
 
-    pick: chooses the subject of the action among those that are there.
+    pick: chooses the subject of the action among those that are there.  patience_ns: how long the story waits for the
+    end of a command; it goes on while one is under way when that is short.
     """
 
     number: int
@@ -46,6 +58,7 @@ class Step:
     after_ns: int
     action: Action
     pick: int
+    patience_ns: int = COMMAND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,8 @@ class Scenario:
             f"1 to {self.largest_blocks} blocks, {self.read_percent} % reads"
         ]
         lines += [
-            f"{step.number:4}  {step.writes:3} writes, {step.after_ns / MILLISECOND_NS:6.2f} ms, {step.action.value}"
+            f"{step.number:4}  {step.writes:3} writes, {step.after_ns / MILLISECOND_NS:9.2f} ms, {step.action.value}"
+            + ("" if step.patience_ns == COMMAND_NS else f", for {step.patience_ns / MILLISECOND_NS:.2f} ms")
             for step in self.steps
         ]
         return "\n".join(lines)
@@ -92,19 +106,27 @@ def draw(seed: int) -> Scenario:
     nodes = ["ALPHA1"]
     nodes += ["VAX1"] if stream.random() < 0.6 else []
     nodes += ["ALPHA2"] if stream.random() < 0.3 else []
-    faults = stream.sample(_FAULTS, stream.randint(0, 3))
+    possible = [fault for fault in _FAULTS if len(nodes) > 1 or fault not in _LAN_FAULTS]
+    faults = stream.sample(possible, stream.randint(0, 3))
     weights = dict.fromkeys(_ORDINARY, 3.0) | {fault: stream.choice((0.5, 1, 4)) for fault in faults}
     weights[Action.LEAVE] = weights[Action.RETURN] = 8.0
+    cluster_fails = not {Action.CRASH, *_LAN_FAULTS}.isdisjoint(faults)
     if faults:
         weights[Action.HEAL] = 3.0
+    if cluster_fails:
+        weights[Action.REBOOT] = 4.0
+    if not set(_LAN_FAULTS).isdisjoint(faults):
+        weights[Action.MEND_LAN] = 3.0
+    hasty = stream.random() < 0.5  # whether things happen while commands are under way
     low_us = stream.choice((1, 20, 200))
     steps = tuple(
         Step(
             number,
             writes=stream.choice((0, 2, 8, 20)),
-            after_ns=stream.randint(0, stream.choice((20, 300, 4000))) * MICROSECOND_NS,
+            after_ns=_a_while(stream, cluster_fails),
             action=stream.choices(list(weights), list(weights.values()))[0],
             pick=stream.randrange(1 << 16),
+            patience_ns=_a_while(stream) if hasty and stream.random() < 0.5 else COMMAND_NS,
         )
         for number in range(stream.randint(4, 14))
     )
@@ -121,3 +143,9 @@ def draw(seed: int) -> Scenario:
         hot_percent=stream.choice((5, 30, 100)),
         steps=steps,
     )
+
+
+def _a_while(stream: Random, may_be_long: bool = False) -> int:
+    if may_be_long and stream.random() < 0.15:
+        return stream.randint(0, LONG_NS)
+    return stream.randint(0, stream.choice((20, 300, 4000))) * MICROSECOND_NS

@@ -33,16 +33,17 @@ from emu.media.memory import MemoryDevice
 from emu.media.slow import SlowDevice
 from emu.sim.application import Application
 from emu.sim.faults import Trouble
+from emu.sim.lan import Weather
 from emu.sim.ledger import Ledger
-from emu.sim.scenario import Action, Scenario, Step
+from emu.sim.scenario import COMMAND_NS, LONG_NS, Action, Scenario, Step
 from emu.sim.world import World, drive_for
 
 SET, LABEL = "DSA1:", "SOAK"
 FIRST_UNIT = 10
 NODE_MEMORY_BYTES = 2 << 20
 PATIENCE_NS = 8000 * SECOND_NS  # longer than every time-out there is: MVTIMEOUT is an hour
-COMMAND_NS = 300 * SECOND_NS  # how long the story waits for a command: longer than a member is waited for
 FATAL_CODE = 12
+BAD_WEATHER = Weather(latency_ns=(MILLISECOND_NS // 10, 2 * MILLISECOND_NS), loss=0.03, doubling=0.03)
 _NO_MEMBER = "no member"
 _POLICIES = (Policy.MINICOPY, Policy.MINICOPY, Policy.OPTIONAL, Policy.DEFAULT, Policy.NOMINICOPY)
 
@@ -160,6 +161,11 @@ class Simulation:
             add(name, self._controller, memory_bytes=NODE_MEMORY_BYTES)
         self._applications: dict[str, Application] = {}
         self._commands: list[_Command] = []
+        self._patience_ns = COMMAND_NS
+        self._booting: dict[str, _Command] = {}  # by name of the node
+        self._leaving: dict[str, _Command] = {}  # nodes that dismount the set
+        self._reborn: set[str] = set()  # nodes that have crashed
+        self._lan_suffered = False
         world.boot()
 
     def _watch(self, event: Event) -> None:
@@ -190,7 +196,13 @@ class Simulation:
 
     @property
     def _nodes(self) -> list[Node]:
-        return list(self._world.nodes.values())
+        """The nodes that are up."""
+        up = [node for node in self._world.nodes.values() if not node.crashed]
+        return [node for node in up if node.name not in self._booting or self._booting[node.name].ended]
+
+    @property
+    def _down(self) -> list[Node]:
+        return [node for node in self._world.nodes.values() if node.crashed]
 
     @property
     def _mounted(self) -> list[Node]:
@@ -227,14 +239,14 @@ class Simulation:
     # -- commands
 
     def _command(self, node: Node, body: Procedure) -> "_Command":
-        command = _Command()
+        command = _Command(node)
         self._commands.append(command)
         node.run("command", body, command.end)
         return command
 
     def _wait(self, command: "_Command") -> None:
-        """Wait until a command has ended, or for as long as an operator would."""
-        self._clock.run_until(lambda: command.ended, self._clock.now_ns + COMMAND_NS)
+        """Wait until a command has ended, or for as long as the story does."""
+        self._clock.run_until(lambda: command.ended, self._clock.now_ns + self._patience_ns)
         self._note(self._clock.now_ns, command.ended, command.refusal)
 
     def _mounting(self, node: Node, devices: list[str], policy: Policy = Policy.DEFAULT) -> Procedure:
@@ -247,9 +259,13 @@ class Simulation:
     # -- the story
 
     def _play(self, step: Step) -> None:
+        self._bury()
         for node in self._mounted:
-            self._application(node).start(step.writes)
+            if node.name not in self._leaving or self._leaving[node.name].ended:
+                self._application(node).start(step.writes)
         self._clock.run_for(step.after_ns)
+        self._bury()
+        self._patience_ns = step.patience_ns
         self.outcome.reached[step.action.value, self._state()] += 1
         _PLAYS[step.action](self, step.pick)
         self._note(self._clock.now_ns, step.number, self._state())
@@ -287,10 +303,15 @@ class Simulation:
     def _quiesce(self, node: Node) -> None:
         """Have a node's application end what it has under way."""
         application = self._applications.get(node.name)
-        if application is not None:
-            application.stop()
-            if not self._clock.run_until(lambda: application.finished, self._clock.now_ns + PATIENCE_NS):
-                raise Wrong(f"{node.name}: a request is not answered")
+        if application is None:
+            return
+        application.stop()
+
+        def is_quiet() -> bool:
+            return application.finished or node.crashed
+
+        if not self._clock.run_until(is_quiet, self._clock.now_ns + PATIENCE_NS):
+            raise Wrong(f"{node.name}: a request is not answered")
 
     def _choose(self, candidates: list[Disk], pick: int) -> Disk | None:
         return candidates[pick % len(candidates)] if candidates else None
@@ -299,7 +320,7 @@ class Simulation:
         well = [disk for disk in self._sources() if not disk.ails]
         others = [disk for disk in self._members() if any(other is not disk for other in well)]
         disk, mounted = self._choose(others, pick), self._mounted
-        if disk is None:
+        if disk is None or (any(d.ails for d in self._disks) and any(not c.ended for c in self._commands)):
             return
         node = mounted[pick // 7 % len(mounted)]
         policy = _POLICIES[pick // 11 % len(_POLICIES)]
@@ -324,8 +345,18 @@ class Simulation:
         mounted = self._mounted
         if mounted:
             node = mounted[pick % len(mounted)]
-            self._quiesce(node)
-            self._wait(self._command(node, node.utilities.dismount_unit(SET, self._say)))
+            application = self._applications.get(node.name)
+            if application is not None:
+                application.stop()
+                self._clock.run_until(
+                    lambda: application.finished or node.crashed, self._clock.now_ns + COMMAND_NS
+                )
+                if not application.finished or node.crashed:
+                    return  # it waits for votes, or for a member
+            if self._leaving.get(node.name) is None or self._leaving[node.name].ended:
+                dismount = self._command(node, node.utilities.dismount_unit(SET, self._say))
+                self._leaving[node.name] = dismount
+                self._wait(dismount)
 
     def _mount(self, pick: int) -> None:
         nodes = [node for node in self._nodes if node not in self._mounted]
@@ -342,6 +373,8 @@ class Simulation:
 
     def _victim(self, pick: int) -> Disk | None:
         """A disk that may fail: another full member stays that is well."""
+        if any(not command.ended for command in self._commands):
+            return None  # who knows who will be a member
         sources = self._sources()
         well = [disk for disk in sources if not disk.ails]
         candidates = [disk for disk in self._members() if not disk.ails and any(d is not disk for d in well)]
@@ -398,26 +431,89 @@ class Simulation:
         if not self._mounted:
             raise Wrong(f"the set cannot be mounted after a power failure: {self._commands[-1].refusal}")
 
+    # -- nodes and the LAN
+
+    def _crash(self, pick: int) -> None:
+        up = [node for node in self._world.nodes.values() if not node.crashed]
+        if up:
+            self._world.crash(up[pick % len(up)].name, last_gasp=bool(pick // 7 % 2))
+            self._bury()
+
+    def _bury(self) -> None:
+        """Forget what nodes were doing that are no more; some leave the cluster by themselves."""
+        for node in self._down:
+            self._reborn.add(node.name)
+            application = self._applications.pop(node.name, None)
+            if application is not None:
+                application.abandon()
+                self._count(application)
+
+    def _reboot(self, pick: int) -> None:
+        """Boot a node, and have it mount the set, as its start-up procedure does."""
+        if not self._down:
+            return
+        name = self._down[pick % len(self._down)].name
+        node = self._world.reboot(name)
+        self._booting[name] = boot = self._command(node, self._world.boot_one(node))
+        self._wait(boot)
+        if node in self._nodes and pick // 7 % 4:
+            self._wait(self._command(node, self._mounting(node, self._mountable())))
+
+    def _two_nodes(self, pick: int) -> tuple[str, str]:
+        names = list(self._world.nodes)
+        place = pick % len(names)
+        return names[place], names[(place + 1 + pick // 7 % (len(names) - 1)) % len(names)]
+
+    def _break_link(self, pick: int) -> None:
+        self._lan_suffered = True
+        self._world.lan.cut(*self._two_nodes(pick))
+
+    def _break_one_way(self, pick: int) -> None:
+        self._lan_suffered = True
+        self._world.lan.cut(*self._two_nodes(pick), both=False)
+
+    def _storm(self, pick: int) -> None:
+        stream = self._chance.stream(f"LAN {self._lives} {self._clock.now_ns}")
+        self._world.lan.storm(BAD_WEATHER, stream)
+
+    def _mend_lan(self, pick: int) -> None:
+        self._world.lan.mend()
+        self._world.lan.weather = Weather()
+
     # -- the end
 
     def _calm_down(self) -> None:
         """End all faults, and wait until nothing is under way any more."""
+        self._patience_ns = PATIENCE_NS
         self._heal(0)
-        if not self._mounted:
-            self._mount(0)
+        self._mend_lan(0)
+        if self._lan_suffered:
+            self._clock.run_for(2 * LONG_NS)  # who is put out of the cluster stops, perhaps late
+        self._bury()
+        while self._down:
+            self._reboot(0)
+        if not all(boot.ended for boot in self._booting.values()):
+            raise Wrong("a node does not boot")
         for node in self._nodes:
             self._quiesce(node)
         limit = self._clock.now_ns + PATIENCE_NS
         if not self._clock.run_until(lambda: all(command.ended for command in self._commands), limit):
             raise Wrong("a command never ends")
+        if not self._mounted:
+            self._mount(0)
         self._check_applications()
         self._wait_for_copies()
         self._count_applications()
 
     def _wait_for_copies(self) -> None:
         def settled() -> bool:
-            unit = self._unit()
-            return unit is None or not (unit.stalled or unit.state.copier or unit.parked)
+            units = [node.shadow.units[SET] for node in self._mounted]
+            names = sorted(node.name for node in self._mounted)
+            return all(
+                not (unit.stalled or unit.state.copier or unit.state.merging or unit.parked)
+                and sorted(unit.state.nodes) == names
+                for unit in units
+            )
 
         if not self._clock.run_until(settled, self._clock.now_ns + PATIENCE_NS):
             raise Wrong(f"the set does not come to rest: {self._state()}")
@@ -453,6 +549,8 @@ class Simulation:
             bitmap = self._world.nodes[record.master].shadow.bitmaps.get(record.identifier)
             if self._world.nodes[record.master].kind == "VAX":
                 raise Wrong("a VAX is master of a bitmap")
+            if bitmap is None and record.master in self._reborn:
+                continue  # it died with its master
             if bitmap is None or not all(bitmap.is_set(lbn) for lbn in lbns):
                 raise Wrong(f"LBN {lbns.start} is written and {record.device}'s bitmap does not know")
 
@@ -486,14 +584,19 @@ class Simulation:
 
 
 class _Command:
-    """A command of an operator, and how it ended."""
+    """A command of an operator, and how it ended: perhaps with its node."""
 
-    def __init__(self) -> None:
-        self.ended = False
+    def __init__(self, node: Node) -> None:
+        self.node = node
         self.refusal = ""
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        return self._ended or self.node.crashed
 
     def end(self, result: object) -> None:
-        self.ended = True
+        self._ended = True
         if isinstance(result, Failure):
             self.refusal = " ".join(message.ident for message in result.messages)
 
@@ -516,4 +619,10 @@ _PLAYS: dict[Action, Callable[[Simulation, int], None]] = {
     Action.HEAL: Simulation._heal,
     Action.STOP_CONTROLLER: Simulation._stop_controller,
     Action.POWER_LOSS: Simulation._power_loss,
+    Action.CRASH: Simulation._crash,
+    Action.REBOOT: Simulation._reboot,
+    Action.BREAK_LINK: Simulation._break_link,
+    Action.BREAK_ONE_WAY: Simulation._break_one_way,
+    Action.STORM: Simulation._storm,
+    Action.MEND_LAN: Simulation._mend_lan,
 }

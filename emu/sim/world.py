@@ -234,6 +234,11 @@ class World:
         count = len(self.nodes)
         return lambda: len(up) == count
 
+    def boot_one(self, node: Node) -> Procedure:
+        """Boot one node, whatever the others do."""
+        self._expect_votes()
+        return node.boot(alone=self.is_alone)
+
     def _expect_votes(self) -> None:
         """Have nodes expect the votes of all, so that none forms a cluster beside the one there is."""
         managers = [node.cluster.manager for node in self.nodes.values() if node.cluster.port is not None]
