@@ -15,6 +15,7 @@ from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import added_message, incompatible, mount_message, status_message
 from drivers.shadow.requests import Adopt, FindDevice, Query
+from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, MemberState, SetState
 from drivers.shadow.utility import NO_MINICOPY, Policy, PrivateMount, Utility
 from drivers.shadow.volume import (
@@ -109,8 +110,15 @@ class Mount(Utility):
         elif all(here.state.member(device) for device in request.devices):
             raise Failure(mount_message("F", "DEVMOUNT", "device is already mounted"))
         for device in request.devices:
-            if self._shadow.units[request.unit].state.member(device) is None:
+            if self._mounted_here(request.unit).state.member(device) is None:
                 yield from self._add_member(request, device, say)
+
+    def _mounted_here(self, name: str) -> VirtualUnit:
+        """Return a set that this node has mounted; raises Failure when it was dismounted meanwhile."""
+        vu = self._shadow.units.get(name)
+        if vu is None:
+            raise Failure(mount_message("F", "SHADUNSTABLE", "shadow set membership is changing, try again"))
+        return vu
 
     def _form_unless_mounted(self, request: MountRequest, nodes: Sequence[str], say: Say) -> Procedure:
         """Mount a set that no other node has mounted; else return the state of it."""
@@ -312,7 +320,7 @@ class Mount(Utility):
 
     def _require_on_all(self, name: str, unit: Disk) -> Procedure:
         """Refuse a member that a node with the set mounted cannot reach."""
-        nodes = self._shadow.units[name].state.nodes
+        nodes = self._mounted_here(name).state.nodes
         answers = yield from self._cluster.ask_all(nodes, FindDevice(unit.name))
         for node, identifier in zip(nodes, answers, strict=True):
             if identifier != unit.identifier and not isinstance(identifier, NodeLost):
@@ -356,7 +364,7 @@ class Mount(Utility):
             copier = bitmap.master if bitmap is not None else self._shadow.node
             return replace(state.with_member(record), bitmaps=bitmaps, copier=state.copier or copier)
 
-        state = self._shadow.units[request.unit].state
+        state = self._mounted_here(request.unit).state
         if request.label != state.label:
             raise Failure(
                 mount_message("F", "INCVOLLABEL", f"incorrect volume label, _{request.unit} is {state.label}")

@@ -7,13 +7,20 @@ Promised, whatever the order and the moment, as long as one full member of a set
 * when all is quiet, full members are equal, block by block;
 * a disk that left holds what the set held at that instant, until it is mounted again;
 * a block that was written while a disk with a bitmap was away has its bit before the write is acknowledged;
-* no request stays unanswered for ever, once faults have stopped.
+* no request stays unanswered for ever, once faults have stopped, but those of a node that died.
 
 What may happen meanwhile: a disk fails its next requests, or all of them until it is mended, or is taken out of the
 controller and put back; a block cannot be read until it is written; a write of several blocks stops half way with an
 error; requests take long; a controller stops with a fatal error and is started anew by its hosts; members are
-dismounted, backed up and mounted, sets dismounted and mounted, bitmaps deleted, on any node; the power of everything
-fails, which loses all memory and the order of nothing that was acknowledged.
+dismounted, backed up and mounted, sets dismounted and mounted, bitmaps deleted, on any node, one command while another
+is under way; a node of either kind crashes, with or without a last word to the others, and boots again; a cable of the
+LAN breaks, in one direction or both, so that nodes stall, leave the cluster and stop; the LAN loses, doubles, delays
+and disorders datagrams; the power of everything fails, which loses all memory and the order of nothing that was
+acknowledged.
+
+A write that was under way on a node that died is in doubt: each of its blocks is old or new.  A bitmap dies with its
+master; its disk returns by full copy.  Without quorum a node does nothing until it has it again: an Alpha has two votes
+here and a VAX one.
 
 Not promised: anything when the last full member is lost; data that a medium says it has written and has not, or has
 written elsewhere.  Shadowing has no check sums: it takes a disk's word.

@@ -492,7 +492,11 @@ class Simulation:
         self._bury()
         while self._down:
             self._reboot(0)
-        if not all(boot.ended for boot in self._booting.values()):
+
+        def all_up() -> bool:
+            return all(boot.ended for boot in self._booting.values())
+
+        if not self._clock.run_until(all_up, self._clock.now_ns + PATIENCE_NS):
             raise Wrong("a node does not boot")
         for node in self._nodes:
             self._quiesce(node)

@@ -2,13 +2,16 @@
 
 import pytest
 
+from drivers.message import Failure
+from drivers.shadow.mount import MountRequest
 from drivers.shadow.state import MemberState
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function
+from emu.core.clock import MICROSECOND_NS
 from emu.media.memory import MemoryDevice
 from emu.wire.codes.ods2 import ods2_checksum
 from emu.wire.generated.ods2 import HomeBlock, StorageControlBlock
-from tests.simulation.stage import NORMAL, SET, Stage, contents
+from tests.simulation.stage import LABEL, NORMAL, SET, Stage, contents
 
 SCB_LBN = 29  # index file 22 blocks, directory 1, SECURITY.SYS 6
 SOURCE, TARGET = MemberState.SOURCE, MemberState.TARGET
@@ -267,3 +270,21 @@ def test_a_former_member_mounted_by_itself_is_write_locked() -> None:
     assert stage.idents() == ["VOLSHDWMEM", "MOUNTED"]
     assert utilities.private["$1$DUA12:"].write_locked
     assert stage.refusal(lambda: stage.mount(["$1$DUA12:"])) == ["DEVMOUNT"]
+
+
+@pytest.mark.parametrize("after_us", range(0, 100, 10))
+def test_a_member_that_returns_while_the_set_is_dismounted_is_refused_or_in_time(after_us: int) -> None:
+    stage = Stage(latency_us=(10, 10))
+    stage.ready()
+    stage.dismount("$1$DUA11:")
+    utilities, ended = stage.alpha.utilities, []
+    request = MountRequest(SET, ["$1$DUA11:"], LABEL)
+    stage.alpha.run(
+        "mount", utilities.mount(request, stage.alpha.cluster.nodes, stage.said.append), ended.append
+    )
+    stage.world.clock.run_for(after_us * MICROSECOND_NS)
+    stage.alpha.run("dismount", utilities.dismount_unit(SET, stage.said.append), ended.append)
+    assert stage.world.settle(lambda: len(ended) == 2)
+    assert SET not in stage.alpha.shadow.units
+    refusals = [message.ident for end in ended if isinstance(end, Failure) for message in end.messages]
+    assert refusals in ([], ["SHADUNSTABLE"], ["DEVNOTMOUNT"])
