@@ -13,6 +13,7 @@ An attempt has failed also when the port came up and died before a class driver 
 """
 
 from collections import deque
+from collections.abc import Collection
 
 from drivers.platform.host import Platform
 from drivers.platform.process import Procedure
@@ -144,6 +145,10 @@ class PuDriver:
         self._connections[identifier] = connection
         self._envelopes.clear()
         return connection
+
+    @property
+    def connections(self) -> Collection[Connection]:
+        return self._connections.values()
 
     def describe_buffer(self, mapped: int) -> bytes:
         return _descriptor(mapped, self.platform.page_table)

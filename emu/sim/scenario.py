@@ -6,7 +6,6 @@ steps are taken away is still one, and may be a shorter story of the same fault.
 
 from dataclasses import dataclass, replace
 from enum import Enum
-from random import Random
 
 from emu.core.chance import Chance
 from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS, SECOND_NS
@@ -103,6 +102,12 @@ class Scenario:
 def draw(seed: int) -> Scenario:
     """Draw a scenario: each run leaves some kinds of fault out, and has others often."""
     stream = Chance(seed).stream("scenario")
+
+    def a_while(may_be_long: bool = False) -> int:
+        if may_be_long and stream.random() < 0.15:
+            return stream.randint(0, LONG_NS)
+        return stream.randint(0, stream.choice((20, 300, 4000))) * MICROSECOND_NS
+
     nodes = ["ALPHA1"]
     nodes += ["VAX1"] if stream.random() < 0.6 else []
     nodes += ["ALPHA2"] if stream.random() < 0.3 else []
@@ -123,10 +128,10 @@ def draw(seed: int) -> Scenario:
         Step(
             number,
             writes=stream.choice((0, 2, 8, 20)),
-            after_ns=_a_while(stream, cluster_fails),
+            after_ns=a_while(cluster_fails),
             action=stream.choices(list(weights), list(weights.values()))[0],
             pick=stream.randrange(1 << 16),
-            patience_ns=_a_while(stream) if hasty and stream.random() < 0.5 else COMMAND_NS,
+            patience_ns=a_while() if hasty and stream.random() < 0.5 else COMMAND_NS,
         )
         for number in range(stream.randint(4, 14))
     )
@@ -143,9 +148,3 @@ def draw(seed: int) -> Scenario:
         hot_percent=stream.choice((5, 30, 100)),
         steps=steps,
     )
-
-
-def _a_while(stream: Random, may_be_long: bool = False) -> int:
-    if may_be_long and stream.random() < 0.15:
-        return stream.randint(0, LONG_NS)
-    return stream.randint(0, stream.choice((20, 300, 4000))) * MICROSECOND_NS

@@ -6,7 +6,8 @@ The judges, in the order in which they have their say:
 * each acknowledged write that a departed disk misses has its bits, at that instant;
 * when the story is over and faults have ended: every request is answered, every operator's command has ended;
 * full members are equal, hold what was acknowledged, and so does each disk that is still away, as of its departure;
-* the disks return, and the same holds for all of them.
+* the disks return, and the same holds for all of them;
+* at the ports of the controller no answer, no credit and no descriptor is missing.
 """
 
 import traceback
@@ -28,6 +29,7 @@ from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS, SECOND_NS
 from emu.core.trace import Event, StateChanged
 from emu.hw.firmware import Firmware
 from emu.hw.mscp.controller import Controller
+from emu.hw.uqssp.connection import FIRST_CREDITS
 from emu.media.faulty import FaultyDevice
 from emu.media.memory import MemoryDevice
 from emu.media.slow import SlowDevice
@@ -121,6 +123,7 @@ class Simulation:
             self._judge_media()
             self._return_all()
             self._judge_media()
+            self._judge_ports()
         except Wrong as wrong:
             self.outcome.failures.append(str(wrong))
         except Exception:
@@ -581,6 +584,23 @@ class Simulation:
             fault = ledger.fault_in(extent, lbns, promised)
             if fault:
                 raise Wrong(f"{disk.device}: {fault}")
+
+    def _judge_ports(self) -> None:
+        """All is quiet: every command was answered, every credit and every descriptor is where it belongs."""
+        for name, port in zip(self.scenario.nodes, self._controller.ports, strict=True):
+            if port.rings is None:
+                continue  # it has stopped, and nobody has had a reason to find out
+            if port.traffic.busy:
+                raise Wrong(f"{name}: the controller owes an answer")
+            responses, commands = port.rings
+            if commands.owned or responses.owned != responses.length:
+                raise Wrong(f"{name}: a descriptor is not given back")
+            held = {connection.identifier: connection.credits for connection in port.traffic.connections}
+            for connection in self._world.nodes[name].controllers[0].port.connections:
+                if connection.credits != held[connection.identifier]:
+                    raise Wrong(f"{name}: host and controller do not agree about credits")
+            if sum(held.values()) + port.traffic.pool != FIRST_CREDITS * len(held) + self._firmware.credits:
+                raise Wrong(f"{name}: credits are lost")
 
     @staticmethod
     def _bytes(disk: Disk) -> bytes:

@@ -43,6 +43,11 @@ class Ring:
         """The index of the descriptor that is read next."""
         return (self._place - self.base) // DESCRIPTOR_BYTES
 
+    @property
+    def owned(self) -> int:
+        """Count the descriptors that are the controller's."""
+        return sum(bool(self._memory.read_longword(place) & OWN) for place in self._successors)
+
     def peek(self) -> int:
         """Read the next descriptor; without OWN in it there is nothing to take.
 

@@ -5,7 +5,7 @@ and its text.  Addresses are bus addresses.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from emu.core.bus import BusError, Bytes, HostMemory
 from emu.core.clock import MILLISECOND_NS, Clock, Timer
@@ -99,6 +99,10 @@ class Traffic:
             connection.forget()
         self.outstanding = 0
         self.pool = credits
+
+    @property
+    def connections(self) -> Collection[Connection]:
+        return self._connections.values()
 
     @property
     def busy(self) -> bool:
