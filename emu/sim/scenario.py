@@ -127,13 +127,13 @@ def draw(seed: int) -> Scenario:
     steps = tuple(
         Step(
             number,
-            writes=stream.choice((0, 2, 8, 20)),
+            writes=stream.choice((0, 1, 4, 12)),
             after_ns=a_while(cluster_fails),
             action=stream.choices(list(weights), list(weights.values()))[0],
             pick=stream.randrange(1 << 16),
             patience_ns=a_while() if hasty and stream.random() < 0.5 else COMMAND_NS,
         )
-        for number in range(stream.randint(4, 14))
+        for number in range(stream.randint(3, 9))
     )
     return Scenario(
         seed=seed,
@@ -142,9 +142,9 @@ def draw(seed: int) -> Scenario:
         block_count=stream.choice((300, 700, 1500)),
         firmware=stream.choice(FIRMWARE),
         latency_us=(low_us, low_us * stream.choice((1, 2, 20))),
-        depth=stream.choice((1, 4, 12)),
-        largest_blocks=stream.choice((1, 4, 40, 130)),
-        read_percent=stream.choice((0, 25, 60)),
+        depth=stream.choice((1, 4, 8)),
+        largest_blocks=stream.choice((1, 4, 4, 20, 130)),
+        read_percent=stream.choice((0, 20, 50)),
         hot_percent=stream.choice((5, 30, 100)),
         steps=steps,
     )

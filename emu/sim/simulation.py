@@ -42,7 +42,7 @@ from emu.sim.world import World, drive_for
 
 SET, LABEL = "DSA1:", "SOAK"
 FIRST_UNIT = 10
-NODE_MEMORY_BYTES = 2 << 20
+NODE_MEMORY_BYTES = 1 << 20
 PATIENCE_NS = 8000 * SECOND_NS  # longer than every time-out there is: MVTIMEOUT is an hour
 FATAL_CODE = 12
 BAD_WEATHER = Weather(latency_ns=(MILLISECOND_NS // 10, 2 * MILLISECOND_NS), loss=0.03, doubling=0.03)
