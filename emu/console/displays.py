@@ -61,6 +61,18 @@ def merged_percent(session: Session, vu: VirtualUnit) -> int:
     return 0
 
 
+def member_timeout_s(session: Session, member: Member) -> int:
+    """How long a member may be away."""
+    own_s = member.timeout_s
+    return own_s if own_s is not None else session.node.platform.parameters["SHADOW_MBR_TMO"]
+
+
+def verification_timeout_s(session: Session, vu: VirtualUnit) -> int:
+    """How long all members of a set may be away."""
+    own_s = vu.verification_timeout_s
+    return own_s if own_s is not None else session.node.platform.parameters["MVTIMEOUT"]
+
+
 def copied_percent(session: Session, vu: VirtualUnit, member: Member) -> int:
     thread = copy_thread(session, vu, member)
     return int(thread.percent) if thread is not None else 0
@@ -139,7 +151,11 @@ def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
         phrases += f", device supports bitmaps ({active})"
     if vu.stalled:
         phrases += ", mount verification in progress"
-    yield from _sentence(f"Disk {vu.name}, device type {device_type(vu.members[0].unit)}, {phrases}.")
+    if vu.state.merging:
+        phrases += f", merge {merged_percent(session, vu)}% complete on {vu.state.copier}"
+    # Without members the set has been aborted: nothing tells what it was made of.
+    kind = device_type(vu.members[0].unit) if vu.members else "disk"
+    yield from _sentence(f"Disk {vu.name}, device type {kind}, {phrases}.")
     yield ""
     yield from _fields(
         ("Error count", vu.errors),
@@ -162,6 +178,8 @@ def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
         ("Mount count", len(vu.state.nodes)),
         ("Mount status", "System"),
         ("Shadow set members", len(vu.members)),
+        ("Copy or merge on node", vu.state.copier or "none"),
+        ("Mount verification time-out", verification_timeout_s(session, vu)),
     )
     yield ""
     structure = "ODS-2" if vu.state.cluster_blocks else "no file structure"
@@ -177,6 +195,8 @@ def full_member(session: Session, vu: VirtualUnit, member: Member) -> Iterator[s
     if member.state is MemberState.TARGET:
         kind = "minicopy" if member.minicopy else "copy"
         role += f", {kind} target, {copied_percent(session, vu, member)}% copied"
+    elif vu.state.merging:
+        role += f", merging, {merged_percent(session, vu)}% merged"
     where = f"({unit.served_by or session.node.name})"
     text = f"Disk {unit.name} {where}, device type {device_type(unit)}, is {_online(unit)}, {role}."
     yield from _sentence(text)
@@ -186,6 +206,8 @@ def full_member(session: Session, vu: VirtualUnit, member: Member) -> Iterator[s
         ("Shadow member operation count", unit.operations),
         ("Allocation class", unit.driver.allocation_class),
         ("Read cost", unit.read_cost),
+        ("Member time-out", member_timeout_s(session, member)),
+        ("", ""),
     )
 
 
@@ -238,7 +260,7 @@ def _fields(*fields: tuple[str, object]) -> Iterator[str]:
         if not left:
             yield ""
             continue
-        yield f"    {_field(left, left_value, 32)}    {_field(right, right_value, 39)}"
+        yield f"    {_field(left, left_value, 32)}    {_field(right, right_value, 39)}".rstrip()
 
 
 def _field(name: str, value: object, width: int) -> str:
@@ -307,17 +329,28 @@ def _bitmap_line(session: Session, name: str, bitmap: WriteBitmap, percent: str)
 # ---- SHOW SHADOW
 
 
+def _unit_state(session: Session, vu: VirtualUnit) -> str:
+    """What is done to a set, and by which node: copies come before merges."""
+    state = vu.state
+    if not vu.members:
+        return "Aborted"
+    if vu.stalled:
+        return "Mount Verification in Progress"
+    work = [
+        f"{'Minicopy' if member.minicopy else 'Copy'} {'Pending' if number else 'Active'} "
+        f"({copied_percent(session, vu, member)}%)"
+        for number, member in enumerate(vu.targets)
+    ]
+    if state.merging:
+        work.append(f"Merge {'Pending' if work else 'Active'} ({merged_percent(session, vu)}%)")
+    return ",".join(work) + f" on {state.copier}" if work else "Steady State"
+
+
 def shadow_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
+    """SHOW SHADOW: what a set is made of, what is done to it, its time-outs and costs."""
     state = vu.state
     yield f"_{vu.name}  Volume Label: {state.label}"
-    if vu.targets:
-        percent = copied_percent(session, vu, vu.targets[0])
-        kind = "Minicopy" if vu.targets[0].minicopy else "Copy"
-        yield f"  Virtual Unit State:   {kind} Active ({percent}%) on {state.copier}"
-    elif state.merging:
-        yield f"  Virtual Unit State:   Merge Active ({merged_percent(session, vu)}%) on {state.copier}"
-    else:
-        yield "  Virtual Unit State:   Steady State"
+    yield f"  Virtual Unit State:   {_unit_state(session, vu)}"
     yield (
         "  Enhanced Shadowing Features in use:"
         if state.bitmaps
@@ -329,16 +362,19 @@ def shadow_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
     from_disk = absolute_time(state.generation)
     yield f"  Total Devices   {len(state.members):8}    Generation  {from_disk}"
     yield f"  Source Members  {len(state.sources):8}    Nodes       {', '.join(state.nodes)}"
+    yield f"  VU Timeout Value{verification_timeout_s(session, vu):8}"
     yield ""
     for index, member in enumerate(vu.members):
         if member.state is MemberState.TARGET:
             role = f"Copy Target ({copied_percent(session, vu, member)}%)"
         else:
             role = "Master Member" if index == 0 else "Source Member"
+            if state.merging:
+                role += f", Merging ({merged_percent(session, vu)}%)"
         yield f"  Device {member.device.rstrip(':'):23}{role}"
         yield f"    Read Cost     {member.unit.read_cost:10}    Operations {member.unit.operations:10}"
-        timeout = session.node.platform.parameters["SHADOW_MBR_TMO"]
-        yield f"    Member Timeout{timeout:10}    Errors     {member.unit.errors:10}"
+        timeout_s = member_timeout_s(session, member)
+        yield f"    Member Timeout{timeout_s:10}    Errors     {member.unit.errors:10}"
 
 
 # ---- SHOW CLUSTER, SHOW MEMORY

@@ -308,6 +308,8 @@ def test_set_host_and_logout_move_between_nodes(console: Console) -> None:
         ("SHOW NOTHING", ["DCL-W-IVKEYW"]),
         ("BACKUP DUA10: FILE", ["DCL-W-CONFLICT"]),
         (f"BACKUP/PHYSICAL {A} FILE", ["BACKUP-F-SHADMEMBER"]),
+        (f"BACKUP/IMAGE {A} FILE", ["BACKUP-F-NOSAVESET", "BACKUP-I-PHYSICAL"]),
+        (f"BACKUP/IMAGE/PHYSICAL {A} FILE", ["DCL-W-CONFLICT"]),
         ("BACKUP/PHYSICAL DSA42: FILE", ["BACKUP-F-NOTPHYSICAL", "BACKUP-I-MEMBER"]),
         ("COPY ONE TWO", ["COPY-F-ONEFILE"]),
         ("COPY DSA42: DUA10:", ["COPY-F-ONEFILE"]),
@@ -349,6 +351,20 @@ def test_a_member_is_removed_by_force(mounted: Console) -> None:
     mounted.well(f"DISMOUNT/FORCE_REMOVAL={B} DSA42:")
     assert len(mounted.well("SHOW DEVICE DSA42")) == 5
     assert mounted.refused(f"DISMOUNT/FORCE_REMOVAL={B} DSA42:") == ["DISM-W-CANNOTDMT", "DISM-F-NOTMEMBER"]
+
+
+def test_a_set_in_use_is_dismounted_with_its_checks_overridden_when_the_load_has_ended(
+    mounted: Console,
+) -> None:
+    mounted.well("LOAD DSA42: /WRITES=50 /RATE=100")
+    assert mounted.refused("DISMOUNT DSA42:") == ["DISM-W-CANNOTDMT", "DISM-W-USERFILES"]
+    said = mounted.well("DISMOUNT/OVERRIDE=CHECKS/UNIT DSA42:")
+    assert said[:2] == [
+        "%DISM-W-USERFILES, a load is running on the volume",
+        "%DISM-I-MARKEDDMT, DSA42: has been marked for dismount",
+    ]
+    assert said[2].startswith("%LOAD-I-ENDED, DSA42: 50 writes")
+    assert mounted.refused("SHOW SHADOW DSA42:") == ["SYSTEM-W-NOSUCHDEV"]
 
 
 def test_the_last_source_member_stays(console: Console) -> None:
@@ -650,7 +666,10 @@ def test_show_shadow_tells_the_state(mounted: Console) -> None:
     said = mounted.well("SHOW SHADOW DSA42:")
     assert said[0] == "_DSA42:  Volume Label: PAYROLL"
     assert said[1] == "  Virtual Unit State:   Steady State"
-    assert "  Device $1$DUA10               Master Member" in said
+    assert "  VU Timeout Value    3600" in said
+    place = said.index("  Device $1$DUA10               Master Member")
+    assert said[place + 1].startswith("    Read Cost              2 ")
+    assert said[place + 2].startswith("    Member Timeout       120 ")
 
 
 def test_show_device_of_a_port(console: Console) -> None:

@@ -115,7 +115,7 @@ class _Evaluator(Transformer[Token, Symbol]):
         if operator == "*":
             return longword(a * b)
         if b == 0:
-            return 0  # MODEL: VMS leaves the result of a division by zero open
+            return 0  # UNCERTAIN: what VMS makes of a division by zero is not published
         return longword(abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1))
 
     def sum(self, left: Symbol, operator: Token, right: Symbol) -> Symbol:

@@ -85,6 +85,18 @@ def _read_pieces(
 
 
 def _backup(job: Job, command: Command) -> Procedure:
+    if command.is_given("IMAGE"):
+        # DEVIATION: there are no save sets here, in which VMS keeps the files of a volume one by one
+        raise Failure(
+            Message("BACKUP", "F", "NOSAVESET", "save sets are neither written nor read here"),
+            Message(
+                "BACKUP",
+                "I",
+                "PHYSICAL",
+                "BACKUP/PHYSICAL saves the same disk block by block",
+                continued=True,
+            ),
+        )
     name = command.parameter("INPUT")
     unit_name = virtual_unit_name(name)
     if unit_name is not None:
@@ -189,12 +201,13 @@ BACKUP = Verb(
     (Parameter("INPUT", "From", Kind.DEVICE), Parameter("OUTPUT", "To", Kind.FILE)),
     (
         Keyword("PHYSICAL", "Needed: block by block is the only way here."),
+        Keyword("IMAGE", "Refused: it would make a save set of the volume's files."),
         Keyword("OVERLAY", "Let the file replace one that exists."),
         Keyword("VERIFY", "Read disk and file again and compare.", negatable=True),
         Keyword("LOG", "Say how far it has come.", negatable=True),
     ),
     ("BACKUP/PHYSICAL/LOG $1$DUA11: payroll.img", 'BACKUP/PHYSICAL/VERIFY $1$DUA11: "/tmp/payroll.img"'),
-    disallow=(("!PHYSICAL",),),
+    disallow=(("!PHYSICAL", "!IMAGE"), ("PHYSICAL", "IMAGE")),
     cancellable=True,
 )
 

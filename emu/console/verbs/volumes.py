@@ -15,6 +15,7 @@ from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, 
 from emu.console.session import Job, virtual_unit_name
 from emu.console.verbs.files import count_free_blocks, delete_files
 from emu.console.verbs.members import former_members, telling_of_included, verify_labels
+from emu.core.clock import MILLISECOND_NS
 from emu.wire.codes.ods2 import HM2
 
 ALPHA = "Alpha"  # a VAX knows nothing of bitmaps and their policy
@@ -356,12 +357,17 @@ def _dismount_set(job: Job, command: Command, unit: str) -> Procedure:
     nodes = [job.node]
     if command.is_given("CLUSTER"):
         nodes = [node for node in (job.node, *_others(job)) if unit in node.shadow.units] or nodes
-    for node in nodes:
-        load = job.session.loads.get((node.name, unit))
-        if load is not None and load.running:
+    loads = [load for node in nodes if (load := job.session.loads.get((node.name, unit))) and load.running]
+    if loads:
+        if command.keyword("OVERRIDE", "CHECKS") is None:
             raise _cannot(
                 unit, Message("DISM", "W", "USERFILES", "a load is running on the volume, STOP/LOAD ends it")
             )
+        # DEVIATION: VMS marks the volume and returns; here DISMOUNT goes on until the load has ended
+        job.tell(Message("DISM", "W", "USERFILES", "a load is running on the volume"))
+        job.tell(Message("DISM", "I", "MARKEDDMT", f"{unit} has been marked for dismount"))
+    while any(load.running for load in loads):
+        yield MILLISECOND_NS
     for node in nodes:
         yield from node.utilities.dismount_unit(unit, job.tell, _policy(command))
 
@@ -391,6 +397,12 @@ DISMOUNT = Verb(
             "Take a member out of the set that is named, without a bitmap.",
             Value("device", Kind.DEVICE),
         ),
+        Keyword(
+            "OVERRIDE",
+            "CHECKS: dismount a set although a load is running on it, as soon as that has ended.",
+            Value("checks", keywords=(Keyword("CHECKS"),)),
+        ),
+        Keyword("UNIT", "Dismount this volume only, as it always is here: no volume consists of several."),
         Keyword("UNLOAD", "Drives of this model stay loaded either way.", negatable=True),
     ),
     ("DISMOUNT/POLICY=MINICOPY $1$DUA11:", "DISMOUNT/CLUSTER DSA1:"),
