@@ -207,7 +207,7 @@ def full_member(session: Session, vu: VirtualUnit, member: Member) -> Iterator[s
         ("Allocation class", unit.driver.allocation_class),
         ("Read cost", unit.read_cost),
         ("Member time-out", member_timeout_s(session, member)),
-        ("", ""),
+        ("Copy source", "named" if vu.copy_source == member.device else "any"),
     )
 
 

@@ -131,6 +131,15 @@ class Session:
         """The loads on a virtual unit, of all nodes."""
         return [load for (_, name), load in self.loads.items() if name == unit]
 
+    def mounted_set(self, name: str) -> VirtualUnit:
+        """A virtual unit that is mounted on this node; raises Failure."""
+        unit = self.unit(name)
+        if not isinstance(unit, VirtualUnit):
+            raise Failure(
+                Message("SYSTEM", "F", "NOTSHDWVU", f"{name.upper()} is not a shadow set virtual unit")
+            )
+        return unit
+
     def set_of(self, device: str) -> VirtualUnit | None:
         """The mounted set that a disk is a member of, on whatever node."""
         for node in (self.node, *self.world.nodes.values()):

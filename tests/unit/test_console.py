@@ -331,7 +331,6 @@ def test_set_host_and_logout_move_between_nodes(console: Console) -> None:
         ("WAIT", ["DCL-W-INSFPRM"]),
         ("SET HOST NOWHERE", ["SYSTEM-F-NOSUCHNODE"]),
         ("SET DEVICE DUA10:", ["DCL-W-INSFPRM"]),
-        ("SET DEVICE/READ_COST=0 DUA10:", ["CLI-F-IVVALU"]),
         ("REPLY", ["DCL-W-CONFLICT"]),
         ("REPLY/ENABLE/DISABLE", ["DCL-W-CONFLICT"]),
     ],
@@ -679,11 +678,6 @@ def test_show_device_of_a_port(console: Console) -> None:
 def test_a_disk_mounted_elsewhere_says_so(mounted: Console) -> None:
     mounted.well("SET HOST VAX1")
     assert mounted.well(f"SHOW DEVICE {A}")[2].endswith("(remote mount)")
-
-
-def test_read_cost_is_set(mounted: Console) -> None:
-    mounted.well(f"SET DEVICE/READ_COST=77 {A}")
-    assert mounted.world.nodes["ALPHA1"].disk(A).read_cost == 77
 
 
 def test_help_explains_verbs_and_qualifiers(console: Console) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from drivers.message import Failure, Message
 from emu.console.dcl.errors import DclError, MissingParameter
 from emu.console.dcl.line import Element, ParameterItem, QualifierItem, read_line
 from emu.console.dcl.tables import Keyword, Kind, Parameter, Verb, available
@@ -60,6 +61,14 @@ class Command:
     def number(self, name: str, default: int) -> int:
         values = self.values(name)
         return parse_number(values[0]) if values else default
+
+    def number_in(self, name: str, default: int, lowest: int, highest: int) -> int:
+        """The number a qualifier gives; raises Failure when it is out of range."""
+        number = self.number(name, default)
+        if not lowest <= number <= highest:
+            text = f"/{name}={number} is out of range, {lowest} to {highest} are allowed"
+            raise Failure(Message("CLI", "F", "IVVALU", text))
+        return number
 
     def keyword(self, name: str, keyword: str) -> Given | None:
         """The keyword of a qualifier, if it was given."""

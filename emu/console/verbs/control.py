@@ -3,56 +3,35 @@
 from drivers.message import Failure, Message
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
-from drivers.shadow.shdriver import VirtualUnit
 from emu.console import help as help_text
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb
 from emu.console.load import Load, LoadRequest
 from emu.console.session import Job
 from emu.console.times import parse_delta_ns
-from emu.console.verbs import process
+from emu.console.verbs import process, set_device
 from emu.console.verbs.files import refuse_files
-from emu.console.verbs.volumes import ALPHA
 from emu.core.clock import MILLISECOND_NS
 
 LARGEST_BLOCKS = 127
 DEEPEST = 256
-READ_COST_LIMIT = 0xFFFF_FFFF
-
-
-def _number_in(command: Command, name: str, default: int, lowest: int, highest: int) -> int:
-    number = command.number(name, default)
-    if not lowest <= number <= highest:
-        raise Failure(
-            Message(
-                "CLI", "F", "IVVALU", f"/{name}={number} is out of range, {lowest} to {highest} are allowed"
-            )
-        )
-    return number
-
-
-def _mounted_set(job: Job, name: str) -> VirtualUnit:
-    unit = job.session.unit(name)
-    if not isinstance(unit, VirtualUnit):
-        raise Failure(Message("SYSTEM", "F", "NOTSHDWVU", f"{name.upper()} is not a shadow set virtual unit"))
-    return unit
 
 
 # ---- LOAD, STOP/LOAD
 
 
 def _load(job: Job, command: Command) -> Procedure:
-    vu = _mounted_set(job, command.parameter("DEVICE"))
+    vu = job.session.mounted_set(command.parameter("DEVICE"))
     running = {load.node.name: load for load in job.session.loads_on(vu.name) if load.running}
     if job.node.name in running:
         raise Failure(Message("LOAD", "F", "RUNNING", f"a load is running on {vu.name} already"))
     writes = command.number("WRITES", 0)
-    rate = _number_in(command, "RATE", 0, 0, 1_000_000)
+    rate = command.number_in("RATE", 0, 0, 1_000_000)
     request = LoadRequest(
         writes,
         command.number("SEED", 1),
-        _number_in(command, "BLOCKS", 16, 1, LARGEST_BLOCKS),
-        _number_in(command, "DEPTH", 4, 1, DEEPEST),
-        _number_in(command, "READS", 0, 0, 99) if writes else 100,
+        command.number_in("BLOCKS", 16, 1, LARGEST_BLOCKS),
+        command.number_in("DEPTH", 4, 1, DEEPEST),
+        command.number_in("READS", 0, 0, 99) if writes else 100,
         rate or None,
     )
     if not writes and "READS" in command.qualifiers:
@@ -96,7 +75,7 @@ LOAD = Verb(
 def _stop(job: Job, command: Command) -> Procedure:
     loads = list(job.session.loads.values())
     if command.is_given("DEVICE"):
-        loads = job.session.loads_on(_mounted_set(job, command.parameter("DEVICE")).name)
+        loads = job.session.loads_on(job.session.mounted_set(command.parameter("DEVICE")).name)
     loads = [load for load in loads if load.running]
     if not loads:
         raise Failure(Message("STOP", "W", "NOLOAD", "no load is running"))
@@ -133,7 +112,7 @@ def _wait(job: Job, command: Command) -> Procedure:
     if command.is_given("LOAD"):
         loads = list(job.session.loads.values())
         if text:
-            loads = job.session.loads_on(_mounted_set(job, text).name)
+            loads = job.session.loads_on(job.session.mounted_set(text).name)
         while any(load.running for load in loads):
             job.stop_if_interrupted("WAIT")
             yield MILLISECOND_NS
@@ -142,7 +121,7 @@ def _wait(job: Job, command: Command) -> Procedure:
         raise DclError("INSFPRM")
     if "$" not in text and ":" in text and not text.upper().lstrip("_").startswith("DSA"):
         raise DclError("IVDTIME", text)
-    vu = _mounted_set(job, text)
+    vu = job.session.mounted_set(text)
     while vu.state.copier and job.node.shadow.units.get(vu.name) is vu:
         job.stop_if_interrupted("WAIT")
         yield MILLISECOND_NS
@@ -184,15 +163,6 @@ def welcome(name: str, kind: str) -> str:
     return f"        Welcome to node {name}, a model of OpenVMS {kind} V7.3"
 
 
-def _set_device(job: Job, command: Command) -> Procedure:
-    unit = job.node.disk(command.parameter("DEVICE"))
-    if not command.qualifiers:
-        raise DclError("INSFPRM")
-    unit.read_cost = _number_in(command, "READ_COST", unit.read_cost, 1, READ_COST_LIMIT)
-    return
-    yield
-
-
 SET = Verb(
     "SET",
     "Change something.",
@@ -204,24 +174,7 @@ SET = Verb(
             (Parameter("NODE", "Node", Kind.NODE),),
             examples=("SET HOST VAX1",),
         ),
-        Verb(
-            "DEVICE",
-            "Change how this node uses a disk.",
-            _set_device,
-            (Parameter("DEVICE", "Device", Kind.DEVICE),),
-            (
-                Keyword(
-                    "READ_COST",
-                    "What a read from this member costs: reads go where queue length and cost are lowest.",
-                    Value("cost", Kind.NUMBER),
-                    nodes=ALPHA,
-                ),
-            ),
-            ("SET DEVICE/READ_COST=100 $1$DUA12:",),
-            privileges=(
-                "OPER",
-            ),  # UNCERTAIN: V7.3's SET DEVICE for shadow sets; SET SHADOW of later versions: SYSPRV
-        ),
+        set_device.SET_OPTION,
         *process.SET_OPTIONS,
     ),
 )

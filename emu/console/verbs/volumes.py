@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from drivers.cluster.node import Node
 from drivers.files.fresh_volume import LABEL_BYTES, IndexPlace, VolumeOptions
@@ -337,6 +338,8 @@ def _dismount(job: Job, command: Command) -> Procedure:
         for node in nodes:
             if device in node.utilities.private:
                 yield from node.utilities.dismount_disk(device)
+    elif command.is_given("ABORT"):
+        yield from job.node.utilities.force_removal(device, job.tell)
     else:
         yield from job.node.utilities.dismount_member(device, _policy(command), job.tell)
 
@@ -358,7 +361,12 @@ def _dismount_set(job: Job, command: Command, unit: str) -> Procedure:
     if command.is_given("CLUSTER"):
         nodes = [node for node in (job.node, *_others(job)) if unit in node.shadow.units] or nodes
     loads = [load for node in nodes if (load := job.session.loads.get((node.name, unit))) and load.running]
-    if loads:
+    if command.is_given("ABORT"):
+        for load in loads:
+            load.stop()
+        with suppress(Failure):  # there may be nothing to abort
+            yield from nodes[0].utilities.abort_virtual_unit(unit)
+    elif loads:
         if command.keyword("OVERRIDE", "CHECKS") is None:
             raise _cannot(
                 unit, Message("DISM", "W", "USERFILES", "a load is running on the volume, STOP/LOAD ends it")
@@ -398,6 +406,11 @@ DISMOUNT = Verb(
             Value("device", Kind.DEVICE),
         ),
         Keyword(
+            "ABORT",
+            "Dismount a set, or take a member out, though it is waited for: mount verification ends, and requests "
+            "that wait for a set fail.",
+        ),
+        Keyword(
             "OVERRIDE",
             "CHECKS: dismount a set although a load is running on it, as soon as that has ended.",
             Value("checks", keywords=(Keyword("CHECKS"),)),
@@ -405,7 +418,8 @@ DISMOUNT = Verb(
         Keyword("UNIT", "Dismount this volume only, as it always is here: no volume consists of several."),
         Keyword("UNLOAD", "Drives of this model stay loaded either way.", negatable=True),
     ),
-    ("DISMOUNT/POLICY=MINICOPY $1$DUA11:", "DISMOUNT/CLUSTER DSA1:"),
+    ("DISMOUNT/POLICY=MINICOPY $1$DUA11:", "DISMOUNT/CLUSTER DSA1:", "DISMOUNT/ABORT DSA1:"),
+    disallow=(("ABORT", "POLICY"),),
 )
 
 
