@@ -38,11 +38,14 @@ def equalize(
     lbn: int,
     block_count: int,
     address: int,
+    *,
+    compare: bool = True,
 ) -> Procedure:
     """Make an extent of `members` hold what the first of `sources` holds that can be read; returns Equalized.
 
     block_count: PIECE_BLOCKS at most; address: of a buffer for that many.  An extent that cannot be read whole is taken
     block by block; a block that no source can read becomes a forced error on members that are no sources (spec 1.5).
+    compare: write only where a member differs; False when it is known to.
     """
     length = block_count * BLOCK_BYTES
     status, reader = yield from _read(platform, sources, lbn, length, address)
@@ -54,9 +57,11 @@ def equalize(
         return Equalized(status)
     result = Equalized()
     for member in members:
+        if member is reader:
+            continue
         if (
-            member is reader
-            or (yield from _transfer(platform, member, IO.WRITECHECK, lbn, length, address)) == _NORMAL
+            compare
+            and (yield from _transfer(platform, member, IO.WRITECHECK, lbn, length, address)) == _NORMAL
         ):
             continue
         status = yield from _transfer(platform, member, IO.WRITEPBLK, lbn, length, address)
