@@ -90,7 +90,7 @@ def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[Disk]) 
         yield _brief_line(
             vu.name,
             node.name,
-            "MntVerifyInProgress" if vu.stalled else "Mounted",
+            _set_status(vu),
             vu.errors,
             _volume(session, vu.name, vu.state.label, _transactions(session, vu), len(vu.state.nodes)),
         )
@@ -113,6 +113,12 @@ def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[Disk]) 
     for unit in disks:
         if unit.name not in shown:
             yield _brief_line(unit.name, unit.served_by or node.name, *_brief_disk(session, unit))
+
+
+def _set_status(vu: VirtualUnit) -> str:
+    if not vu.members:
+        return "MntVerifyTimeout"
+    return "MntVerifyInProgress" if vu.stalled else "Mounted"
 
 
 def _brief_line(name: str, node: str, status: str, errors: int, volume: str) -> str:
@@ -149,7 +155,9 @@ def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
     if session.node.platform.masters_bitmaps:
         active = "bitmaps active" if vu.state.bitmaps else NO_BITMAPS
         phrases += f", device supports bitmaps ({active})"
-    if vu.stalled:
+    if not vu.members:
+        phrases += ", mount verification timed out"
+    elif vu.stalled:
         phrases += ", mount verification in progress"
     if vu.state.merging:
         phrases += f", merge {merged_percent(session, vu)}% complete on {vu.state.copier}"

@@ -1,8 +1,10 @@
 """A node crashes under its operator, and boots again."""
 
+import re
+
 import pytest
 
-from tests.unit.test_console import A, B, Console
+from tests.unit.test_console import A, B, C, Console
 
 
 @pytest.fixture
@@ -54,3 +56,26 @@ def test_when_all_nodes_are_down_there_is_nobody_to_ask(console: Console) -> Non
     console.world.crash("ALPHA1")
     console.world.crash("VAX1")
     assert console.refused("SHOW TIME") == ["HBVS-F-NODEDOWN"]
+
+
+def test_a_merge_and_a_copy_that_goes_first_are_shown() -> None:
+    console = Console(slow=True)
+    console.well(f"INIT/SHADOW=({A},{B}) PAYROLL", f"MOUNT DSA42:/SHADOW=({A},{B}) PAYROLL")
+    console.well("SET HOST VAX1", "MOUNT DSA42: PAYROLL", "LOAD DSA42:/WRITES=100000", "WAIT 00:00:01")
+    console.do("RUN SYS$SYSTEM:OPCCRASH")
+    for _ in range(60):  # until the cluster has given the VAX up
+        console.well("WAIT 00:00:01")
+        state = console.well("SHOW SHADOW DSA42:")[1]
+        if "Merge" in state:
+            break
+    assert re.fullmatch(r"  Virtual Unit State:   Merge Active \(\d+%\) on ALPHA1", state)
+    console.well(f"MOUNT DSA42:/SHADOW={C} PAYROLL")
+    said = console.well("SHOW SHADOW DSA42:")
+    assert re.fullmatch(r".* Copy Active \(\d+%\),Merge Pending \(\d+%\) on ALPHA1", said[1])
+    assert re.search(r"DUA10 +Master Member, Merging \(\d+%\)\n", "\n".join(said))
+    full = "\n".join(console.well("SHOW DEVICE/FULL DSA42"))
+    assert re.search(r", merge \d+% complete on\s+ALPHA1\.", full)
+    assert "Copy or merge on node     ALPHA1" in full
+    assert re.search(r", copy target, \d+% copied", full)
+    console.well("WAIT DSA42:")
+    assert console.well("SHOW SHADOW DSA42:")[1] == "  Virtual Unit State:   Steady State"

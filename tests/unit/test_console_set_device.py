@@ -104,7 +104,10 @@ def test_a_set_in_mount_verification_is_aborted_shown_and_dismounted(mounted: Co
     assert "MntVerifyInProgress" in mounted.well("SHOW DEVICE DSA42")[2]
     mounted.well("SET DEVICE/ABORT_VIRTUAL_UNIT DSA42:")
     assert "Virtual Unit State: Aborted" in fields(mounted.well("SHOW SHADOW"))
-    assert "Shadow set members 0" in fields(mounted.well("SHOW DEVICE/FULL DSA42"))
+    full = fields(mounted.well("SHOW DEVICE/FULL DSA42"))
+    assert "mount verification timed out" in full
+    assert "Shadow set members 0" in full
+    assert "MntVerifyTimeout" in mounted.well("SHOW DEVICE DSA42")[2]
     mounted.do("WAIT/LOAD")
     mounted.well("DISMOUNT/ABORT DSA42:")
     assert mounted.refused("SHOW SHADOW DSA42:") == ["SYSTEM-W-NOSUCHDEV"]
