@@ -13,6 +13,7 @@ times, 35 s for each per cent of a minicopy and 41 s of a full copy, fit that.
 DEVIATION: bits are cleared as their range becomes equal (the order is not published).
 """
 
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from drivers.platform.irp import Irp
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import EventFlag, Procedure
 from drivers.shadow.equalize import PIECE_BLOCKS, PIECE_BYTES, Equalized, equalize
-from drivers.shadow.shdriver import Member, VirtualUnit
+from drivers.shadow.shdriver import MEMBER_LOST, Member, VirtualUnit
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.core.block import BLOCK_BYTES
 from emu.core.trace import CopyMoved
@@ -70,6 +71,7 @@ class CopyThread:
         self.by_command = False
         self.cancelled = False
         self._pending = 0
+        self._again: deque[tuple[int, int, tuple[int, int]]] = deque()
         self._room: EventFlag | None = None
         self._at_a_time = HOST_RANGES_AT_A_TIME
         self._sources: tuple[Member, ...] = ()
@@ -94,20 +96,21 @@ class CopyThread:
         """Copy everything; returns True when the target is equal, False when the copy was cancelled."""
         vu, flag = self.vu, self.vu.platform.flag
         self._choose_source()
-        for lbn, block_count, bits in self._pieces():
-            while self._pending >= self._at_a_time or vu.stalled:
-                if vu.stalled:
-                    yield vu.resumed
-                else:
-                    self._room = flag()
-                    yield self._room
-            if self.cancelled:
-                break
-            self._begin(_Range(self, lbn, block_count, bits))
-        while self._pending:
-            self._room = flag()
-            yield self._room
-        return not self.cancelled
+        pieces = self._pieces()
+        while True:
+            if vu.stalled:
+                yield vu.resumed
+                continue
+            piece = None
+            if not self.cancelled and self._pending < self._at_a_time:
+                piece = self._again.popleft() if self._again else next(pieces, None)
+            if piece is not None:
+                self._begin(_Range(self, *piece))
+            elif self._pending:
+                self._room = flag()
+                yield self._room
+            else:
+                return not self.cancelled
 
     def _choose_source(self) -> None:
         """Prefer a full member from which the target copies by itself."""
@@ -179,6 +182,9 @@ class CopyThread:
                     address,
                     compare=self.bitmap is None,
                 )
+                if result.status in MEMBER_LOST and result.culprit is None:
+                    self._wait_for_sources(piece)
+                    break
                 if result.status != _NORMAL:
                     failed = (
                         "the target cannot be written"
@@ -193,6 +199,12 @@ class CopyThread:
         finally:
             platform.pool.free(address)
         self._range_ended(piece)
+
+    def _wait_for_sources(self, piece: _Range) -> None:
+        """Copy a range again when it is known who is a member: no full member could be reached."""
+        self._again.append((piece.lbn, piece.byte_count // BLOCK_BYTES, piece.bits))
+        self.vu.suspects += self.vu.sources
+        self.vu.driver.volume_processing.process(self.vu)
 
     def _by_preference(self) -> list[Member]:
         return sorted(self.vu.sources, key=lambda member: member.device != self.vu.copy_source)

@@ -1,5 +1,7 @@
 """Volume processing: all members away, the last one refusing, blocks that cannot be read."""
 
+import pytest
+
 from drivers.shadow.shdriver import VirtualUnit
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function, MediumError
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
@@ -165,6 +167,25 @@ def test_the_target_of_a_copy_is_like_the_last_full_member_when_that_has_refused
     stage.wait_for_copies(vu)
     assert len(vu.members) == 2
     stage.assert_members_identical(vu)
+
+
+@pytest.mark.parametrize("by_controller", [False, True])
+def test_a_copy_whose_sources_are_all_away_waits_for_them_and_goes_on(*, by_controller: bool) -> None:
+    stage = Stage(members=2, latency_us=(2_000, 20_000), block_count=100_000)
+    vu = stage.ready()
+    stage.alpha.shadow.use_copy_commands = by_controller
+    stage.dismount("$1$DUA11:")
+    stage.mount(["$1$DUA11:"])
+    assert stage.world.settle(lambda: vu.targets[0].fence_lbn > 1_000)
+    medium = stage.controller.detach_unit(10)
+    stage.world.clock.run_for(1_000 * SECOND_NS)
+    assert [member.device for member in vu.targets] == ["$1$DUA11:"]
+    stage.controller.load_unit(10, medium)
+    assert stage.write_now(vu, 19_000, BLOCK) == NORMAL
+    stage.wait_for_copies(vu)
+    assert devices(vu) == ["$1$DUA10:", "$1$DUA11:"]
+    stage.assert_members_identical(vu)
+    assert len(stage.alpha.shadow.server.copies) == 1
 
 
 # -- bad blocks
