@@ -85,10 +85,10 @@ def _read_pieces(
 
 
 def _backup(job: Job, command: Command) -> Procedure:
-    if command.is_given("IMAGE"):
+    if command.is_given("IMAGE") or command.is_given("SAVE_SET"):
         # DEVIATION: there are no save sets here, in which VMS keeps the files of a volume one by one
         raise Failure(
-            Message("BACKUP", "F", "NOSAVESET", "save sets are neither written nor read here"),
+            Message("BACKUP", "F", "NOSAVESET", "neither save sets nor image copies are made here"),
             Message(
                 "BACKUP",
                 "I",
@@ -201,13 +201,14 @@ BACKUP = Verb(
     (Parameter("INPUT", "From", Kind.DEVICE), Parameter("OUTPUT", "To", Kind.FILE)),
     (
         Keyword("PHYSICAL", "Needed: block by block is the only way here."),
-        Keyword("IMAGE", "Refused: it would make a save set of the volume's files."),
+        Keyword("IMAGE", "Refused: it would save the volume file by file."),
+        Keyword("SAVE_SET", "Refused: what is saved is the bare disk."),
         Keyword("OVERLAY", "Let the file replace one that exists."),
         Keyword("VERIFY", "Read disk and file again and compare.", negatable=True),
         Keyword("LOG", "Say how far it has come.", negatable=True),
     ),
     ("BACKUP/PHYSICAL/LOG $1$DUA11: payroll.img", 'BACKUP/PHYSICAL/VERIFY $1$DUA11: "/tmp/payroll.img"'),
-    disallow=(("!PHYSICAL", "!IMAGE"), ("PHYSICAL", "IMAGE")),
+    disallow=(("!PHYSICAL", "!IMAGE", "!SAVE_SET"), ("PHYSICAL", "IMAGE")),
     cancellable=True,
 )
 
