@@ -18,7 +18,7 @@ from drivers.message import Failure
 from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES
-from emu.core.clock import SECOND_NS, Scheduler
+from emu.core.clock import MILLISECOND_NS, SECOND_NS, Scheduler
 from emu.core.trace import Tracer
 from emu.front.buslink.frames import FrameReader
 from emu.front.telnet import Telnet
@@ -26,11 +26,16 @@ from emu.hw.firmware import Firmware, FirmwareError, parse_firmware
 from emu.hw.mscp.controller import Controller
 from emu.media.memory import MemoryDevice
 from emu.shells.firmware_files import load_firmware
+from emu.sim.lan import Station
 from emu.sim.world import World, drive_for
 from emu.trace.pcapng import PcapngError, PcapngWriter, read_events
+from emu.wire.codes.scs import EVERYBODY, CnxFunction, Facility, LckFunction
+from emu.wire.codes.shadowing import Request as RequestFunction
 from emu.wire.decode import decode_packet
+from emu.wire.generated.scs import ClusterMessage
 from emu.wire.packet import ShortPacket
 from tests.dumb_host import DATA, MEMORY_BYTES, RING_BASE, DumbHost, rx33
+from tests.unit.test_console import Console
 from tests.wire.wire_goldens import read_golden
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -227,6 +232,50 @@ def _nobody(_: object) -> None:
     return None
 
 
+def _cluster_world() -> tuple[World, Node, Node]:
+    """An Alpha and a VAX that know each other, and no disks."""
+    world = World()
+    alpha = world.add_alpha("ALPHA1", memory_bytes=1 << 20)
+    vax = world.add_vax("VAX1", memory_bytes=1 << 20)
+    world.boot()
+    return world, alpha, vax
+
+
+def datagrams(data: bytes) -> None:
+    """Datagrams of a stranger on the LAN: a length, and the bytes."""
+    reader = Reader(data)
+    world, _, _ = _cluster_world()
+    stranger = world.lan.station("MAD")
+    while not reader.empty:
+        stranger.send(reader.take(reader.number(1)), EVERYBODY)
+        world.clock.run_for(MILLISECOND_NS)
+    world.clock.run_for(60 * SECOND_NS)
+
+
+def cluster_messages(data: bytes) -> None:
+    """Messages of a member that has gone mad, to the SYSAP of another: facility, function, a length, and the bytes."""
+    reader = Reader(data)
+    world, alpha, vax = _cluster_world()
+    while not reader.empty:
+        facility, function, length = reader.number(1), reader.number(1), reader.number(1) % 100
+        body = reader.take(length)
+        header = ClusterMessage(rspid=1, facility=facility, func=function, length=length)
+        for csb in vax.cluster.manager.csbs.values():
+            if csb.connection is not None:
+                csb.connection.send_message(header.pack() + body)
+        world.clock.run_for(SECOND_NS)
+    vax.crash()
+    world.clock.run_for(60 * SECOND_NS)
+    assert alpha.crashed or alpha.cluster.nodes == ("ALPHA1",), "who is mad is put out"
+
+
+def console_lines(data: bytes) -> None:
+    """Lines that somebody types at the $ prompt."""
+    console = Console(disks=1)
+    for line in data.decode("latin-1").split("\n")[:20]:
+        console.do(line)
+
+
 def _goldens() -> list[bytes]:
     return [read_golden(path).data for path in sorted((ROOT / "tests" / "wire" / "golden").glob("*.hex"))]
 
@@ -265,6 +314,46 @@ def _captures() -> list[bytes]:
     return [b"".join(parts)]
 
 
+def _datagrams() -> list[bytes]:
+    """Those of a cluster that forms, some at a time."""
+    heard: list[bytes] = []
+    world = World()
+    carry = world.lan.carry
+
+    def carry_and_listen(sender: Station, datagram: bytes, system: int) -> None:
+        heard.append(datagram)
+        carry(sender, datagram, system)
+
+    world.lan.carry = carry_and_listen  # type: ignore[method-assign]
+    world.add_alpha("ALPHA1", memory_bytes=1 << 20)
+    world.add_vax("VAX1", memory_bytes=1 << 20)
+    world.boot()
+    framed = [bytes([len(text)]) + text for text in heard if len(text) < 256]
+    return [b"".join(framed[place : place + 6]) for place in range(0, len(framed), 6)]
+
+
+def _cluster_messages() -> list[bytes]:
+    facilities = [
+        (Facility.CNX, CnxFunction),
+        (Facility.LCK, LckFunction),
+        (Facility.REQUEST, RequestFunction),
+    ]
+    return [
+        bytes([facility, function, 60]) + bytes(range(60))
+        for facility, functions in facilities
+        for function in functions
+    ]
+
+
+def _console_lines() -> list[bytes]:
+    return [
+        b"INITIALIZE/SHADOW=($1$DUA10:) X\nMOUNT DSA1:/SHADOW=($1$DUA10:) X\nSHOW DEVICE/FULL DSA1:",
+        b"SET PROCESS\nSHOW SYMBOL/ALL\nA = 1 + F$LENGTH(\"X'B'\")\nIF A .EQ. 2 THEN SHOW TIME",
+        b"DISMOUNT DSA1:/POLICY=MINICOPY\nSHOW DEVICE/BITMAP DSA1:\nDELETE/BITMAP 1",
+        b"EXAMINE/BLOCK $1$DUA10: 1\nDIRECTORY DSA1:[000000]*.*;*\nHELP MOUNT",
+    ]
+
+
 TARGETS = {
     "messages": Target(messages, _commands),
     "rings": Target(rings, _steps),
@@ -275,5 +364,8 @@ TARGETS = {
     "telnet": Target(
         telnet, lambda: [b"hello\r\n", bytes([255, 251, 31, 255, 250, 31, 0, 80, 0, 24, 255, 240])]
     ),
+    "datagrams": Target(datagrams, _datagrams),
+    "cluster_messages": Target(cluster_messages, _cluster_messages),
+    "console_lines": Target(console_lines, _console_lines),
     "volumes": Target(volumes, lambda: [b"", bytes([1, 0, 0, 4, 1, 2, 3, 4])]),
 }
