@@ -113,13 +113,15 @@ def draw(seed: int) -> Scenario:
     nodes += ["ALPHA2"] if stream.random() < 0.3 else []
     possible = [fault for fault in _FAULTS if len(nodes) > 1 or fault not in _LAN_FAULTS]
     faults = stream.sample(possible, stream.randint(0, 3))
-    weights = dict.fromkeys(_ORDINARY, 3.0) | {fault: stream.choice((0.5, 1, 4)) for fault in faults}
+    if stream.random() < 0.35 and Action.CRASH not in faults:
+        faults.append(Action.CRASH)
+    weights = dict.fromkeys(_ORDINARY, 3.0) | {fault: stream.choice((1, 4, 8)) for fault in faults}
     weights[Action.LEAVE] = weights[Action.RETURN] = 8.0
     cluster_fails = not {Action.CRASH, *_LAN_FAULTS}.isdisjoint(faults)
     if faults:
         weights[Action.HEAL] = 3.0
     if cluster_fails:
-        weights[Action.REBOOT] = 4.0
+        weights[Action.REBOOT] = 8.0
     if not set(_LAN_FAULTS).isdisjoint(faults):
         weights[Action.MEND_LAN] = 3.0
     hasty = stream.random() < 0.5  # whether things happen while commands are under way

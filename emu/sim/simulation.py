@@ -42,7 +42,7 @@ from emu.sim.world import World, drive_for
 
 SET, LABEL = "DSA1:", "SOAK"
 FIRST_UNIT = 10
-NODE_MEMORY_BYTES = 1 << 20
+NODE_MEMORY_BYTES = 3 << 19  # for the largest requests of an application, and a copy beside them
 PATIENCE_NS = 8000 * SECOND_NS  # longer than every time-out there is: MVTIMEOUT is an hour
 FATAL_CODE = 12
 BAD_WEATHER = Weather(latency_ns=(MILLISECOND_NS // 10, 2 * MILLISECOND_NS), loss=0.03, doubling=0.03)
@@ -188,8 +188,9 @@ class Simulation:
 
     def _initialize(self) -> None:
         devices = [disk.device for disk in self._disks[:3]]
-        node = self._nodes[0]
-        self._world.run(node, node.utilities.initialize(devices, LABEL, shadow=True))
+        fresh = initialized(self._firmware, self.scenario.block_count, len(devices))
+        for disk, content in zip(self._disks, fresh, strict=False):
+            disk.platter.content[:] = content
         for node in self._nodes:
             self._wait(self._command(node, self._mounting(node, devices)))
         if not self._mounted:
@@ -553,10 +554,11 @@ class Simulation:
         for record in application.vu.state.bitmaps:
             if record.in_use:
                 continue
-            bitmap = self._world.nodes[record.master].shadow.bitmaps.get(record.identifier)
-            if self._world.nodes[record.master].kind == "VAX":
+            master = self._world.nodes[record.master]
+            bitmap = master.shadow.bitmaps.get(record.identifier)
+            if master.kind == "VAX":
                 raise Wrong("a VAX is master of a bitmap")
-            if bitmap is None and record.master in self._reborn:
+            if master.crashed or (bitmap is None and record.master in self._reborn):
                 continue  # it died with its master
             if bitmap is None or not all(bitmap.is_set(lbn) for lbn in lbns):
                 raise Wrong(f"LBN {lbns.start} is written and {record.device}'s bitmap does not know")
@@ -623,6 +625,30 @@ class _Command:
         self._ended = True
         if isinstance(result, Failure):
             self.refusal = " ".join(message.ident for message in result.messages)
+
+
+_INITIALIZED: dict[tuple[str, int, int], tuple[bytes, ...]] = {}  # the same few are wanted again and again
+
+
+def initialized(firmware: Firmware, block_count: int, count: int) -> tuple[bytes, ...]:
+    """Make the contents of disks that INITIALIZE/SHADOW has made members of one set."""
+    key = (firmware.name, block_count, count)
+    if key not in _INITIALIZED:
+        _INITIALIZED[key] = _initialize(firmware, block_count, count)
+    return _INITIALIZED[key]
+
+
+def _initialize(firmware: Firmware, block_count: int, count: int) -> tuple[bytes, ...]:
+    world = World(boot_time=1 << 49)
+    controller = world.add_controller(firmware)
+    platters = [MemoryDevice(block_count) for _ in range(count)]
+    for number, platter in enumerate(platters):
+        controller.attach_unit(FIRST_UNIT + number, platter, drive_for(firmware, platter))
+    node = world.add_alpha("ALPHA1", controller, memory_bytes=NODE_MEMORY_BYTES)
+    world.boot()
+    devices = [f"$1$DUA{FIRST_UNIT + number}:" for number in range(count)]
+    world.run(node, node.utilities.initialize(devices, LABEL, shadow=True))
+    return tuple(bytes(platter.content) for platter in platters)
 
 
 def _block(data: bytes, lbn: int) -> bytes:
