@@ -177,6 +177,8 @@ class Simulation:
             return
         device = event.source.rsplit("/", 1)[-1]
         disk = next(disk for disk in self._disks if disk.device == device)
+        if event.after == _NO_MEMBER and not disk.current:
+            return  # another node knew it before, and may have gone on
         disk.current = event.after != _NO_MEMBER
         in_order = event.before == MemberState.SOURCE.value and not disk.ails
         disk.departed = self._ledger.copy() if not disk.current and in_order else None
