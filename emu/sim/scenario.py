@@ -65,8 +65,8 @@ class Scenario:
     """Everything a run is made of.
 
     nodes: names; those that begin with VAX are VAXes.  firmware: of the controller.  latency_us: of a disk's
-    requests, least and most.  depth: requests that an application has under way.  hot: the part of the blocks that
-    is written, in percent.
+    requests, least and most.  lan_us: latency of the LAN.  depth: requests that an application has under way.  hot: the
+    part of the blocks that is written, in percent.
     """
 
     seed: int
@@ -75,6 +75,7 @@ class Scenario:
     block_count: int
     firmware: str
     latency_us: tuple[int, int]
+    lan_us: int
     depth: int
     largest_blocks: int
     read_percent: int
@@ -144,6 +145,7 @@ def draw(seed: int) -> Scenario:
         block_count=stream.choice((300, 700, 1500)),
         firmware=stream.choice(FIRMWARE),
         latency_us=(low_us, low_us * stream.choice((1, 2, 20))),
+        lan_us=stream.choice((0, 0, 50, 1000)),
         depth=stream.choice((1, 4, 8)),
         largest_blocks=stream.choice((1, 4, 4, 20, 130)),
         read_percent=stream.choice((0, 20, 50)),

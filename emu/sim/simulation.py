@@ -169,6 +169,7 @@ class Simulation:
         self._leaving: dict[str, _Command] = {}  # nodes that dismount the set
         self._reborn: set[str] = set()  # nodes that have crashed
         self._lan_suffered = False
+        world.lan.weather = self._fair_weather()
         world.boot()
 
     def _watch(self, event: Event) -> None:
@@ -182,6 +183,10 @@ class Simulation:
         disk.current = event.after != _NO_MEMBER
         in_order = event.before == MemberState.SOURCE.value and not disk.ails
         disk.departed = self._ledger.copy() if not disk.current and in_order else None
+
+    def _fair_weather(self) -> Weather:
+        latency_ns = self.scenario.lan_us * MICROSECOND_NS
+        return Weather((latency_ns, latency_ns))
 
     def _access_time(self, disk: Disk) -> Callable[[BlockRequest], int]:
         stream = self._chance.stream(f"latency {disk.number} {self._lives}")
@@ -484,7 +489,7 @@ class Simulation:
 
     def _mend_lan(self, pick: int) -> None:
         self._world.lan.mend()
-        self._world.lan.weather = Weather()
+        self._world.lan.weather = self._fair_weather()
 
     # -- the end
 
