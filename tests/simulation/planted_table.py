@@ -24,9 +24,9 @@ def main() -> int:
     wanted = [bug for bug in bugs() if bug.soak and (not sys.argv[1:] or bug.name in sys.argv[1:])]
     with ThreadPoolExecutor(cpu_count()) as pool:
         needed = list(pool.map(seeds_needed, wanted))
-    print("| Bug | | Found after |\n|---|---|---|")
+    print("| Bug | | Seeds |\n|---|---|---|")
     for bug, seeds in zip(wanted, needed, strict=True):
-        print(f"| {bug.name} | {bug.why} | {f'{seeds} seeds' if seeds else f'not in {SEEDS} seeds'} |")
+        print(f"| {bug.name} | {bug.why} | {seeds or f'more than {SEEDS}'} |")
     return 0 if all(needed) else 1
 
 
