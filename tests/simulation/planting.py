@@ -1,7 +1,7 @@
 """Planting a bug: a copy of the project with a few lines changed, as a `.toml` in `planted/` says.
 
 why: what is wrong.  file, old, new: the change; `old` is there exactly once.  test: the test that has to find it, if
-one does in particular.  soak: whether the soak has to.
+one does in particular.  soak: after how many seeds the soak finds it (`planted_table` says); 0 if it need not.
 """
 
 import shutil
@@ -23,7 +23,7 @@ class Bug:
     old: str
     new: str
     test: str = ""
-    soak: bool = False
+    soak: int = 0
 
     def plant(self, directory: Path) -> None:
         """Make the copy; raises AssertionError when the text to change is not there once."""
