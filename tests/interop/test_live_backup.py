@@ -67,7 +67,9 @@ def test_members_leave_are_backed_up_and_return_while_the_guest_writes(
                 backup.unlink()
             simulator.stop()
             results = guest.results()
-            assert results["ACKED"] > ROUNDS // 4  # it did write meanwhile, however little the machine left it
+            assert (
+                results["ACKED"] > ROUNDS // 4
+            )  # it did write meanwhile, however little the machine left it
             assert (results["ERRORS"], results["REINITS"], results["ONLINES"]) == (0, 0, 0)
         operator.socket.close()
         assert serving.stop() == 0
