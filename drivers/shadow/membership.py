@@ -219,7 +219,11 @@ class ShadowDriver:
 
     def change_locked(self, old: SetState, edit: Edit) -> Procedure:
         """Change a set whose membership lock the caller holds."""
-        yield from self.cluster.ask_all(old.nodes, Stall(old.name))
+        answers = yield from self.cluster.ask_all(old.nodes, Stall(old.name))
+        if any(isinstance(answer, NodeLost) for answer in answers):
+            # Its last writes may have reached some members only.  Whoever takes one of them out now, before the
+            # loss is recovered from, must know that: no bitmap tells of such a difference.
+            old = replace(old, merging=len(old.members) > 1)
         new, failure = old, None
         try:
             new = edit(old).settled()

@@ -282,3 +282,14 @@ def test_who_changes_a_set_takes_the_new_state_last() -> None:
     assert len(stage.vu("VAX1").members) == 2
     assert stage.vu("ALPHA1").state == stage.vu("VAX1").state
     stage.end()
+
+
+def test_no_bitmap_is_made_while_a_lost_node_may_have_torn_the_set() -> None:
+    stage = Crashing()
+    stage.go_on(SECOND_NS)
+    stage.crash("VAX1")  # nobody has noticed yet
+    refused = stage.refusal(lambda: stage.dismount(LEAVING, Policy.MINICOPY))
+    assert refused == ["CANNOTDMT", "WBMFAIL"]
+    assert stage.vu("ALPHA1").state.merging
+    stage.go_on(RECOVERED_NS)
+    stage.end()
