@@ -262,6 +262,7 @@ class ConnectionManager:
             capabilities=self.capabilities,
             received=csb.received,
             known=view is not None and view.member(csb.key) is not None,
+            works=view is not None and self.works,
         )
         csb.send_uncounted(Facility.CNX, CnxFunction.STATUS, status.pack())
 
@@ -272,6 +273,10 @@ class ConnectionManager:
         csb.foreign = bool(view is not None and status.founded and status.founded != view.founded)
         if csb.foreign:
             self._say(f"System {csb.name} is a member of another VMScluster")
+            if status.works and not self.works:
+                # The others went on without this node, in a cluster of which it can be no member before it boots.
+                self._exit(f"blocked without quorum, while {csb.name} is in a cluster that works")
+                return
         elif view is not None and status.founded:
             if not status.known and status.epoch > view.epoch:
                 self._exit(f"removed while {csb.name} was not reached")

@@ -293,3 +293,17 @@ def test_no_bitmap_is_made_while_a_lost_node_may_have_torn_the_set() -> None:
     assert stage.vu("ALPHA1").state.merging
     stage.go_on(RECOVERED_NS)
     stage.end()
+
+
+def test_a_node_without_quorum_stops_when_the_others_have_a_cluster_of_their_own() -> None:
+    stage = Crashing()
+    stage.go_on(SECOND_NS)
+    stage.world.lan.cut("ALPHA1", "VAX1")
+    stage.crash("ALPHA1")
+    stage.alpha = stage.world.reboot("ALPHA1")
+    stage.go_on(RECOVERED_NS)  # with two votes of three it forms a cluster by itself
+    assert not stage.node("VAX1").crashed
+    stage.world.lan.mend()
+    stage.go_on(RECOVERED_NS)
+    assert stage.node("VAX1").crashed
+    assert stage.node("ALPHA1").cluster.works

@@ -888,13 +888,13 @@ class ClusterMessage(Packet):
         )
 
 
-_Status = struct.Struct("<QIIHHIHB5x")
+_Status = struct.Struct("<QIIHHIHBB4x")
 
 
 class Status(Packet):
     """What a connection manager knows: 32 bytes."""
 
-    __slots__ = ("founded", "epoch", "csid", "votes", "expected_votes", "capabilities", "received", "known")
+    __slots__ = ("founded", "epoch", "csid", "votes", "expected_votes", "capabilities", "received", "known", "works")
 
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
@@ -906,6 +906,7 @@ class Status(Packet):
         "capabilities": (20, 4),
         "received": (24, 2),
         "known": (26, 1),
+        "works": (27, 1),
     }
 
     def __init__(
@@ -918,6 +919,7 @@ class Status(Packet):
         capabilities: int = 0,
         received: int = 0,
         known: int = 0,
+        works: int = 0,
     ) -> None:
         self.founded = founded
         self.epoch = epoch
@@ -927,6 +929,7 @@ class Status(Packet):
         self.capabilities = capabilities
         self.received = received
         self.known = known
+        self.works = works
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
@@ -941,6 +944,7 @@ class Status(Packet):
                 packet.capabilities,
                 packet.received,
                 packet.known,
+                packet.works,
             ) = _Status.unpack_from(buffer, offset)
         except struct.error:
             raise ShortPacket("Status", 32, len(buffer) - offset) from None
@@ -956,6 +960,7 @@ class Status(Packet):
             self.capabilities,
             self.received,
             self.known,
+            self.works,
         )
 
     @staticmethod
@@ -968,6 +973,7 @@ class Status(Packet):
         capabilities: int = 0,
         received: int = 0,
         known: int = 0,
+        works: int = 0,
     ) -> bytes:
         return _Status.pack(
             founded,
@@ -978,6 +984,7 @@ class Status(Packet):
             capabilities,
             received,
             known,
+            works,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -994,6 +1001,7 @@ class Status(Packet):
             self.capabilities,
             self.received,
             self.known,
+            self.works,
         )
 
 

@@ -138,7 +138,8 @@ Status = (
         "capabilities" / Int32ul * "Capability",
         "received" / Int16ul * "last cluster message of the receiver that has come",
         "known" / Int8ul * "1 = the receiver is a member",
-        Padding(5),
+        "works" / Int8ul * "1 = its cluster has quorum",
+        Padding(4),
     )
     * "What a connection manager knows"
 )
