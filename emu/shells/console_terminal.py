@@ -1,0 +1,146 @@
+"""`hbvs console` at a terminal: line editing, and the world goes on in wall time while the prompt waits."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+from emu.console.interpreter import Interpreter
+from emu.shells.console_machine import Machine, greeting, shut_down
+from emu.shells.host_files import DiskFiles
+from emu.shells.loop import Loop
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import Completer
+    from prompt_toolkit.key_binding import KeyBindings
+
+IDLE_SECONDS = 0.05  # the longest sleep while the prompt waits: a completion may have made work
+
+
+class Terminal:
+    """A person at a terminal."""
+
+    def __init__(self, machine: Machine, loop: Loop) -> None:
+        from prompt_toolkit import PromptSession  # noqa: PLC0415  it takes longer to load than all of ours
+        from prompt_toolkit.history import InMemoryHistory  # noqa: PLC0415
+
+        self._machine = machine
+        self._loop = loop
+        self._interpreter = Interpreter(
+            machine.world, DiskFiles(), print, self._ask, commands=machine.commands
+        )
+        self._commands: PromptSession[str] = PromptSession(history=InMemoryHistory())
+        self._answers: PromptSession[str] = PromptSession(history=InMemoryHistory())
+        self._completer = _dcl_completer(self._interpreter)
+
+    def run(self) -> int:
+        """Talk until the operator leaves."""
+
+        def interrupt(signum: int, frame: FrameType | None) -> None:
+            self._interpreter.interrupt()  # which means nothing between two commands
+
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            self._talk()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        return 0
+
+    def _talk(self) -> None:
+        interpreter = self._interpreter
+        print("\n".join(greeting(self._machine)))
+        interpreter.session.enable_operator(True)
+        while not interpreter.ended:
+            try:
+                line = self._read(self._commands, interpreter.prompt, self._completer)
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                break
+            self._carry_out(line)
+        interpreter.session.enable_operator(False)
+        shut_down(self._machine, self._loop, interpreter.session.say)
+
+    def _carry_out(self, line: str) -> None:
+        """Carry out a line: as fast as the world can go, or in wall time when others may be at it too."""
+        interpreter = self._interpreter
+        if not self._loop.serves:
+            interpreter.execute(line)
+            return
+        interpreter.start(line)
+        while interpreter.busy:
+            question = interpreter.question
+            if question is not None:
+                interpreter.answer(self._ask(question))
+            else:
+                self._loop.run(
+                    lambda: not interpreter.busy or interpreter.question is not None,
+                    signalled=lambda _: interpreter.interrupt(),
+                )
+
+    def _ask(self, prompt: str) -> str | None:
+        """Ask in the middle of a command; Ctrl-C and Ctrl-Z are no answer."""
+        try:
+            return self._read(self._answers, prompt, None)
+        except (KeyboardInterrupt, EOFError):
+            return None
+
+    def _read(self, session: "PromptSession[str]", prompt: str, completer: "Completer | None") -> str:
+        return asyncio.run(self._read_while_world_goes_on(session, prompt, completer))
+
+    async def _read_while_world_goes_on(
+        self, session: "PromptSession[str]", prompt: str, completer: "Completer | None"
+    ) -> str:
+        from prompt_toolkit.patch_stdout import patch_stdout  # noqa: PLC0415
+
+        with patch_stdout():
+            background = asyncio.create_task(self._go_on())
+            try:
+                return await session.prompt_async(
+                    prompt, completer=completer, complete_while_typing=False, key_bindings=_control_z()
+                )
+            finally:
+                background.cancel()
+
+    async def _go_on(self) -> NoReturn:
+        """Let the world go on, and serve others, while the prompt waits."""
+        running, something_came = asyncio.get_running_loop(), asyncio.Event()
+        running.add_reader(self._loop.fileno(), something_came.set)
+        try:
+            while True:
+                something_came.clear()
+                seconds = min(self._loop.turn(), IDLE_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(something_came.wait(), seconds)
+        finally:
+            running.remove_reader(self._loop.fileno())
+
+
+def _control_z() -> "KeyBindings":
+    """Ctrl-Z ends input, as VMS has it."""
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent  # noqa: PLC0415
+
+    bindings = KeyBindings()
+
+    @bindings.add("c-z")
+    def end(event: KeyPressEvent) -> None:
+        event.app.exit(exception=EOFError)
+
+    return bindings
+
+
+def _dcl_completer(interpreter: Interpreter) -> "Completer":
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion  # noqa: PLC0415
+    from prompt_toolkit.document import Document  # noqa: PLC0415
+
+    from emu.console.completion import suggestions  # noqa: PLC0415
+
+    class DclCompleter(Completer):
+        def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+            for suggestion in suggestions(interpreter.session, document.text_before_cursor):
+                yield Completion(suggestion.text, -suggestion.length, display_meta=suggestion.help)
+
+    return DclCompleter()
