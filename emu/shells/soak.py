@@ -19,9 +19,10 @@ from rich.table import Table
 from emu.core.trace import Event
 from emu.hw.firmware import Firmware
 from emu.shells.firmware_files import load_firmware
+from emu.sim.outcome import Outcome
 from emu.sim.scenario import FIRMWARE, Scenario, draw
 from emu.sim.shrink import shrink
-from emu.sim.simulation import Outcome, Simulation
+from emu.sim.simulation import Simulation
 from emu.trace.ladder import Ladder
 
 BATCH = 20  # seeds a process is given at a time

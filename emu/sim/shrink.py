@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from emu.sim.outcome import Outcome
 from emu.sim.scenario import Scenario
-from emu.sim.simulation import Outcome
 
 RUNS = 150  # at the most
 

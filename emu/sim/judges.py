@@ -1,0 +1,141 @@
+"""The judges: they know nothing but what applications saw, what the media hold and what is at the ports.
+
+Each read is checked by the ledger when it ends (`emu.sim.application`); each acknowledged write that a departed disk
+misses has its bits, at that instant.  The others have their say when the story is over and faults have ended.
+"""
+
+from drivers.cluster.node import Node
+from emu.core.block import BLOCK_BYTES
+from emu.core.clock import MILLISECOND_NS
+from emu.hw.uqssp.connection import FIRST_CREDITS
+from emu.sim.application import Application
+from emu.sim.disks import Disk
+from emu.sim.ledger import Ledger
+from emu.sim.outcome import Wrong
+from emu.sim.scene import PATIENCE_NS, SET, Scene
+
+# -- at every moment
+
+
+def judge_bits(scene: Scene, application: Application, lbns: range) -> None:
+    """A write is acknowledged: each disk that is away with a bitmap has its bits."""
+    for record in application.vu.state.bitmaps:
+        if record.in_use:
+            continue
+        master = scene.world.nodes[record.master]
+        bitmap = master.shadow.bitmaps.get(record.identifier)
+        if master.kind == "VAX":
+            raise Wrong("a VAX is master of a bitmap")
+        if master.crashed or (bitmap is None and record.master in scene.reborn):
+            continue  # it died with its master
+        if bitmap is None or not all(bitmap.is_set(lbn) for lbn in lbns):
+            raise Wrong(f"LBN {lbns.start} is written and {record.device}'s bitmap does not know")
+
+
+def judge_applications(scene: Scene) -> None:
+    """No application has seen anything wrong."""
+    for name, application in scene.applications.items():
+        if application.faults:
+            raise Wrong(f"{name}: {application.faults[0]}")
+
+
+# -- progress
+
+
+def judge_boots(scene: Scene) -> None:
+    """Every node that boots is up in the end."""
+
+    def all_up() -> bool:
+        return all(boot.ended for boot in scene.booting.values())
+
+    if not scene.clock.run_until(all_up, scene.clock.now_ns + PATIENCE_NS):
+        raise Wrong("a node does not boot")
+
+
+def judge_answers(scene: Scene, node: Node) -> None:
+    """A node's application gets an answer to everything it has under way, and ends."""
+    application = scene.applications.get(node.name)
+    if application is None:
+        return
+    application.stop()
+
+    def is_quiet() -> bool:
+        return application.finished or node.crashed
+
+    if not scene.clock.run_until(is_quiet, scene.clock.now_ns + PATIENCE_NS):
+        raise Wrong(f"{node.name}: a request is not answered")
+
+
+def judge_commands(scene: Scene) -> None:
+    """Every command ends."""
+    limit = scene.clock.now_ns + PATIENCE_NS
+    if not scene.clock.run_until(lambda: all(command.ended for command in scene.commands), limit):
+        raise Wrong("a command never ends")
+
+
+def judge_copies(scene: Scene) -> None:
+    """Copies and merges end, and all nodes agree about who has mounted the set."""
+
+    def settled() -> bool:
+        units = [node.shadow.units[SET] for node in scene.mounted]
+        names = sorted(node.name for node in scene.mounted)
+        return all(
+            not (unit.stalled or unit.state.copier or unit.state.merging or unit.parked)
+            and sorted(unit.state.nodes) == names
+            for unit in units
+        )
+
+    if not scene.clock.run_until(settled, scene.clock.now_ns + PATIENCE_NS):
+        raise Wrong(f"the set does not come to rest: {scene.state()}")
+    scene.clock.run_for(10 * MILLISECOND_NS)
+
+
+# -- when all is quiet
+
+
+def judge_media(scene: Scene) -> None:
+    """Full members are equal and hold what was acknowledged; so does each disk that is away, as of its departure."""
+    if scene.unit is None:
+        raise Wrong("the set is not mounted any more")
+    members = scene.sources()
+    first = members[0].content
+    for disk in members[1:]:
+        data = disk.content
+        if data != first:
+            lbn = next(n for n in range(scene.scenario.block_count) if _block(data, n) != _block(first, n))
+            raise Wrong(f"{disk.device} and {members[0].device} differ at LBN {lbn}")
+    _judge_disk(members[0], scene.ledger)
+    for disk in scene.away():
+        if disk.departed is not None:
+            _judge_disk(disk, disk.departed)
+
+
+def _judge_disk(disk: Disk, ledger: Ledger) -> None:
+    data = disk.content
+    for lbns, promised in ledger.extents():
+        extent = data[lbns.start * BLOCK_BYTES : lbns.stop * BLOCK_BYTES]
+        fault = ledger.fault_in(extent, lbns, promised)
+        if fault:
+            raise Wrong(f"{disk.device}: {fault}")
+
+
+def _block(data: bytes, lbn: int) -> bytes:
+    return data[lbn * BLOCK_BYTES : (lbn + 1) * BLOCK_BYTES]
+
+
+def judge_ports(scene: Scene) -> None:
+    """Every command was answered, every credit and every descriptor is where it belongs."""
+    for name, port in zip(scene.scenario.nodes, scene.controller.ports, strict=True):
+        if port.rings is None:
+            continue  # it has stopped, and nobody has had a reason to find out
+        if port.traffic.busy:
+            raise Wrong(f"{name}: the controller owes an answer")
+        responses, commands = port.rings
+        if commands.owned or responses.owned != responses.length:
+            raise Wrong(f"{name}: a descriptor is not given back")
+        held = {connection.identifier: connection.credits for connection in port.traffic.connections}
+        for connection in scene.world.nodes[name].controllers[0].port.connections:
+            if connection.credits != held[connection.identifier]:
+                raise Wrong(f"{name}: host and controller do not agree about credits")
+        if sum(held.values()) + port.traffic.pool != FIRST_CREDITS * len(held) + scene.firmware.credits:
+            raise Wrong(f"{name}: credits are lost")

@@ -1,0 +1,117 @@
+"""What goes wrong in a simulated world, and how it is well again (`emu.sim.faults` says what may)."""
+
+from emu.core.clock import MILLISECOND_NS
+from emu.sim.disks import FIRST_UNIT, Disk
+from emu.sim.lan import Weather
+from emu.sim.operator_actions import choose
+from emu.sim.outcome import Wrong
+from emu.sim.scene import Scene
+
+FATAL_CODE = 12
+BAD_WEATHER = Weather(latency_ns=(MILLISECOND_NS // 10, 2 * MILLISECOND_NS), loss=0.03, doubling=0.03)
+
+# -- disks
+
+
+def _victim(scene: Scene, pick: int) -> Disk | None:
+    """A disk that may fail: another full member stays that is well."""
+    if any(not command.ended for command in scene.commands):
+        return None  # who knows who will be a member
+    sources = scene.sources()
+    well = [disk for disk in sources if not disk.ails]
+    candidates = [disk for disk in scene.members() if not disk.ails and any(d is not disk for d in well)]
+    if any(disk.ails for disk in scene.disks):
+        return None  # one at a time, so that a good copy of every block is left
+    return choose(candidates, pick)
+
+
+def weak_disk(scene: Scene, pick: int) -> None:
+    if (disk := _victim(scene, pick)) is not None:
+        disk.trouble.failing = 1 + pick // 7 % 4
+
+
+def dead_disk(scene: Scene, pick: int) -> None:
+    if (disk := _victim(scene, pick)) is not None:
+        disk.trouble.dead = True
+
+
+def torn_write(scene: Scene, pick: int) -> None:
+    if (disk := _victim(scene, pick)) is not None:
+        disk.trouble.tearing = True
+
+
+def unreadable_block(scene: Scene, pick: int) -> None:
+    disk = _victim(scene, pick)
+    lbns = sorted(scene.ledger.written)
+    if disk is not None and lbns:
+        disk.trouble.unreadable.add(lbns[pick // 7 % len(lbns)])
+
+
+def take_disk(scene: Scene, pick: int) -> None:
+    if (disk := _victim(scene, pick)) is not None:
+        disk.medium = scene.controller.detach_unit(FIRST_UNIT + disk.number)
+
+
+def heal(scene: Scene, pick: int) -> None:
+    for disk in scene.disks:
+        disk.trouble.heal()
+        if disk.medium is not None:
+            scene.controller.load_unit(FIRST_UNIT + disk.number, disk.medium)
+            disk.medium = None
+
+
+# -- controllers, nodes, the power
+
+
+def stop_controller(scene: Scene, pick: int) -> None:
+    ports = scene.controller.ports
+    port = ports[pick % len(ports)]
+    if port.state.name == "RUN":
+        port.fail(FATAL_CODE)
+
+
+def crash(scene: Scene, pick: int) -> None:
+    up = [node for node in scene.world.nodes.values() if not node.crashed]
+    if up:
+        scene.world.crash(up[pick % len(up)].name, last_gasp=bool(pick // 7 % 2))
+        scene.bury()
+
+
+def power_loss(scene: Scene, pick: int) -> None:
+    """Everything stops, and starts again."""
+    scene.lose_power()
+    scene.switch_on()
+    node = scene.nodes[0]
+    command = scene.command(node, scene.mounting(node, scene.mountable()))
+    scene.wait(command)
+    if not scene.mounted:
+        raise Wrong(f"the set cannot be mounted after a power failure: {command.refusal}")
+
+
+# -- the LAN
+
+
+def _two_nodes(scene: Scene, pick: int) -> tuple[str, str]:
+    names = list(scene.world.nodes)
+    place = pick % len(names)
+    return names[place], names[(place + 1 + pick // 7 % (len(names) - 1)) % len(names)]
+
+
+def break_link(scene: Scene, pick: int) -> None:
+    scene.lan_suffered = True
+    scene.world.lan.cut(*_two_nodes(scene, pick))
+
+
+def break_one_way(scene: Scene, pick: int) -> None:
+    scene.lan_suffered = True
+    scene.world.lan.cut(*_two_nodes(scene, pick), both=False)
+
+
+def storm(scene: Scene, pick: int) -> None:
+    stream = scene.chance.stream(f"LAN {scene.lives} {scene.clock.now_ns}")
+    scene.world.lan.storm(BAD_WEATHER, stream)
+
+
+def mend_lan(scene: Scene, pick: int) -> None:
+    scene.world.lan.mend()
+    scene.world.lan.weather = scene.fair_weather()

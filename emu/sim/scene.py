@@ -1,0 +1,295 @@
+"""The scene of a story: disks, one set on them, the world that is switched on around them, and who is doing what.
+
+Here is what actions and judges look at: which nodes are up, who has mounted the set, who is a member; and the two ways
+in which anybody does something, an operator's commands and the applications of the nodes.
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+
+from drivers.cluster.node import Node
+from drivers.message import Failure, Message
+from drivers.platform.process import Procedure
+from drivers.shadow.mount import MountRequest
+from drivers.shadow.shdriver import VirtualUnit
+from drivers.shadow.state import MemberState
+from drivers.shadow.utility import Policy
+from emu.core.block import BlockRequest
+from emu.core.chance import Chance
+from emu.core.clock import MICROSECOND_NS, SECOND_NS
+from emu.core.trace import Event, StateChanged
+from emu.hw.firmware import Firmware
+from emu.hw.mscp.controller import Controller
+from emu.media.faulty import FaultyDevice
+from emu.media.slow import SlowDevice
+from emu.sim.application import Application
+from emu.sim.disks import FIRST_UNIT, LABEL, NODE_MEMORY_BYTES, Disk, initialized
+from emu.sim.lan import Weather
+from emu.sim.ledger import Ledger
+from emu.sim.outcome import Outcome, Wrong
+from emu.sim.scenario import COMMAND_NS, Scenario
+from emu.sim.world import World, drive_for
+
+SET = "DSA1:"
+PATIENCE_NS = 8000 * SECOND_NS  # longer than every time-out there is: MVTIMEOUT is an hour
+_NO_MEMBER = "no member"
+
+
+class Command:
+    """A command of an operator, and how it ended: perhaps with its node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.refusal = ""
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        return self._ended or self.node.crashed
+
+    def end(self, result: object) -> None:
+        self._ended = True
+        if isinstance(result, Failure):
+            self.refusal = " ".join(message.ident for message in result.messages)
+
+
+class Scene:
+    """A world for a scenario.
+
+    firmware: by name, all that scenarios name.  hear: is told of every event, for ladders.
+
+    acknowledged: what judges a write at the instant it is answered.  commands, booting (by name of the node), leaving
+    (nodes that dismount the set), reborn (nodes that have crashed) are those since the power came.  patience_ns: how
+    long `wait` waits.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        firmware: Mapping[str, Firmware],
+        acknowledged: Callable[["Scene", Application, range], None],
+        hear: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.outcome = Outcome(scenario.seed)
+        self.firmware = firmware[scenario.firmware]
+        self.chance = Chance(scenario.seed)
+        self.disks = [Disk(number, scenario.block_count) for number in range(scenario.disks)]
+        self.ledger = Ledger()
+        self.lives = 0
+        self._acknowledged = acknowledged
+        self._hear = hear
+        self._history = sha256()
+        self.switch_on()
+
+    # -- the power
+
+    def switch_on(self) -> None:
+        """Switch the power on: everything but the disks is new."""
+        scenario = self.scenario
+        self.lives += 1
+        self.world = world = World(boot_time=(1 << 50) + self.outcome.virtual_ns // 100)
+        self.clock = world.clock
+        world.tracer.subscribe(self._watch)
+        if self._hear is not None:
+            world.tracer.subscribe(self._hear)
+        self.controller: Controller = world.add_controller(self.firmware)
+        for disk in self.disks:
+            medium = SlowDevice(
+                FaultyDevice(disk.platter, [disk.trouble]),
+                world.clock,
+                self._access_time(disk),
+                parallel=True,
+            )
+            disk.medium = None
+            self.controller.attach_unit(
+                FIRST_UNIT + disk.number, medium, drive_for(self.firmware, disk.platter)
+            )
+        for name in scenario.nodes:
+            add = world.add_vax if name.startswith("VAX") else world.add_alpha
+            add(name, self.controller, memory_bytes=NODE_MEMORY_BYTES)
+        self.applications: dict[str, Application] = {}
+        self.commands: list[Command] = []
+        self.patience_ns = COMMAND_NS
+        self.booting: dict[str, Command] = {}
+        self.leaving: dict[str, Command] = {}
+        self.reborn: set[str] = set()
+        self.lan_suffered = False
+        world.lan.weather = self.fair_weather()
+        world.boot()
+
+    def lose_power(self) -> None:
+        """Stop everything at this instant; what was under way may have come anywhere."""
+        for application in self.applications.values():
+            application.abandon()
+        self.outcome.virtual_ns += self.clock.now_ns
+        self.count_applications()
+        for disk in self.disks:
+            disk.trouble.heal()
+
+    def mount_first(self) -> None:
+        """Put what INITIALIZE/SHADOW made on the disks, and mount the set on every node."""
+        devices = [disk.device for disk in self.disks[:3]]
+        fresh = initialized(self.firmware, self.scenario.block_count, len(devices))
+        for disk, content in zip(self.disks, fresh, strict=False):
+            disk.platter.content[:] = content
+        for node in self.nodes:
+            self.wait(self.command(node, self.mounting(node, devices)))
+        if not self.mounted:
+            raise Wrong("the set could not be mounted")
+
+    def _watch(self, event: Event) -> None:
+        """See members come and go; nothing is under way at these instants."""
+        if not isinstance(event, StateChanged) or f"/{SET}/" not in event.source:
+            return
+        device = event.source.rsplit("/", 1)[-1]
+        disk = next(disk for disk in self.disks if disk.device == device)
+        if event.after == _NO_MEMBER and not disk.current:
+            return  # another node knew it before, and may have gone on
+        disk.current = event.after != _NO_MEMBER
+        in_order = event.before == MemberState.SOURCE.value and not disk.ails
+        disk.departed = self.ledger.copy() if not disk.current and in_order else None
+
+    def fair_weather(self) -> Weather:
+        latency_ns = self.scenario.lan_us * MICROSECOND_NS
+        return Weather((latency_ns, latency_ns))
+
+    def _access_time(self, disk: Disk) -> Callable[[BlockRequest], int]:
+        stream = self.chance.stream(f"latency {disk.number} {self.lives}")
+        low, high = self.scenario.latency_us
+        return lambda request: stream.randint(low, high) * MICROSECOND_NS
+
+    # -- what was seen
+
+    def note(self, *what: object) -> None:
+        """Add to the digest."""
+        self._history.update(repr(what).encode())
+
+    def end(self) -> Outcome:
+        """Close the books; returns what came of the run."""
+        self.outcome.virtual_ns += self.clock.now_ns
+        for disk in self.disks:
+            self._history.update(disk.content)
+        self.note(self.outcome.virtual_ns)
+        self.outcome.digest = self._history.hexdigest()
+        return self.outcome
+
+    # -- who is there
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes that are up."""
+        up = [node for node in self.world.nodes.values() if not node.crashed]
+        return [node for node in up if node.name not in self.booting or self.booting[node.name].ended]
+
+    @property
+    def down(self) -> list[Node]:
+        return [node for node in self.world.nodes.values() if node.crashed]
+
+    @property
+    def mounted(self) -> list[Node]:
+        """The nodes that have mounted the set."""
+        return [node for node in self.nodes if SET in node.shadow.units]
+
+    @property
+    def unit(self) -> VirtualUnit | None:
+        """The set as a node has it that has it mounted."""
+        return next((node.shadow.units[SET] for node in self.mounted), None)
+
+    def members(self) -> list[Disk]:
+        unit = self.unit
+        return [disk for disk in self.disks if unit is not None and unit.state.member(disk.device)]
+
+    def sources(self) -> list[Disk]:
+        """The full members."""
+        unit = self.unit
+        sources = [member.device for member in unit.state.sources] if unit is not None else []
+        return [disk for disk in self.disks if disk.device in sources]
+
+    def away(self) -> list[Disk]:
+        members = self.members()
+        return [disk for disk in self.disks if disk not in members]
+
+    def state(self) -> str:
+        """The state of the set, as coverage counts it."""
+        unit = self.unit
+        if unit is None:
+            return "not mounted"
+        words = ["copying" if unit.state.targets else "merging" if unit.state.merging else "steady"]
+        words += ["recording"] if any(not b.in_use for b in unit.state.bitmaps) else []
+        words += ["stalled"] if unit.stalled else []
+        words += ["ailing"] if any(disk.ails for disk in self.members()) else []
+        return ", ".join(words)
+
+    # -- commands
+
+    def command(self, node: Node, body: Procedure) -> Command:
+        command = Command(node)
+        self.commands.append(command)
+        node.run("command", body, command.end)
+        return command
+
+    def wait(self, command: Command) -> None:
+        """Wait until a command has ended, or for as long as the story does."""
+        self.clock.run_until(lambda: command.ended, self.clock.now_ns + self.patience_ns)
+        self.note(self.clock.now_ns, command.ended, command.refusal)
+
+    def mounting(self, node: Node, devices: list[str], policy: Policy = Policy.DEFAULT) -> Procedure:
+        request = MountRequest(SET, devices, LABEL, policy)
+        return node.utilities.mount(request, node.cluster.nodes, self.say)
+
+    def mountable(self) -> list[str]:
+        """Name the disks for MOUNT: none where the set is mounted, else the members it had, and others beside them."""
+        if self.mounted:
+            return []
+        ordered = sorted(self.disks, key=lambda disk: not disk.current)
+        return sorted(disk.device for disk in ordered[:3] if disk.medium is None)
+
+    def say(self, message: Message) -> None:
+        self.note(message.ident)
+
+    # -- applications
+
+    def application(self, node: Node) -> Application:
+        """The application of a node that has mounted the set."""
+        application = self.applications.get(node.name)
+        unit = node.shadow.units[SET]
+        if application is None or application.vu is not unit:
+            if application is not None:
+                self._count(application)
+                application.close()
+            scenario = self.scenario
+            first = unit.state.structure_end
+            blocks = scenario.block_count - first
+            hot = max(scenario.largest_blocks, blocks * scenario.hot_percent // 100)
+            application = self.applications[node.name] = Application(
+                node,
+                unit,
+                self.chance.stream(f"application {node.name} {self.lives} {self.clock.now_ns}"),
+                depth=scenario.depth,
+                block_limit=scenario.largest_blocks,
+                read_share=scenario.read_percent / 100,
+                region=(first, min(first + hot, scenario.block_count)),
+                ledger=self.ledger,
+                acknowledged=lambda application, lbns: self._acknowledged(self, application, lbns),
+            )
+        return application
+
+    def bury(self) -> None:
+        """Forget what nodes were doing that are no more; some leave the cluster by themselves."""
+        for node in self.down:
+            self.reborn.add(node.name)
+            application = self.applications.pop(node.name, None)
+            if application is not None:
+                application.abandon()
+                self._count(application)
+
+    def count_applications(self) -> None:
+        """Add up what all applications did, and be done with them."""
+        for application in self.applications.values():
+            self._count(application)
+        self.applications.clear()
+
+    def _count(self, application: Application) -> None:
+        self.outcome.writes += application.writes
+        self.outcome.reads += application.reads
