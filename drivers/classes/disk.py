@@ -113,7 +113,7 @@ class Disk:
         if self.state is state:
             return
         platform = self.platform
-        if platform.tracer.listening:
+        if StateChanged in platform.tracer.heard:
             now_ns, source = platform.clock.now_ns, f"{platform.name}/{self.name}"
             platform.tracer.emit(StateChanged(now_ns, source, self.state.value, state.value))
         self.state = state

@@ -417,7 +417,7 @@ class PeDriver:
 
     def trace(self, system: int, before: str, after: str) -> None:
         tracer = self.platform.tracer
-        if tracer.listening:
+        if StateChanged in tracer.heard:
             source = f"{self.platform.name}/PEA0/{system:012X}"
             tracer.emit(StateChanged(self.platform.clock.now_ns, source, before, after))
 

@@ -141,7 +141,7 @@ class ServedPort:
 
     def _enter(self, state: PortState) -> None:
         tracer = self.platform.tracer
-        if tracer.listening and state is not self.state:
+        if state is not self.state and StateChanged in tracer.heard:
             source = f"{self.platform.name}/{self.served_by}/{self.name}"
             tracer.emit(StateChanged(self.platform.clock.now_ns, source, self.state.value, state.value))
         self.state = state

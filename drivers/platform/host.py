@@ -132,7 +132,7 @@ class Platform:
 
     def operator(self, text: str) -> None:
         """Tell the operator's console (OPA0:)."""
-        if self.tracer.listening and not self.halted:
+        if ConsoleLine in self.tracer.heard and not self.halted:
             self.tracer.emit(ConsoleLine(self.clock.now_ns, self.name, text))
 
 

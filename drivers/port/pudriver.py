@@ -366,7 +366,7 @@ class PuDriver:
 
     def _enter(self, state: PortState) -> None:
         tracer = self.platform.tracer
-        if tracer.listening:
+        if StateChanged in tracer.heard:
             now_ns, source = self.platform.clock.now_ns, f"{self.platform.name}/{self.name}"
             tracer.emit(StateChanged(now_ns, source, self.state.value, state.value))
         self.state = state

@@ -224,7 +224,7 @@ class CopyThread:
         del self._unequal[piece.lbn]
         self.target.fence_lbn = next(iter(self._unequal), self._reached_lbn)
         platform = self.vu.platform
-        if platform.tracer.listening:
+        if CopyMoved in platform.tracer.heard:
             now_ns, source = platform.clock.now_ns, f"{platform.name}/{self.vu.name}"
             platform.tracer.emit(CopyMoved(now_ns, source, self.target.device, self.target.fence_lbn))
         self._range_ended(piece)

@@ -103,6 +103,6 @@ class MergeThread:
 
     def _trace(self) -> None:
         platform = self.vu.platform
-        if platform.tracer.listening:
+        if CopyMoved in platform.tracer.heard:
             source = f"{platform.name}/{self.vu.name}"
             platform.tracer.emit(CopyMoved(platform.clock.now_ns, source, self.vu.name, self.fence_lbn))

@@ -492,6 +492,6 @@ class VirtualUnit:
 
     def _trace(self, device: str, before: str, after: str) -> None:
         tracer = self.platform.tracer
-        if tracer.listening:
+        if StateChanged in tracer.heard:
             source = f"{self.platform.name}/{self.name}/{device}"
             tracer.emit(StateChanged(self.platform.clock.now_ns, source, before, after))

@@ -42,13 +42,13 @@ class WriteBitmap:
             self._bits[first] = 1
         else:
             self._bits[first : last + 1] = 1
-        if self._tracer.listening:
+        if BitmapChanged in self._tracer.heard:
             self._trace(first, last - first + 1, True)
 
     def clear(self, first: int, count: int) -> None:
         """Clear `count` bits from bit `first`: their blocks are equal again."""
         self._bits[first : first + count] = 0
-        if self._tracer.listening:
+        if BitmapChanged in self._tracer.heard:
             self._trace(first, count, False)
 
     def all_set(self, first: int, last: int) -> bool:

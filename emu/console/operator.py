@@ -46,7 +46,7 @@ class OperatorTerminal:
     def enable(self, classes: Iterable[str]) -> None:
         """Show messages of these classes."""
         if not self.classes:
-            self._world.tracer.subscribe(self._hear)
+            self._world.tracer.subscribe(self._hear, ConsoleLine)
         self.classes |= set(classes)
 
     def disable(self, classes: Iterable[str]) -> None:
@@ -73,7 +73,7 @@ class OperatorLog:
         """Write into another file from now on."""
         self.close()
         self._file, self._world = file, world
-        world.tracer.subscribe(self._hear)
+        world.tracer.subscribe(self._hear, ConsoleLine)
 
     def close(self) -> None:
         """Write no more."""

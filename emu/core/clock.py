@@ -82,8 +82,12 @@ class Scheduler:
 
     def run_until(self, condition: Callable[[], bool], limit_ns: int | None = None) -> bool:
         """Run until `condition` holds; False if time `limit_ns` or the work ends first."""
+        soon = self._soon
         while not condition():
-            if limit_ns is not None and not self._soon and self._next_ns() > limit_ns:
+            if soon:
+                soon.popleft()()
+                continue
+            if limit_ns is not None and self._next_ns() > limit_ns:
                 self.now_ns = max(self.now_ns, limit_ns)
                 return condition()
             if not self.step():
@@ -93,7 +97,10 @@ class Scheduler:
     def run_for(self, duration_ns: int) -> None:
         """Let this much virtual time pass."""
         end_ns = self.now_ns + duration_ns
-        self.run_until(lambda: False, end_ns)
+        self.run_soon()
+        while self._next_ns() <= end_ns:
+            self.step()
+            self.run_soon()
         self.now_ns = max(self.now_ns, end_ns)
 
     def run_soon(self) -> None:

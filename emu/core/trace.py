@@ -1,7 +1,7 @@
 """Everything that can be observed: this list of event types is the list of what can be seen.
 
 Models emit events; sinks elsewhere turn them into digests, ladders, captures, pages.  Emission has
-no side effect.  A model asks `tracer.listening` first, so that an event nobody hears is never made.
+no side effect.  A model asks first whether the kind is in `tracer.heard`, so that an event nobody hears is never made.
 """
 
 from collections.abc import Callable
@@ -101,21 +101,41 @@ class ConsoleLine(Event):
     text: str
 
 
+KINDS: tuple[type[Event], ...] = (
+    RegisterAccess,
+    StateChanged,
+    MessageMoved,
+    InterruptRequested,
+    TaskTaken,
+    TaskEnded,
+    BlocksMoved,
+    BitmapChanged,
+    CopyMoved,
+    ConsoleLine,
+)
+
+
 class Tracer:
-    """Hands events to whoever subscribed."""
+    """Hands events to whoever subscribed to their kind.
+
+    heard: the kinds somebody wants, with who hears them in the order in which they subscribed.
+    """
 
     def __init__(self) -> None:
-        self.listening = False
-        self._sinks: list[Callable[[Event], None]] = []
+        self.heard: dict[type[Event], list[Callable[[Event], None]]] = {}
 
-    def subscribe(self, sink: Callable[[Event], None]) -> None:
-        self._sinks.append(sink)
-        self.listening = True
+    def subscribe(self, sink: Callable[[Event], None], *kinds: type[Event]) -> None:
+        """Let `sink` hear events of these kinds, or of all when none is named."""
+        for kind in kinds or KINDS:
+            self.heard.setdefault(kind, []).append(sink)
 
     def unsubscribe(self, sink: Callable[[Event], None]) -> None:
-        self._sinks.remove(sink)
-        self.listening = bool(self._sinks)
+        """Let `sink` hear no more."""
+        for kind in [kind for kind, sinks in self.heard.items() if sink in sinks]:
+            self.heard[kind].remove(sink)
+            if not self.heard[kind]:
+                del self.heard[kind]
 
     def emit(self, event: Event) -> None:
-        for sink in self._sinks:
+        for sink in self.heard.get(type(event), ()):
             sink(event)

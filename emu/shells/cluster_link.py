@@ -96,5 +96,5 @@ class ClusterLink:
             self._loop.clock.call_after(RECONNECT_NS, lambda: self._connect_again(url))
 
     def _tell(self, text: str) -> None:
-        if self._tracer.listening:
+        if ConsoleLine in self._tracer.heard:
             self._tracer.emit(ConsoleLine(self._loop.clock.now_ns, "PEA0", text))

@@ -62,7 +62,7 @@ def _shown(tracer: Tracer) -> Iterator[None]:
         if isinstance(event, ConsoleLine):
             print(f"{event.source:8}{event.text}", flush=True)
 
-    tracer.subscribe(show)
+    tracer.subscribe(show, ConsoleLine)
     try:
         yield
     finally:

@@ -82,7 +82,7 @@ class Application:
         self._idle = list(range(depth))
         self._under_way: dict[int, _Request] = {}  # by slot
         self._acknowledged = acknowledged
-        node.platform.tracer.subscribe(self._hear)
+        node.platform.tracer.subscribe(self._hear, StateChanged)
 
     @property
     def written(self) -> dict[int, int]:

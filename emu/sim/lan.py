@@ -106,7 +106,7 @@ class Lan:
         for station in list(self.stations.values()):
             if station is not sender and system in (EVERYBODY, station.system):
                 self._carry_to(station, sender, datagram)
-        if not self._is_here(system):
+        if self.uplinks and not self._is_here(system):
             for uplink in list(self.uplinks):
                 uplink.carry(datagram)
 

@@ -63,7 +63,7 @@ class Ledger:
             first = promised[index]
             if not first:
                 continue
-            block = data[index * BLOCK_BYTES : (index + 1) * BLOCK_BYTES]
+            block = bytes(data[index * BLOCK_BYTES : (index + 1) * BLOCK_BYTES])  # a view compares slowly
             number = QUADWORD.unpack_from(block)[0]
             if not first <= number <= self.issued[lbn]:
                 return f"LBN {lbn} held write {number}, not between {first} and {self.issued[lbn]}"

@@ -90,7 +90,7 @@ class Scene:
         self.lives += 1
         self.world = world = World(boot_time=(1 << 50) + self.outcome.virtual_ns // 100)
         self.clock = world.clock
-        world.tracer.subscribe(self._watch)
+        world.tracer.subscribe(self._watch, StateChanged)
         if self._hear is not None:
             world.tracer.subscribe(self._hear)
         self.controller: Controller = world.add_controller(self.firmware)

@@ -405,7 +405,7 @@ def test_trace_events_become_lines_here_or_in_a_file() -> None:
     assert desk.do("SET NODEBUG PUA=BLOCKS", "SHOW DEBUG")[1:] == ["PUA: MESSAGES"]
     assert desk.files.contents["trace.log"].count(b"\n") == 3
     assert desk.do("SET NODEBUG", "SHOW DEBUG") == ["Debug output disabled"]
-    assert not desk.world.tracer.listening
+    assert not desk.world.tracer.heard
     assert desk.files.open == 0
 
 
@@ -721,7 +721,7 @@ def test_an_operator_who_vanishes_leaves_nothing_behind() -> None:
     assert desk.said == ['Debug output to "trace.log"']
     assert desk.files.open == 0
     assert desk.given[0].closed
-    assert not desk.world.tracer.listening
+    assert not desk.world.tracer.heard
 
 
 def test_one_operator_does_not_wait_for_another() -> None:

@@ -157,7 +157,7 @@ def test_operator_messages_end_with_the_operator(office: Office) -> None:
     office.one.interpreter.hang_up()
     office.two.does(f"MOUNT DSA42:/SHADOW={C} PAYROLL")
     assert not office.one.said
-    assert not office.console.world.tracer.listening
+    assert not office.console.world.tracer.heard
 
 
 def test_two_operators_mount_the_same_set_at_the_same_time(office: Office) -> None:

@@ -12,6 +12,7 @@ chunks, between which other commands have their turn; blocks are 512 bytes.
 from collections.abc import Callable
 
 from emu.core.block import BLOCK_BYTES, CopySourceError, Function, MediumError
+from emu.core.trace import BlocksMoved
 from emu.hw.mscp.errorlog import log_disk_error
 from emu.hw.mscp.outstanding import Outstanding, Reject, medium_status
 from emu.hw.mscp.unit import Unit
@@ -51,7 +52,7 @@ class DiskCopyData(Outstanding):
         if not self.left:
             self._finish(_SUCCESS)
             return
-        if server.tracer.listening:
+        if BlocksMoved in server.tracer.heard:
             server.controller.trace_blocks(
                 _COPY, self.unit.number, command.dest_lbn, command.lbcount * BLOCK_BYTES
             )

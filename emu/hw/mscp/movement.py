@@ -8,10 +8,10 @@ transfer walk: a generator that sets up one request after the other and is sent 
 # DEVIATION: caching is the medium's own affair, whatever the modifiers and unit flags say of it.
 
 from collections.abc import Generator, Iterator, Sequence
-from itertools import count as count_from
 
 from emu.core.block import BLOCK_BYTES, CorrectableError, Function, MediumError
 from emu.core.bus import BusError, MapError, ParityError
+from emu.core.trace import BlocksMoved
 from emu.core.views import pieces
 from emu.hw.firmware import Behaviour
 from emu.hw.mscp.block_replacement import replace_bad_block
@@ -86,7 +86,7 @@ class Movement(Transfer):
             return
         device = unit.device if unit.replaced_lbns else unit.medium
         assert device is not None, "a unit without a medium is not online"
-        if server.tracer.listening:
+        if BlocksMoved in server.tracer.heard:
             server.controller.trace_blocks(self.function, unit.number, self.lbn, self.byte_count)
         device.submit(self)
 
@@ -312,6 +312,18 @@ def _equal_bytes(parts: Iterator[memoryview], data: memoryview) -> int:
     for piece in parts:
         here, there = bytes(piece), bytes(data[equal : equal + len(piece)])
         if here != there:
-            return equal + next(place for place in count_from() if here[place] != there[place])
+            return equal + _first_difference(here, there)
         equal += len(piece)
     return equal
+
+
+def _first_difference(here: bytes, there: bytes) -> int:
+    """Say which byte is the first that differs; one does."""
+    low, high = 0, len(here)  # all before low are equal, not all before high
+    while high - low > 1:
+        middle = (low + high) // 2
+        if here[low:middle] == there[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low

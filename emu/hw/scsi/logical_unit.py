@@ -340,7 +340,7 @@ class LogicalUnit:
             task.attribute == _UNTAGGED and not task.autosense
         ):  # later transports tag every task: SIMPLE is meant
             task.tag = tag = Task.UNTAGGED
-        if self.tracer.listening:
+        if TaskTaken in self.tracer.heard:
             self.tracer.emit(TaskTaken(self.clock.now_ns, self.name, self.lun, tag, bytes(task.cdb)))
         if itl.sense is not None and task.cdb[:1] != _REQUEST_SENSE:
             itl.sense = None
@@ -479,7 +479,7 @@ class LogicalUnit:
         self.task_set.retire(task)
 
     def _answer(self, task: Task, status: int, sense: bytes) -> None:
-        if self.tracer.listening:
+        if TaskEnded in self.tracer.heard:
             self.tracer.emit(TaskEnded(self.clock.now_ns, self.name, task.tag, status, sense))
         task.complete(status, sense)
 

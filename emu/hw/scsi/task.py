@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from emu.core.block import BlockDevice, BlockRequest, Function
+from emu.core.trace import BlocksMoved
 from emu.hw.scsi.sense import Refusal
 from emu.wire.codes.scsi import Attribute, Status
 
@@ -156,7 +157,7 @@ class Task(BlockRequest):
     def move(self, device: BlockDevice, then: Then) -> None:
         """Have a device do the task's request, and go on with `then`, which gets the error or None."""
         self._then = then
-        if self.unit.tracer.listening:
+        if BlocksMoved in self.unit.tracer.heard:
             self.unit.trace_blocks(self)
         device.submit(self)
 
@@ -212,7 +213,7 @@ class Task(BlockRequest):
                 elif callable(wanted):
                     wanted(self.done)
                 else:
-                    if self.unit.tracer.listening:
+                    if BlocksMoved in self.unit.tracer.heard:
                         self.unit.trace_blocks(self)
                     wanted.submit(self)
                 if self.ended:  # a transport that is lost while it moves data aborts its tasks

@@ -322,7 +322,7 @@ class ParallelBus:
 
     def _enter(self, state: str) -> None:
         before, self._state = self._state, state
-        if self._tracer.listening and before != state:
+        if before != state and StateChanged in self._tracer.heard:
             self._tracer.emit(StateChanged(self._clock.now_ns, self.name, before, state))
 
 

@@ -92,12 +92,12 @@ class Sym53c810:
             if self.registers.name(offset + index) is not None:
                 value |= self.registers.read(offset + index) << 8 * index
         self.interrupts.settle()
-        if self._tracer.listening:
+        if RegisterAccess in self._tracer.heard:
             self._trace("read", offset, value)
         return value
 
     def write_register(self, offset: int, value: int, width: int) -> None:
-        if self._tracer.listening:
+        if RegisterAccess in self._tracer.heard:
             self._trace("write", offset, value)
         for index in range(width):
             if self.registers.name(offset + index) is not None:
@@ -227,7 +227,7 @@ class Sym53c810:
             self._interrupt.withdraw()
             return
         vector = self.configuration.interrupt_line
-        if self._tracer.listening:
+        if InterruptRequested in self._tracer.heard:
             self._tracer.emit(InterruptRequested(self._clock.now_ns, self.name, vector))
         self._interrupt.request(vector)
 

@@ -102,7 +102,7 @@ class UqsspPort:
         self._registers.write_register(offset, value, width)
 
     def read_ip(self) -> int:
-        if self._tracer.listening:
+        if RegisterAccess in self._tracer.heard:
             self._trace_register("read", "IP", 0)
         if self.state is _RUN:
             self.traffic.poll()
@@ -111,17 +111,17 @@ class UqsspPort:
         return 0
 
     def write_ip(self, value: int) -> None:
-        if self._tracer.listening:
+        if RegisterAccess in self._tracer.heard:
             self._trace_register("write", "IP", value)
         self.initialise()
 
     def read_sa(self) -> int:
-        if self._tracer.listening:
+        if RegisterAccess in self._tracer.heard:
             self._trace_register("read", "SA", self.sa)
         return self.sa
 
     def write_sa(self, value: int) -> None:
-        if self._tracer.listening:
+        if RegisterAccess in self._tracer.heard:
             self._trace_register("write", "SA", value)
         word = value & 0xFFFF
         if self.state is _RUN:
@@ -229,14 +229,14 @@ class UqsspPort:
         """Interrupt the host, if it has given a vector."""
         if not self.vector:
             return
-        if self._tracer.listening:
+        if InterruptRequested in self._tracer.heard:
             self._tracer.emit(InterruptRequested(self.clock.now_ns, self.name, self.vector))
         self._interrupt.request(self.vector)
 
     def enter(self, state: State) -> None:
         """Change the state."""
         before, self.state = self.state, state
-        if self._tracer.listening and before is not state:
+        if before is not state and StateChanged in self._tracer.heard:
             self._tracer.emit(StateChanged(self.clock.now_ns, self.name, before.name, state.name))
         self._heard()
 
@@ -266,7 +266,7 @@ class UqsspPort:
         return self.traffic.rings if self.state in (State.S4, State.RUN) else None
 
     def _stray(self, kind: str, offset: int, width: int) -> None:
-        if self._tracer.listening:
+        if RegisterAccess in self._tracer.heard:
             self._trace_register(f"stray {kind}", f"{offset:#o}/{width}", 0)
 
     def _trace_register(self, kind: str, register: str, value: int) -> None:

@@ -141,7 +141,7 @@ class Traffic:
             packet = self._memory.read((descriptor & mask & ~1) - ENVELOPE_BYTES & mask, PACKET_BYTES)
         except BusError:
             raise PortFault(FATAL.ENVELOPE_READ) from None
-        if self._tracer.listening:
+        if MessageMoved in self._tracer.heard:
             self._trace("H>C", packet)
         if self._commands.give_back(descriptor):
             self._interrupt()
@@ -197,7 +197,7 @@ class Traffic:
             self._memory.write((descriptor & mask & ~1) - ENVELOPE_BYTES & mask, packet)
         except BusError:
             raise PortFault(FATAL.ENVELOPE_WRITE) from None
-        if self._tracer.listening:
+        if MessageMoved in self._tracer.heard:
             self._trace("C>H", packet)
         if ring.give_back(descriptor):
             self._interrupt()
