@@ -59,7 +59,11 @@ PARAMETERS = (
 )
 _BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 
-NO_BAD_BLOCK_RECOVERY = 1 << 13  # bit of SHADOW_SYS_DISK
+# Bits of SHADOW_SYS_DISK that mean something here.
+# DEVIATION: the others have to do with the system disk, with write logging and with bugchecks: none is there.  So
+# SHADOW_SYS_UNIT, SHADOW_SYS_TMO and SHADOW_SYS_WAIT can be set, and nothing comes of it.
+NO_BAD_BLOCK_RECOVERY = 1 << 13
+ENFORCE_LOCAL_READ = 1 << 16
 
 
 class ParameterError(ValueError):

@@ -7,7 +7,7 @@ from drivers.message import Failure, Message, Say
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import dism_message, not_mounted
-from drivers.shadow.state import BitmapRecord, MemberState, SetState
+from drivers.shadow.state import MAXIMUM_BITMAPS, BitmapRecord, MemberState, SetState
 from drivers.shadow.utility import NO_MINICOPY, Policy, Utility
 from drivers.shadow.volume import bitmap_name
 
@@ -33,17 +33,17 @@ class Dismount(Utility):
 
         def remove(state: SetState) -> SetState:
             left = state
-            bitmaps: list[BitmapRecord] = []
             try:
                 for device in devices:
                     bitmap = self._dismissal(state, left, device, policy, say)
-                    bitmaps += [bitmap] if bitmap is not None else []
                     left = left.without(device)
+                    if bitmap is not None:
+                        left = replace(left, bitmaps=(*left.bitmaps, bitmap))
             except Failure:
-                for bitmap in bitmaps:
+                for bitmap in left.bitmaps[len(state.bitmaps) :]:
                     self._shadow.drop_bitmap(bitmap)
                 raise
-            return replace(left, bitmaps=(*left.bitmaps, *bitmaps))
+            return left
 
         yield from self._shadow.change(vu.name, remove)
         for unit in units:
@@ -72,6 +72,8 @@ class Dismount(Utility):
             problem = "the member is the target of a copy"
         elif state.merging:
             problem = "the shadow set needs a merge"
+        elif len(left.bitmaps) >= MAXIMUM_BITMAPS:
+            problem = f"the shadow set has {MAXIMUM_BITMAPS} write bitmaps already"
         else:
             try:
                 # The departing disk keeps the control block it has now; by that it will be known again.

@@ -15,7 +15,7 @@ from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import added_message, incompatible, mount_message, status_message
 from drivers.shadow.requests import Adopt, FindDevice, Query
-from drivers.shadow.shdriver import VirtualUnit
+from drivers.shadow.shdriver import MEMBER_LOST, VirtualUnit
 from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, MemberState, SetState
 from drivers.shadow.utility import NO_MINICOPY, Policy, PrivateMount, Utility
 from drivers.shadow.volume import (
@@ -32,6 +32,9 @@ from emu.wire.codes.vms import SS
 from emu.wire.generated.ods2 import StorageControlBlock
 
 EARLIER_LIFE_POLL_NS = 100 * MILLISECOND_NS
+HOST_BASED_SHADOWING = (
+    2  # of the system parameter SHADOWING; UNCERTAIN: 1 and 3 had controllers shadow by themselves
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class MountRequest:
 
     confirm: asked with the devices that would be overwritten, False stops the mount; None copies
     without asking, as /NOCONFIRM.  copy: False is /NOCOPY.  override_no_forced_error: /OVERRIDE=NO_FORCED_ERROR
-    takes disks on which no block can be marked.
+    takes disks on which no block can be marked.  require_members: a set is not formed without one that is named.
     """
 
     unit: str
@@ -50,6 +53,7 @@ class MountRequest:
     copy: bool = True
     confirm: Callable[[Sequence[str]], bool] | None = None
     override_no_forced_error: bool = False
+    require_members: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,16 @@ class _Candidate:
         scb = self.identity.scb
         return scb is not None and self.unit.identifier in full_members(scb)
 
+    @property
+    def is_target(self) -> bool:
+        """Whether the disk's own storage control block lists it as the target of a copy that has not ended."""
+        scb = self.identity.scb
+        return scb is not None and not self.is_full and self.unit.identifier in listed_members(scb)
+
+
+class _Unreachable(Failure):
+    """A disk is not there, or does not answer."""
+
 
 class Mount(Utility):
     """The image MOUNT."""
@@ -76,6 +90,8 @@ class Mount(Utility):
 
         nodes: every node of the cluster.  Raises Failure.
         """
+        if self._platform.parameters["SHADOWING"] != HOST_BASED_SHADOWING:
+            raise Failure(mount_message("F", "NOSHADOW", "volume shadowing is not enabled on this node"))
         self._refuse_bitmap_policy(request.policy, "MOUNT")
         known = self._shadow.known_units
         if request.unit not in known and len(known) >= self._platform.parameters["SHADOW_MAX_UNIT"]:
@@ -139,9 +155,14 @@ class Mount(Utility):
         unit = self._shadow.find_unit(device)
         status = yield from unit.online()
         if status != SS.NORMAL:
-            raise Failure(
+            refusal = _Unreachable if status in MEMBER_LOST else Failure
+            raise refusal(
                 mount_message("F", "SHADOWFAIL", f"failed to create or change the shadow set with _{device}"),
                 status_message(status),
+            )
+        if not unit.driver.allocation_class and len(self._cluster.nodes) > 1:
+            raise Failure(
+                mount_message("F", "NOALOCLASS", f"_{device} has no allocation class, which a cluster needs")
             )
         if unit.no_forced_error and not request.override_no_forced_error:
             raise Failure(mount_message("F", "DEVNOFE", f"_{device} does not support forced error handling"))
@@ -156,6 +177,7 @@ class Mount(Utility):
                 mount_message("F", "SHADSCB", f"error reading the storage control block of _{device}"),
                 status_message(status),
             )
+        _refuse_structure(device, identity, "NOODS1")
         _tell_home_block(identity, say)
         return _Candidate(unit, identity)
 
@@ -165,7 +187,19 @@ class Mount(Utility):
             raise Failure(mount_message("F", "NOSHDWMEM", "no shadow set members specified"))
         candidates: list[_Candidate] = []
         for device in request.devices:
-            candidates.append((yield from self._candidate(request, device, say)))
+            try:
+                candidates.append((yield from self._candidate(request, device, say)))
+            except _Unreachable as missing:
+                if request.require_members:
+                    text = (
+                        "not all members of the shadow set are there, which /POLICY=REQUIRE_MEMBERS asks for"
+                    )
+                    raise Failure(mount_message("F", "NOTALLMEM", text), *missing.messages[1:]) from None
+                if device == request.devices[-1] and not candidates:
+                    raise
+                text = f"_{device} ({self._shadow.node}) failed as a member of the shadow set"
+                say(mount_message("I", "SHDWMEMFAIL", text))
+                say(missing.messages[-1])
         unit_id = unit_identifier(request.unit)
         for candidate in candidates:
             scb = candidate.identity.scb
@@ -175,6 +209,7 @@ class Mount(Utility):
                 )
         # The copy target of an unfinished copy bears the generation of its sources.  The first named, among equals.
         winner = max(candidates, key=lambda c: (c.identity.generation, c.is_full))
+        _refuse_contradiction(winner, candidates)
         if winner.identity.label and winner.identity.scb is None:
             text = f"the storage control block of _{winner.device} is damaged"
             raise Failure(mount_message("F", "SHADSCB", text))
@@ -266,7 +301,11 @@ class Mount(Utility):
         if not self._cluster.minicopy_enabled:
             problem = NO_MINICOPY
         elif _needs_merge(scb):
-            problem = "the shadow set needs a merge"
+            text = "write bitmap not started: the shadow set needs a merge"
+            if request.policy is Policy.MINICOPY:
+                raise Failure(mount_message("F", "REQ_WBM_MERGE", text))
+            say(mount_message("W", "OPT_WBM_MERGE", text))
+            return ()
         elif not absent:
             problem = "no member of the shadow set is absent"
         else:
@@ -285,9 +324,7 @@ class Mount(Utility):
     def _join(self, request: MountRequest, state: SetState, say: Say) -> Procedure:
         """Mount on this node what other nodes have mounted; their membership is authoritative."""
         if state.label != request.label:
-            raise Failure(
-                mount_message("F", "INCVOLLABEL", f"incorrect volume label, _{request.unit} is {state.label}")
-            )
+            raise _different_volume(request.unit, state)
         for member in state.members:
             unit = self._shadow.find_unit(member.device)
             status = yield from unit.online()
@@ -366,9 +403,7 @@ class Mount(Utility):
 
         state = self._mounted_here(request.unit).state
         if request.label != state.label:
-            raise Failure(
-                mount_message("F", "INCVOLLABEL", f"incorrect volume label, _{request.unit} is {state.label}")
-            )
+            raise _different_volume(request.unit, state)
         yield from self._shadow.change(request.unit, add)
         if minicopy:
             say(added_message("SHDWMEMMCPY", device, self._shadow.node, "added to", "a minicopy operation"))
@@ -408,6 +443,7 @@ class Mount(Utility):
         status, identity = yield from identify(self._platform, unit)
         if status != SS.NORMAL or identity.label != label:
             yield from unit.available()
+            _refuse_structure(device, identity, "FILESTRUCT")
             if status != SS.NORMAL:
                 raise Failure(
                     mount_message("F", "FILEREADERR", f"error reading _{device}"), status_message(status)
@@ -454,6 +490,46 @@ class Mount(Utility):
 def _tell_home_block(identity: VolumeIdentity, say: Say) -> None:
     if identity.backup_used:
         say(mount_message("W", "HOMBLKBAD", "primary home block is bad; backup used"))
+
+
+def _different_volume(unit: str, state: SetState) -> Failure:
+    return Failure(
+        mount_message("F", "DIFVOLMNT", f"different volume already mounted on _{unit}: {state.label}")
+    )
+
+
+def _refuse_structure(device: str, identity: VolumeIdentity, ods1_ident: str) -> None:
+    """Refuse a volume of a structure that is not ODS-2."""
+    if identity.other_structure == "ODS-1":
+        raise Failure(mount_message("F", ods1_ident, f"_{device} is an ODS-1 volume, which is not supported"))
+    if identity.other_structure:
+        # DEVIATION: V7.3 shadows ODS-5 volumes too; here they would need file headers and control blocks of level 5
+        raise Failure(
+            mount_message(
+                "F",
+                "FILESTRUCT",
+                f"_{device} is an {identity.other_structure} volume, which is not supported",
+            )
+        )
+
+
+def _refuse_contradiction(winner: _Candidate, candidates: Sequence[_Candidate]) -> None:
+    """Refuse disks of which none, or more than one, is right; raises Failure."""
+    newest = winner.identity.scb
+    if newest is None or not newest.genernum:
+        return
+    if winner.is_target:
+        text = f"_{winner.device} is the target of a copy that has not ended, and no member it was copied from is named"
+        raise Failure(mount_message("F", "NOMASTER", text))
+    if not newest.unit_id:
+        return  # initialized, and never mounted
+    for candidate in candidates:
+        equal = candidate.identity.generation == newest.genernum and candidate.is_full
+        if equal and candidate.unit.identifier not in full_members(newest):
+            text = (
+                f"_{winner.device} and _{candidate.device} are of one generation and each without the other"
+            )
+            raise Failure(mount_message("F", "DETSHADINCON", text))
 
 
 def _needs_merge(scb: StorageControlBlock) -> bool:

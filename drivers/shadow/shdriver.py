@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from drivers.classes.disk import Disk
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
-from drivers.platform.parameters import NO_BAD_BLOCK_RECOVERY
+from drivers.platform.parameters import ENFORCE_LOCAL_READ, NO_BAD_BLOCK_RECOVERY
 from drivers.platform.process import EventFlag
 from drivers.shadow.range_lock import RangeLock
 from drivers.shadow.state import MemberState, SetState
@@ -35,6 +35,8 @@ _NORMAL = int(SS.NORMAL)
 _HOST_FAULTS = frozenset((int(SS.IVBUFLEN), int(SS.ILLBLKNUM)))  # the request is wrong, not the member
 MEMBER_LOST = frozenset((int(SS.MEDOFL), int(SS.DEVOFFLINE), int(SS.VOLINV)))
 UNREADABLE = frozenset((int(SS.PARITY), int(SS.FORCEDERROR)))  # it is the block's fault, not the member's
+
+ENFORCED_SERVED_COST = 1 << 40  # above any other: a served member is read when no other can be
 
 Extent = tuple[int, int]  # LBN, and the LBN behind the last block
 
@@ -245,9 +247,12 @@ class VirtualUnit:
 
     def _read(self, irp: Irp, tried: tuple[_ReadClone, ...]) -> None:
         best, best_cost = None, 0
+        served_cost = ENFORCED_SERVED_COST if self._reads_locally else 0
         for member in self.sources:
             unit = member.unit
             cost = unit.queue_length + unit.read_cost
+            if served_cost and unit.served_by:
+                cost += served_cost
             if (best is None or cost < best_cost) and all(member is not clone.member for clone in tried):
                 best, best_cost = member, cost
         assert best is not None, "a read is tried on members that have not failed it"
@@ -281,6 +286,10 @@ class VirtualUnit:
         if self._repairs and any(other.status in UNREADABLE for other in clone.tried):
             self._unreadable[_extent_of(clone)] = None
             self.driver.volume_processing.process(self)
+
+    @property
+    def _reads_locally(self) -> bool:
+        return bool(self.platform.parameters["SHADOW_SYS_DISK"] & ENFORCE_LOCAL_READ)
 
     @property
     def _repairs(self) -> bool:

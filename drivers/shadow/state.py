@@ -16,6 +16,7 @@ from enum import Enum
 from drivers.files.storage_map import bitmap_blocks
 
 MAXIMUM_MEMBERS = 3  # SHAD$K_MAXMBRS of V7.3
+MAXIMUM_BITMAPS = 6  # of one set; UNCERTAIN: the manual that says so covers later versions too
 
 
 class MemberState(Enum):

@@ -26,6 +26,7 @@ from emu.wire.codes.ods2 import (
     SHADOW_STATUS,
     STRUCLEV,
     STRUCTURE_NAME,
+    STRUCTURE_NAME_ODS1,
     ods2_checksum,
 )
 from emu.wire.codes.vms import IO, SS
@@ -43,7 +44,8 @@ _TARGET_STATUS = int(MEMBER_STATUS.FCPY | MEMBER_STATUS.CIP)
 class VolumeIdentity:
     """What a disk says about itself: label "" when there is no home block, scb None when it is not valid.
 
-    cluster_blocks: 0 when the volume has no files.  backup_used: the primary home block is bad.
+    cluster_blocks: 0 when the volume has no files.  backup_used: the primary home block is bad.  other_structure:
+    "ODS-1", "ODS-5": a volume that cannot be used; "" for others.
     """
 
     label: str
@@ -51,6 +53,7 @@ class VolumeIdentity:
     scb_lbn: int = 0
     cluster_blocks: int = 0
     backup_used: bool = False
+    other_structure: str = ""
 
     @property
     def generation(self) -> int:
@@ -106,7 +109,9 @@ def identify(platform: Platform, unit: Disk) -> Procedure:
     if status != SS.NORMAL:
         return status, NO_VOLUME
     if home is None:
-        return status, VolumeIdentity("", bare_control_block_in(blocks[0]), BARE_SCB_LBN)
+        scb = bare_control_block_in(blocks[0])
+        status, primary = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, 1)
+        return status, VolumeIdentity("", scb, BARE_SCB_LBN, other_structure=other_structure(primary))
     label = home.volname.decode("ascii", "replace").rstrip()
     identity = VolumeIdentity(label, None, backup_used=bool(blocks))
     if not home.ibmaplbn:
@@ -159,6 +164,18 @@ def home_block_in(data: bytes) -> HomeBlock | None:
         and home.checksum2 == ods2_checksum(data, CHECKSUM2_WORDS)
     )
     return home if valid else None
+
+
+def other_structure(data: bytes) -> str:
+    """Name the structure of a home block that is not ODS-2's: "ODS-1", "ODS-5"; "" when it is no home block."""
+    home = HomeBlock.unpack(data)
+    if home.checksum2 != ods2_checksum(data, CHECKSUM2_WORDS):
+        return ""
+    if home.format == STRUCTURE_NAME_ODS1:
+        return "ODS-1"
+    if home.format == STRUCTURE_NAME and home.struclev & 0xFF00 == STRUCLEV.ODS5:
+        return "ODS-5"
+    return ""
 
 
 def control_block_in(block: bytes) -> StorageControlBlock | None:
@@ -234,6 +251,16 @@ def storage_control_block(state: SetState, *, mounted: bool) -> bytes:
     )
     block.checksum = ods2_checksum(block.pack(), CHECKSUM2_WORDS)
     return block.pack()
+
+
+def is_of_mount(block: bytes, state: SetState) -> bool:
+    """Whether a member's control block is of this mount of the set: by virtual unit, lock name and mount time."""
+    scb = control_block_in(block)
+    return scb is not None and (scb.unit_id, scb.volockname, scb.mounttime) == (
+        state.unit_id,
+        state.label.encode("ascii").ljust(LABEL_BYTES),
+        state.mount_time,
+    )
 
 
 def bitmap_name(state: SetState) -> bytes:

@@ -1,7 +1,8 @@
 """Volume processing: what is done about members that fail, and about blocks that cannot be read (spec 2.1, 2.7).
 
 The node that met the failure takes the set's membership lock and stalls the set on all nodes. Then each suspect is
-asked to come on line and to take a storage control block:
+asked to come on line and to take a storage control block; what has no block of this mount is another volume, which
+counts as no answer:
 
     it does ─────────────────────────▶ it stays a member, what it failed is done again
     it answers, and refuses ─────────▶ put out; the last full member stays, and the request ends with its error
@@ -25,7 +26,7 @@ from drivers.shadow.equalize import PIECE_BLOCKS, PIECE_BYTES, Equalized, equali
 from drivers.shadow.requests import Stall
 from drivers.shadow.shdriver import MEMBER_LOST, Extent, Member, VirtualUnit
 from drivers.shadow.state import SetState
-from drivers.shadow.volume import storage_control_block, write_blocks
+from drivers.shadow.volume import is_of_mount, read_blocks, storage_control_block, write_blocks
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.wire.codes.vms import SS
 
@@ -128,12 +129,13 @@ class VolumeProcessing:
         for member in away:
             self._strike(member)
         out: list[Member] = []
+        told: set[str] = set()
         since_ns, verifying, asked_all = self._platform.clock.now_ns, False, False
         given_up = self._given_up[vu.name] = set()
         try:
             while away:
                 for member in tuple(away):
-                    verdict = yield from self._judge(state, member)
+                    verdict = yield from self._judge(state, member, told)
                     if verdict is not _Verdict.AWAY or member.device in given_up:
                         away.remove(member)
                     if verdict is _Verdict.REFUSES or member.device in given_up:
@@ -178,17 +180,28 @@ class VolumeProcessing:
         member.strikes += 1
         member.struck_ns = now_ns
 
-    def _judge(self, state: SetState, member: Member) -> Procedure:
-        """See whether a member answers and takes a write, and has not failed again and again."""
+    def _judge(self, state: SetState, member: Member, told: set[str]) -> Procedure:
+        """See whether a member answers, is what it was, takes a write, and has not failed again and again.
+
+        told: members of which the operator knows that they contain the wrong volume.
+        """
         unit = member.unit
         if unit.state is not UnitState.ONLINE:
             yield from unit.online()
         if unit.state is not UnitState.ONLINE:
             return _Verdict.AWAY
+        status, found = yield from read_blocks(self._platform, unit, state.scb_lbn, 1)
+        if status == _NORMAL and not is_of_mount(found, state):
+            if member.device not in told:
+                told.add(member.device)
+                self._tell(f"{member.device} contains the wrong volume.")
+            return _Verdict.AWAY  # the right one may still come
         block = storage_control_block(state, mounted=True)
         status = yield from write_blocks(self._platform, unit, state.scb_lbn, block)
         if unit.state is not UnitState.ONLINE:
             return _Verdict.AWAY
+        if status == SS.WRITLCK:
+            self._tell(f"{member.device} has been write-locked.")
         if status != _NORMAL or member.strikes > STRIKE_LIMIT:
             return _Verdict.REFUSES
         if member.strikes:

@@ -272,6 +272,134 @@ def test_a_former_member_mounted_by_itself_is_write_locked() -> None:
     assert stage.refusal(lambda: stage.mount(["$1$DUA12:"])) == ["DEVMOUNT"]
 
 
+# -- disks that cannot be mounted
+
+
+def rewrite(disk: MemoryDevice, lbn: int, block: HomeBlock | StorageControlBlock) -> None:
+    """Put a block on a disk, with its checksum."""
+    if isinstance(block, StorageControlBlock):
+        block.checksum = 0
+        block.checksum = ods2_checksum(block.pack(), 255)
+    else:
+        block.checksum2 = ods2_checksum(block.pack(), 255)
+    disk.content[lbn * BLOCK_BYTES : (lbn + 1) * BLOCK_BYTES] = block.pack()
+
+
+def home_block(disk: MemoryDevice) -> HomeBlock:
+    return HomeBlock.unpack(contents(disk)[BLOCK_BYTES : 2 * BLOCK_BYTES])
+
+
+def test_the_target_of_an_unfinished_copy_is_no_source() -> None:
+    stage = Stage(members=2, latency_us=(1000, 1000))
+    stage.initialize(shadow=False)
+    stage.mount()
+    stage.world.clock.run_for(1_000 * MICROSECOND_NS)
+    stage.dismount(SET)
+    before = contents(stage.disks[1])
+    assert stage.refusal(lambda: stage.mount(["$1$DUA11:"])) == ["NOMASTER"]
+    assert contents(stage.disks[1]) == before
+    stage.mount()
+    assert states(stage) == [SOURCE, TARGET]
+
+
+def test_disks_of_one_generation_that_deny_each_other_are_refused() -> None:
+    stage = Stage(members=2)
+    stage.ready()
+    stage.dismount(SET)
+    for disk in stage.disks:
+        block = control_block(disk)
+        own = 0 if disk is stage.disks[0] else 1
+        for other in {0, 1} - {own}:
+            setattr(block, f"member_status_{other}", 0)
+            setattr(block, f"member_id_{other}", 0)
+        rewrite(disk, SCB_LBN, block)
+    before = [contents(disk) for disk in stage.disks]
+    assert stage.refusal(stage.mount) == ["DETSHADINCON"]
+    assert [contents(disk) for disk in stage.disks] == before
+    stage.mount(["$1$DUA10:"])
+
+
+def test_an_ods1_volume_is_no_member() -> None:
+    stage = Stage(members=1)
+    stage.initialize()
+    home = home_block(stage.disks[0])
+    home.format = b"DECFILE11A  "
+    rewrite(stage.disks[0], 1, home)
+    stage.disks[0].content[1024:1536] = bytes(512)
+    assert stage.refusal(stage.mount) == ["NOODS1"]
+
+
+def test_an_ods5_volume_is_refused() -> None:
+    stage = Stage(members=1)
+    stage.initialize()
+    home = home_block(stage.disks[0])
+    home.struclev = 0x0501
+    rewrite(stage.disks[0], 1, home)
+    stage.disks[0].content[1024:1536] = bytes(512)
+    assert stage.refusal(stage.mount) == ["FILESTRUCT"]
+    alone = stage.alpha.utilities.mount_disk(
+        "$1$DUA10:", LABEL, write=True, override=False, say=stage.said.append
+    )
+    assert stage.refusal(lambda: stage.world.run(stage.alpha, alone)) == ["FILESTRUCT"]
+
+
+def without_its_last_disk(**options: bool) -> tuple[Stage, MountRequest]:
+    """A set that was well dismounted, whose third disk is taken away, and what is to be mounted."""
+    stage = Stage()
+    stage.ready()
+    stage.dismount(SET)
+    stage.idents()
+    stage.controller.detach_unit(12)
+    return stage, MountRequest(SET, stage.names, LABEL, **options)  # type: ignore[arg-type]
+
+
+def test_a_set_is_formed_without_a_member_that_cannot_be_reached() -> None:
+    stage, request = without_its_last_disk()
+    stage.world.run(stage.alpha, stage.alpha.utilities.mount(request, ["ALPHA1"], stage.said.append))
+    assert stage.idents() == ["SHDWMEMFAIL", "MEDOFL", "MOUNTED", "SHDWMEMSUCC", "SHDWMEMSUCC"]
+    assert states(stage) == [SOURCE] * 2
+
+
+def test_the_policy_require_members_forms_no_set_without_one() -> None:
+    stage, request = without_its_last_disk(require_members=True)
+    mount = stage.alpha.utilities.mount(request, ["ALPHA1"], stage.said.append)
+    assert stage.refusal(lambda: stage.world.run(stage.alpha, mount)) == ["NOTALLMEM", "MEDOFL"]
+    assert not stage.alpha.shadow.units
+
+
+def test_a_set_of_which_no_member_can_be_reached_is_not_formed() -> None:
+    stage = Stage(members=2)
+    stage.ready()
+    stage.dismount(SET)
+    for number in (10, 11):
+        stage.controller.detach_unit(number)
+    assert stage.refusal(stage.mount) == ["SHADOWFAIL", "MEDOFL"]
+
+
+def test_a_set_is_mounted_under_its_label_only() -> None:
+    stage = Stage(vax=True)
+    stage.initialize()
+    stage.mount(stage.names[:2])
+    assert stage.refusal(lambda: stage.mount(stage.names[2:], label="OTHER")) == ["DIFVOLMNT"]
+    assert stage.refusal(lambda: stage.mount([], label="OTHER", node=stage.vax)) == ["DIFVOLMNT"]
+
+
+def test_a_member_needs_an_allocation_class_in_a_cluster() -> None:
+    stage = Stage(members=1, vax=True)
+    stage.initialize()
+    stage.alpha.controllers[0].allocation_class = 0
+    assert stage.refusal(stage.mount) == ["NOALOCLASS"]
+
+
+def test_no_set_is_mounted_where_shadowing_is_off() -> None:
+    stage = Stage(members=1)
+    stage.initialize()
+    parameters = stage.alpha.platform.parameters
+    parameters.write_current("SHADOWING", 0)
+    parameters.boot()
+    assert stage.refusal(stage.mount) == ["NOSHADOW"]
+
+
 @pytest.mark.parametrize("after_us", range(0, 100, 10))
 def test_a_member_that_returns_while_the_set_is_dismounted_is_refused_or_in_time(after_us: int) -> None:
     stage = Stage(latency_us=(10, 10))

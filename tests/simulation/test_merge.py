@@ -92,6 +92,14 @@ def test_no_bitmap_is_made_while_members_may_differ() -> None:
     assert stage.idents() == ["WBMNOTSTARTED"]
 
 
+def test_mount_makes_no_bitmap_for_a_set_that_needs_a_merge() -> None:
+    stage = torn()
+    assert stage.refusal(lambda: stage.mount(stage.names[:2], Policy.MINICOPY)) == ["REQ_WBM_MERGE"]
+    vu = stage.mount(stage.names[:2], Policy.OPTIONAL)
+    assert stage.idents() == ["OPT_WBM_MERGE", "MOUNTED", "SHDWMEMERGE", "SHDWMEMERGE"]
+    assert vu.state.bitmaps == ()
+
+
 def test_a_set_dismounted_before_its_merge_is_done_is_merged_when_it_is_mounted_again() -> None:
     stage = torn(latency_us=(1000, 1000))
     stage.mount()

@@ -288,6 +288,22 @@ def test_no_memory_for_a_bitmap_keeps_the_member_unless_it_is_optional() -> None
     assert vu.state.member(LEAVING) is None
 
 
+def test_a_set_has_six_bitmaps_at_most() -> None:
+    stage = Stage(members=9, block_count=2_000)
+    stage.initialize()
+    vu = stage.mount(stage.names[:2])
+    for leaving, coming in zip(stage.names[1:7], stage.names[2:8], strict=True):
+        stage.dismount(leaving, Policy.MINICOPY)
+        stage.mount([coming])
+        stage.wait_for_copies(vu)
+    assert len(vu.state.bitmaps) == 6
+    assert stage.refusal(lambda: stage.dismount(stage.names[7], Policy.MINICOPY)) == ["CANNOTDMT", "WBMFAIL"]
+    assert len(vu.state.bitmaps) == 6
+    stage.idents()
+    stage.dismount(stage.names[7], Policy.OPTIONAL)
+    assert stage.idents() == ["WBMNOTSTARTED"]
+
+
 def test_the_only_full_member_cannot_leave() -> None:
     stage = Stage(members=2)
     stage.ready()

@@ -255,6 +255,19 @@ def test_reads_go_to_the_member_that_has_a_direct_way() -> None:
     assert (served.operations, direct.operations) == (before[0], before[1] + 20)
 
 
+def test_reads_stay_local_whatever_they_cost_where_that_is_enforced() -> None:
+    mixed = Mixed()
+    served, direct = (mixed.vax.disk(name) for name in ("DUA10", "DUA11"))
+    direct.read_cost = 5_000
+    read = mixed.queue(IO.READPBLK, 7)
+    assert mixed.world.settle(lambda: read.finished.is_set)
+    mixed.vax.platform.parameters.write_active("SHADOW_SYS_DISK", 65_536)
+    before = served.operations, direct.operations
+    reads = [mixed.queue(IO.READPBLK, lbn) for lbn in range(20)]
+    assert mixed.world.settle(lambda: all(read.status for read in reads))
+    assert (served.operations, direct.operations) == (before[0], before[1] + 20)
+
+
 def test_a_served_member_that_is_back_in_time_stays_a_member() -> None:
     mixed = Mixed()
     mixed.world.crash("ALPHA1")

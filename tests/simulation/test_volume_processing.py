@@ -2,11 +2,13 @@
 
 import pytest
 
+from drivers.platform.host import WaitingIrp
 from drivers.shadow.shdriver import VirtualUnit
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function, MediumError
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.core.trace import ConsoleLine
 from emu.media.faulty import BadBlocks
+from emu.media.memory import MemoryDevice
 from tests.simulation.stage import NORMAL, Stage, contents
 
 DRVERR, MEDOFL, PARITY, FORCEDERROR = 0x8C, 0x1A4, 0x1F4, 0x2144
@@ -75,6 +77,56 @@ def test_a_set_whose_members_are_all_away_stalls_and_goes_on_when_one_comes_back
     assert stage.world.clock.now_ns - back_ns >= 119 * SECOND_NS  # from now on the other has SHADOW_MBR_TMO
     assert any("DSA1: has completed volume processing" in line for line in lines)
     assert contents(stage.disks[1])[100 * BLOCK_BYTES : 101 * BLOCK_BYTES] == BLOCK
+
+
+def away_and_replaced(medium: MemoryDevice | None, then: int = 300) -> tuple[Stage, list[str], WaitingIrp]:
+    """A set whose second member is taken away under a write; another medium, or itself, is put into its drive."""
+    stage = Stage(members=2)
+    lines = operator_lines(stage)
+    vu = stage.ready()
+    own = stage.controller.detach_unit(11)
+    write = stage.write(vu, 100, BLOCK)
+    stage.world.clock.run_for(20 * SECOND_NS)
+    stage.controller.load_unit(11, medium if medium is not None else own)
+    stage.world.clock.run_for(then * SECOND_NS)
+    return stage, lines, write
+
+
+def test_a_disk_that_comes_back_with_another_volume_is_told_left_alone_and_put_out() -> None:
+    stranger = Stage(members=1, boot_time=0x00A0_0000_0000_0000)
+    stranger.ready()
+    before = contents(stranger.disks[0])
+    stage, lines, write = away_and_replaced(stranger.disks[0])
+    assert contents(stranger.disks[0]) == before
+    assert [line for line in lines if "wrong volume" in line] == [
+        "%SHADOW-I-VOLPROC, $1$DUA11: contains the wrong volume."
+    ]
+    assert write.status == NORMAL
+    assert devices(stage.alpha.shadow.units["DSA1:"]) == ["$1$DUA10:"]
+
+
+def test_the_right_volume_may_come_after_a_wrong_one() -> None:
+    stage, _, write = away_and_replaced(MemoryDevice(20_000), then=20)
+    assert not write.finished.is_set
+    stage.controller.detach_unit(11)
+    stage.world.clock.run_for(5 * SECOND_NS)
+    stage.controller.load_unit(11, stage.disks[1])
+    assert stage.world.settle(lambda: write.finished.is_set)
+    vu = stage.alpha.shadow.units["DSA1:"]
+    assert devices(vu) == ["$1$DUA10:", "$1$DUA11:"]
+    stage.assert_members_identical(vu)
+
+
+def test_a_member_that_comes_back_write_locked_is_told_and_put_out() -> None:
+    stage = Stage(members=2)
+    lines = operator_lines(stage)
+    vu = stage.ready()
+    medium = stage.controller.detach_unit(11)
+    stage.disks[1].write_protected = True
+    stage.controller.load_unit(11, medium)
+    assert stage.write_now(vu, 100, BLOCK) == NORMAL
+    assert "%SHADOW-I-VOLPROC, $1$DUA11: has been write-locked." in lines
+    assert devices(vu) == ["$1$DUA10:"]
 
 
 def test_members_that_all_come_back_stay_members() -> None:

@@ -174,6 +174,11 @@ def _mount(job: Job, command: Command) -> Procedure:
                 yield from node.utilities.mount(request, node.cluster.nodes, job.tell)
 
 
+def _asks_for(command: Command, policy: str) -> bool:
+    keyword = command.keyword("POLICY", policy)
+    return keyword is not None and not keyword.negated
+
+
 def _mount_set(
     job: Job, command: Command, unit: str, devices: list[str], label: str, included: list[str]
 ) -> Procedure:
@@ -189,8 +194,7 @@ def _mount_set(
         refused[:] = [device for device in targets if device not in agreed]
         return not refused
 
-    verify_label = command.keyword("POLICY", "VERIFY_LABEL")
-    verifies = verify_label is not None and not verify_label.negated
+    verifies = _asks_for(command, "VERIFY_LABEL")
     request = MountRequest(
         unit,
         [*devices, *included],
@@ -199,6 +203,7 @@ def _mount_set(
         copy=not command.is_negated("COPY"),
         confirm=consent if command.is_given("CONFIRM") or verifies else None,
         override_no_forced_error=command.keyword("OVERRIDE", "NO_FORCED_ERROR") is not None,
+        require_members=_asks_for(command, "REQUIRE_MEMBERS"),
     )
     while True:
         refused.clear()
@@ -276,8 +281,8 @@ MOUNT = Verb(
             "POLICY",
             "MINICOPY: fail rather than copy in full, or rather than mount without the bitmap for an absent "
             "member. MINICOPY=OPTIONAL: use or make a bitmap if possible. NOMINICOPY: copy in full. VERIFY_LABEL: "
-            "copy onto nothing but disks labelled SCRATCH_DISK. REQUIRE_MEMBERS: all named members must be there, "
-            "as they always must here.",  # DEVIATION: VMS mounts without a missing member if it is not forbidden
+            "copy onto nothing but disks labelled SCRATCH_DISK. REQUIRE_MEMBERS: form no set without a member that is "
+            "named and cannot be reached.",
             Value(
                 "policy",
                 many=True,

@@ -10,6 +10,7 @@ HOME_BLOCK_LBN: Final = 1
 CHECKSUM1_WORDS: Final = 29  # words of the home block before CHECKSUM1
 CHECKSUM2_WORDS: Final = 255  # words of the home block or storage control block before CHECKSUM(2)
 STRUCTURE_NAME: Final = b"DECFILE11B  "
+STRUCTURE_NAME_ODS1: Final = b"DECFILE11A  "  # at the same place of an ODS-1 home block, as is the checksum
 STRUCTURE_VERSION: Final = 1  # low byte of a structure level
 NO_AREA: Final = 255  # offset of an area that a file header has not
 

@@ -28,6 +28,8 @@ class SS(IntEnum):
     ILLBLKNUM = 0xDC
     FORCEDERROR = 0x2144  # spec
     INCSHAMEM = 0x22CC  # spec
+    ILLEGAL_SHADOW = 0x5B4  # spec
+    DUPUNIT = 0x21C4  # spec
     SHACHASTA = 0x2284  # spec
     WRONGSTATE = 0x2374  # spec
     UNSUPPORTED = 0xE4A  # spec
