@@ -1,5 +1,7 @@
 """The numbers of MOUNT's messages about shadow sets, as STARLET publishes them."""
 
+import re
+
 import pytest
 
 from drivers.message import Message
@@ -18,12 +20,10 @@ INCONSIZE   007290D0 W    OPT_WBM_MERGE 007290D8 W  WBM_NOTSTARTED 007290E0 W
 SHDWMEMSUCC 0072A09B I    SHDWMEMCOPY 0072A0A3 I    SHDWMEMFAIL  0072A0AB I    SHDWMEMERGE 0072A0CB I
 SHDWMEMMCPY 0072A18B I    SHDWNOMCPY  0072A193 I    AUTOMEMSUCC  0072A0D3 I    AUTOMEMCOPY 0072A0DB I
 AUTOMEMERGE 0072A0E3 I    SRCMBRADD   0072A163 I    ISACPYTRGT   0072A16B I    ISAMBR      0072A173 I
-""".split()
+"""
 
 
-@pytest.mark.parametrize(
-    ("ident", "number", "letter"), zip(MESSAGES[::3], MESSAGES[1::3], MESSAGES[2::3], strict=True)
-)
+@pytest.mark.parametrize(("ident", "number", "letter"), re.findall(r"(\w+) +([0-9A-F]{8}) ([FWI])", MESSAGES))
 def test_a_message_has_its_number_and_by_that_its_severity(ident: str, number: str, letter: str) -> None:
     value = condition_value(Message("MOUNT", letter, ident, ""))
     assert value == int(number, 16) | SHOWN
