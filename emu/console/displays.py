@@ -36,6 +36,7 @@ _BITMAP_FULL_HEADING = (
     "Node    Size     Set      Pending  Name",
 )
 NO_BITMAPS = "no bitmaps active"
+_STATUS_AND_ERRORS = 22  # characters of both columns of the brief display
 
 
 def device_type(unit: Disk) -> str:
@@ -81,8 +82,10 @@ def copied_percent(session: Session, vu: VirtualUnit, member: Member) -> int:
 # ---- SHOW DEVICE
 
 
-def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[Disk]) -> Iterator[str]:
-    """Mounted sets with their members, then other disks."""
+def brief_devices(
+    session: Session, sets: list[VirtualUnit], disks: list[Disk], *, members: bool = True
+) -> Iterator[str]:
+    """Mounted sets, with their members if those are wanted, then other disks."""
     yield from _BRIEF_HEADING
     node = session.node
     shown: list[str] = []
@@ -92,10 +95,12 @@ def brief_devices(session: Session, sets: list[VirtualUnit], disks: list[Disk]) 
             node.name,
             _set_status(vu),
             vu.errors,
-            _volume(session, vu.name, vu.state.label, _transactions(session, vu), len(vu.state.nodes)),
+            _volume(session, vu.name, vu.state.label, transactions(session, vu), len(vu.state.nodes)),
         )
         for member in vu.members:
             shown.append(member.device)
+            if not members:
+                continue
             if member.state is MemberState.SOURCE:
                 if vu.state.merging:
                     status, volume = (
@@ -122,7 +127,9 @@ def _set_status(vu: VirtualUnit) -> str:
 
 
 def _brief_line(name: str, node: str, status: str, errors: int, volume: str) -> str:
-    return f"{name}{f'({node})':>{20 - len(name)}}    {status:<16}{errors:6}  {volume}".rstrip()
+    # "MntVerifyInProgress" is wider than its column, and takes of the next one.
+    state = f"{status:<16}{errors:>{max(_STATUS_AND_ERRORS - max(16, len(status)), 1 + len(str(errors)))}}"
+    return f"{name}{f'({node})':>{20 - len(name)}}    {state}  {volume}".rstrip()
 
 
 def _volume(session: Session, name: str, label: str, transactions: int, mounts: int) -> str:
@@ -141,7 +148,7 @@ def _brief_disk(session: Session, unit: Disk) -> tuple[str, int, str]:
     return "Online" + locked, unit.errors, "(remote mount)" if elsewhere else ""
 
 
-def _transactions(session: Session, vu: VirtualUnit) -> int:
+def transactions(session: Session, vu: VirtualUnit) -> int:
     """The volume, and each file or load that is open on it."""
     load = session.loads.get((session.node.name, vu.name))
     return 1 + (load is not None and load.running)
@@ -181,7 +188,7 @@ def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
         ("Volume label", f'"{vu.state.label}"'),
         ("Relative volume number", 0),
         ("Cluster size", vu.state.cluster_blocks),
-        ("Transaction count", _transactions(session, vu)),
+        ("Transaction count", transactions(session, vu)),
         ("Free blocks", session.node.utilities.free_blocks.get(vu.name, "")),
         ("Mount count", len(vu.state.nodes)),
         ("Mount status", "System"),

@@ -677,6 +677,12 @@ def test_show_device_of_a_port(console: Console) -> None:
     assert console.well("SHOW DEVICE PUA0:")[0].startswith("Device PUA0:, UQSSP port, model 27,")
 
 
+def test_mounted_devices_are_shown_without_members(mounted: Console) -> None:
+    mounted.well(f"DISMOUNT {C}", f"MOUNT/NOWRITE {C} PAYROLL")
+    shown = [line.split()[0] for line in mounted.well("SHOW DEVICE/MOUNTED")[2:]]
+    assert shown == ["DSA42:", C]
+
+
 def test_a_disk_mounted_elsewhere_says_so(mounted: Console) -> None:
     mounted.well("SET HOST VAX1")
     assert mounted.well(f"SHOW DEVICE {A}")[2].endswith("(remote mount)")

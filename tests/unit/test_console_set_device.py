@@ -113,6 +113,20 @@ def test_a_set_in_mount_verification_is_aborted_shown_and_dismounted(mounted: Co
     assert mounted.refused("SHOW SHADOW DSA42:") == ["SYSTEM-W-NOSUCHDEV"]
 
 
+def test_a_wide_status_leaves_the_volume_in_its_column(mounted: Console) -> None:
+    mounted_line = mounted.well("SHOW DEVICE DSA42")[2]
+    pull_out(mounted, 10, 11, 12)
+    line = mounted.well("SHOW DEVICE DSA42")[2]
+    assert line[24:46].split() == ["MntVerifyInProgress", "0"]
+    assert line.index("PAYROLL") == mounted_line.index("PAYROLL")
+
+
+def test_getdvi_tells_of_mount_verification(mounted: Console) -> None:
+    pull_out(mounted, 10, 11, 12)
+    assert mounted.well('WRITE SYS$OUTPUT (F$GETDVI("DSA42","STS")/16384).AND.1') == ["1"]
+    assert mounted.well(f'WRITE SYS$OUTPUT (F$GETDVI("{A}","STS")/16).AND.1') == ["0"]  # off line
+
+
 def test_dismount_with_abort_ends_mount_verification_and_the_load(mounted: Console) -> None:
     pull_out(mounted, 10, 11, 12)
     before_ns = mounted.world.clock.now_ns

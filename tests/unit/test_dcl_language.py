@@ -171,6 +171,42 @@ def test_getdvi_tells_members_and_targets() -> None:
     assert item(B, "SHDW_CATCHUP_COPYING") == "FALSE"
 
 
+@pytest.mark.parametrize(
+    ("item", "of_the_set", "of_a_member"),
+    [
+        ("ALLOCLASS", "1", "1"),
+        ("CLUSTER", "1", "1"),
+        ("DEVCHAR2", str(1 << 19 | 1 << 18), str(1 << 18 | 1 << 6 | 1 << 5)),  # VRT, SHD; SHD, SSM, MSCP
+        ("HOST_NAME", "ALPHA1", "ALPHA1"),
+        ("REMOTE_DEVICE", "FALSE", "FALSE"),
+        ("SERVED_DEVICE", "FALSE", "FALSE"),
+        ("STS", str(1 << 11 | 1 << 4), str(1 << 11 | 1 << 4)),  # VALID, ONLINE
+        ("TRANSCNT", "1", "0"),
+    ],
+)
+def test_getdvi_tells_what_a_device_is(item: str, of_the_set: str, of_a_member: str) -> None:
+    console = Console()
+    console.well(f"INIT/SHADOW=({A},{B}) PAYROLL", f"MOUNT DSA42:/SHADOW=({A},{B}) PAYROLL")
+    assert console.well(f'WRITE SYS$OUTPUT F$GETDVI("DSA42","{item}")') == [of_the_set]
+    assert console.well(f'WRITE SYS$OUTPUT F$GETDVI("{A}","{item}")') == [of_a_member]
+
+
+def test_getdvi_tells_which_node_serves_a_disk() -> None:
+    console = Console(served=True)
+    assert console.well(f'WRITE SYS$OUTPUT F$GETDVI("{A}","SERVED_DEVICE")') == ["TRUE"]
+    console.well("SET HOST VAX1")
+    assert console.well(f'WRITE SYS$OUTPUT F$GETDVI("{A}","HOST_NAME")') == ["ALPHA1"]
+    assert console.well(f'WRITE SYS$OUTPUT F$GETDVI("{A}","REMOTE_DEVICE")') == ["TRUE"]
+
+
+@pytest.mark.parametrize(
+    ("item", "value"),
+    [("CLUSTER_NODES", "2"), ("CLUSTER_VOTES", "3"), ("CLUSTER_QUORUM", "2"), ("NODE_CSID", "00010001")],
+)
+def test_getsyi_tells_of_the_cluster(console: Console, item: str, value: str) -> None:
+    assert console.well(f'WRITE SYS$OUTPUT F$GETSYI("{item}")') == [value]
+
+
 # ---- procedures
 
 

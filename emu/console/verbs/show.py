@@ -51,7 +51,8 @@ def _show_device(job: Job, command: Command) -> Procedure:
             return
     sets = _matching_sets(job, name)
     disks = _matching_disks(job, name)
-    if command.is_given("MOUNTED"):
+    mounted = command.is_given("MOUNTED")
+    if mounted:
         disks = [unit for unit in disks if unit.name in job.node.utilities.private]
     elif name and not sets and not disks:
         raise _no_such_device(name)
@@ -64,7 +65,7 @@ def _show_device(job: Job, command: Command) -> Procedure:
     elif full:
         yield from _show_full(job, sets, disks)
     else:
-        yield from _say_all(job, displays.brief_devices(session, sets, disks))
+        yield from _say_all(job, displays.brief_devices(session, sets, disks, members=not mounted))
 
 
 def _show_full(job: Job, sets: list[VirtualUnit], disks: list[Disk]) -> Procedure:
@@ -139,7 +140,10 @@ SHOW = Verb(
             (
                 Keyword("FULL", "Everything that is known of each."),
                 Keyword("BITMAP", "The write bitmaps of shadow sets.", nodes=ALPHA),
-                Keyword("MOUNTED", "Mounted volumes only."),
+                Keyword(
+                    "MOUNTED",
+                    "Mounted volumes only: virtual units without their members, disks mounted alone.",
+                ),
             ),
             (
                 "SHOW DEVICE DSA1",

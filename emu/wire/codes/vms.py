@@ -6,6 +6,8 @@ UNCERTAIN: long-published STARLET values, not re-read in a source.
 
 from enum import IntEnum
 
+from emu.wire.codes import Bits
+
 
 class SS(IntEnum):
     """System status, SS$_xxx."""
@@ -46,3 +48,25 @@ class IO(IntEnum):
     DSE = 21
     DISK_COPY_DATA = 22
     WRITE_FORCED_ERROR = WRITEPBLK | 0x1000  # UNCERTAIN: the modifier that VMS has for MD.ERR
+
+
+class DEV2(Bits):
+    """UCB$L_DEVCHAR2: second longword of device characteristics (LIB.REQ)."""
+
+    PATHS_2P = 1 << 4, "two paths are known"  # DEV$V_2P
+    MSCP = 1 << 5, "MSCP class driver"
+    SSM = 1 << 6, "shadow set member"
+    SRV = 1 << 7, "served by the MSCP server"
+    SHD = 1 << 18, "shadowing"
+    VRT = 1 << 19, "virtual unit"
+    SCSI = 1 << 24, "SCSI class driver"
+    NOFE = 1 << 26, "no forced error"
+
+
+class UCB(Bits):
+    """UCB$L_STS: status of a unit, as far as it is kept here (LIB.REQ)."""
+
+    ONLINE = 1 << 4, "on line"
+    BSY = 1 << 8, "busy"
+    VALID = 1 << 11, "volume is software valid"
+    MNTVERIP = 1 << 14, "mount verification in progress"
