@@ -111,6 +111,8 @@ class FreshVolume:
         self.headers = min(max(options.headers, LEAST_HEADERS), self.maximum_files)
         self._space = StorageMap.fresh(block_count, cluster)
         try:
+            if self._index_lbn >= block_count:
+                raise DeviceFull
             self._place()
         except DeviceFull:
             raise Failure(Message("INIT", "F", "ALLOCFAIL", "index file allocation failure")) from None

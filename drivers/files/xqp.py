@@ -68,6 +68,7 @@ class FileSystem:
         self._home = home
         self.cluster_blocks = home.cluster
         self.maximum_files = home.maxfiles
+        self.owner = home.volowner
         self.index_backup_used = False
         self._index = File(_INDEX, "", RecordAttributes(RTYPE.FIXED))
         self._space: StorageMap | None = None

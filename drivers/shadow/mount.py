@@ -19,6 +19,7 @@ from drivers.shadow.shdriver import MEMBER_LOST, VirtualUnit
 from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, MemberState, SetState
 from drivers.shadow.utility import NO_MINICOPY, Policy, PrivateMount, Utility
 from drivers.shadow.volume import (
+    NO_VOLUME,
     VolumeIdentity,
     full_members,
     identify,
@@ -468,23 +469,19 @@ class Mount(Utility):
         self.private[device] = PrivateMount(unit, label, write_locked)
         say(mount_message("I", "MOUNTED", f"{label} mounted on _{device}"))
 
-    def volume_label(self, device: str) -> Procedure:
-        """Read the label of a disk that is not mounted; "" when there is none to read."""
+    def volume_identity(self, device: str) -> Procedure:
+        """Read what a disk that is not mounted says about itself; NO_VOLUME when there is nothing to read."""
         unit = self._shadow.find_unit(device)
         if (yield from unit.online()) != SS.NORMAL:
-            return ""
+            return NO_VOLUME
         status, identity = yield from identify(self._platform, unit)
         yield from unit.available()
-        return identity.label if status == SS.NORMAL else ""
+        return identity if status == SS.NORMAL else NO_VOLUME
 
     def members_of_record(self, device: str) -> Procedure:
         """Return the unit identifiers of the members that a disk's storage control block lists."""
-        unit = self._shadow.find_unit(device)
-        if (yield from unit.online()) != SS.NORMAL:
-            return []
-        status, identity = yield from identify(self._platform, unit)
-        yield from unit.available()
-        return listed_members(identity.scb) if status == SS.NORMAL and identity.scb is not None else []
+        identity: VolumeIdentity = yield from self.volume_identity(device)
+        return listed_members(identity.scb) if identity.scb is not None else []
 
 
 def _tell_home_block(identity: VolumeIdentity, say: Say) -> None:

@@ -37,8 +37,8 @@ class PrivateMount:
 class Utility:
     """An image that works on the disks of one node.
 
-    private: disks mounted by themselves, by device name.  free_blocks: of volumes, as far as this node knows, by the
-    name of the disk or virtual unit.
+    private: disks mounted by themselves, by device name.  free_blocks, owners: of volumes, as far as this node knows,
+    by the name of the disk or virtual unit.
     """
 
     def __init__(self, shadow: ShadowDriver) -> None:
@@ -47,6 +47,7 @@ class Utility:
         self._cluster = shadow.cluster
         self.private: dict[str, PrivateMount] = {}
         self.free_blocks: dict[str, int] = {}
+        self.owners: dict[str, int] = {}
 
     def _is_member(self, device: str) -> bool:
         return any(vu.state.member(device) for vu in self._shadow.units.values())

@@ -45,7 +45,7 @@ class VolumeIdentity:
     """What a disk says about itself: label "" when there is no home block, scb None when it is not valid.
 
     cluster_blocks: 0 when the volume has no files.  backup_used: the primary home block is bad.  other_structure:
-    "ODS-1", "ODS-5": a volume that cannot be used; "" for others.
+    "ODS-1", "ODS-5": a volume that cannot be used; "" for others.  owner: a UIC, group in the high word.
     """
 
     label: str
@@ -54,6 +54,7 @@ class VolumeIdentity:
     cluster_blocks: int = 0
     backup_used: bool = False
     other_structure: str = ""
+    owner: int = 0
 
     @property
     def generation(self) -> int:
@@ -113,7 +114,7 @@ def identify(platform: Platform, unit: Disk) -> Procedure:
         status, primary = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, 1)
         return status, VolumeIdentity("", scb, BARE_SCB_LBN, other_structure=other_structure(primary))
     label = home.volname.decode("ascii", "replace").rstrip()
-    identity = VolumeIdentity(label, None, backup_used=bool(blocks))
+    identity = VolumeIdentity(label, None, backup_used=bool(blocks), owner=home.volowner)
     if not home.ibmaplbn:
         scb_lbn = BARE_SCB_LBN
     else:

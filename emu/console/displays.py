@@ -19,6 +19,7 @@ from drivers.shadow.state import MemberState
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.console.session import Session
 from emu.console.times import absolute_time
+from emu.console.uic import uic_text
 from emu.wire.codes.scs import Capability
 
 _BRIEF_HEADING = (
@@ -195,6 +196,8 @@ def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
         ("Shadow set members", len(vu.members)),
         ("Copy or merge on node", vu.state.copier or "none"),
         ("Mount verification time-out", verification_timeout_s(session, vu)),
+        ("Volume owner UIC", uic_text(session.node.utilities.owners.get(vu.name, 0))),
+        ("Vol Prot", "S:RWCD,O:RWCD,G:RWCD,W:RWCD"),
     )
     yield ""
     structure = "ODS-2" if vu.state.cluster_blocks else "no file structure"
@@ -258,6 +261,8 @@ def full_disk(session: Session, unit: Disk) -> Iterator[str]:
             ("Relative volume number", 0),
             ("Mount status", "System"),
             ("Mount count", 1),
+            ("Volume owner UIC", uic_text(session.node.utilities.owners.get(unit.name, 0))),
+            ("Vol Prot", "S:RWCD,O:RWCD,G:RWCD,W:RWCD"),
         )
 
 

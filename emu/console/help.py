@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from emu.console.dcl import DclError, Keyword, Parameter, Verb, available, parse
+from emu.console.dcl import DclError, Keyword, Kind, Parameter, Verb, available, parse
 
 WIDTH = 78
 
@@ -112,6 +112,8 @@ def _value(keyword: Keyword) -> str:
         "|".join(f"{'[NO]' if k.negatable else ''}{k.name}{_value(k)}" for k in value.keywords)
         or value.name.lower()
     )
+    if value.keywords and value.kind is Kind.NUMBER:
+        text += f"|{value.name.lower()}"
     text = f"({text},...)" if value.many else text
     return f"={text}" if value.required else f"[={text}]"
 

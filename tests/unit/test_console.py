@@ -12,6 +12,7 @@ from emu.media.slow import BLOCK_NS, SEEK_NS, SlowDevice, fixed_times
 from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
 from emu.sim.world import World, drive_for
+from emu.wire.generated.ods2 import HomeBlock
 
 BLOCKS = 20_000
 BLOCK = 512
@@ -368,6 +369,46 @@ def test_a_set_in_use_is_dismounted_with_its_checks_overridden_when_the_load_has
     assert mounted.refused("SHOW SHADOW DSA42:") == ["SYSTEM-W-NOSUCHDEV"]
 
 
+def home_block(console: Console, line: str) -> HomeBlock:
+    """The home block of the first disk after INITIALIZE."""
+    console.well(line)
+    return HomeBlock.unpack(console.content(0)[BLOCK : 2 * BLOCK])
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "field", "value"),
+    [
+        ("/OWNER_UIC=[100,7]", "volowner", 0o100 << 16 | 7),
+        ("/OWNER_UIC=[SYSTEM]", "volowner", 1 << 16 | 4),
+        ("/DATA_CHECK", "volchar", 2),
+        ("/DATA_CHECK=READ", "volchar", 1),
+        ("/DATA_CHECK=(READ,WRITE)", "volchar", 3),
+        ("/INDEX=5000", "ibmaplbn", 5_000),
+        ("/INDEX=MIDDLE", "ibmaplbn", 10_000),
+    ],
+)
+def test_initialize_writes_what_its_qualifiers_say(
+    console: Console, qualifier: str, field: str, value: int
+) -> None:
+    assert getattr(home_block(console, f"INIT{qualifier} {A} PAYROLL"), field) == value
+
+
+@pytest.mark.parametrize(
+    ("qualifier", "ident"),
+    [
+        ("/OWNER_UIC=[8,1]", "INIT-F-IVUIC"),
+        ("/OWNER_UIC=[1]", "INIT-F-IVUIC"),
+        ("/OWNER_UIC=[77777,1]", "INIT-F-IVUIC"),
+        ("/INDEX=20000", "INIT-F-ALLOCFAIL"),
+        ("/INDEX=NOWHERE", "DCL-W-IVKEYW"),
+    ],
+)
+def test_initialize_refuses_what_no_volume_can_have(console: Console, qualifier: str, ident: str) -> None:
+    before = console.content(0)
+    assert console.refused(f"INIT{qualifier} {A} PAYROLL") == [ident]
+    assert console.content(0) == before
+
+
 def test_the_last_source_member_stays(console: Console) -> None:
     console.well(f"INIT {A} PAYROLL", f"MOUNT DSA1:/SHADOW={A} PAYROLL")
     assert console.refused(f"DISMOUNT {A}") == ["DISM-W-CANNOTDMT", "DISM-F-SRCMEM"]
@@ -401,6 +442,12 @@ def confirmed(console: Console, *answers: str | None) -> list[str]:
     console.well(f"INIT {A} PAYROLL", f"INIT {B} OLD_DATA")
     console.answers = list(answers)
     return console.do(f"MOUNT/CONFIRM DSA1:/SHADOW=({A},{B}) PAYROLL")
+
+
+def test_confirm_names_the_owner_of_the_disk(console: Console) -> None:
+    console.well(f"INIT {A} PAYROLL", f"INIT/OWNER_UIC=[100,7] {B} OLD_DATA")
+    said = console.do(f"MOUNT/CONFIRM DSA1:/SHADOW=({A},{B}) PAYROLL")
+    assert said[3] == "     $1$DUA11: (ALPHA1)       OLD_DATA      [100,7]"
 
 
 def test_confirm_asks_before_a_disk_is_overwritten(console: Console) -> None:
@@ -675,6 +722,12 @@ def test_show_shadow_tells_the_state(mounted: Console) -> None:
 
 def test_show_device_of_a_port(console: Console) -> None:
     assert console.well("SHOW DEVICE PUA0:")[0].startswith("Device PUA0:, UQSSP port, model 27,")
+
+
+def test_show_device_full_names_the_owner_of_a_volume(console: Console) -> None:
+    console.well(f"INIT/OWNER_UIC=[11,201] {A} PAYROLL", f"MOUNT {A} PAYROLL")
+    said = console.well(f"SHOW DEVICE/FULL {A}")
+    assert "    Volume owner UIC        [11,201]    Vol Prot    S:RWCD,O:RWCD,G:RWCD,W:RWCD" in said
 
 
 def test_mounted_devices_are_shown_without_members(mounted: Console) -> None:

@@ -112,7 +112,7 @@ def bad_uses(qualifier: Keyword, others: list[Keyword]) -> Iterator[tuple[str, s
             yield f"/{name}=", "VALREQ"
         if value.keywords:
             yield f"/{name}=ZZZZ", "IVKEYW"
-        if value.kind is Kind.NUMBER:
+        if value.kind is Kind.NUMBER and not value.keywords:
             yield f"/{name}=XYZ", "NUMBER"
         if not value.many:
             yield f"/{name}=({sample(value)},{sample(value)})", "ONEVAL"

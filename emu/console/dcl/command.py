@@ -14,6 +14,7 @@ from emu.console.dcl.line import Element, ParameterItem, QualifierItem, read_lin
 from emu.console.dcl.tables import Keyword, Kind, Parameter, Verb, available
 from emu.console.times import parse_delta_ns
 
+_NUMBERS_BEGIN = tuple("%0123456789")
 _SIGNIFICANT = 4  # characters of a name that DCL looks at
 _SLASH_HINT = 'a file name that holds a slash is written in quotation marks: "/tmp/payroll.img"'
 
@@ -252,7 +253,7 @@ def _given(keyword: Keyword, negated: bool, elements: tuple[Element, ...] | None
         raise DclError("NOVALU", elements[0].text.upper())
     if len(elements) > 1 and not value.many:
         raise DclError("ONEVAL", elements[1].text.upper())
-    if value.keywords:
+    if value.keywords and not (value.kind is Kind.NUMBER and elements[0].text[:1] in _NUMBERS_BEGIN):
         known = available(value.keywords, kind)
         keywords = tuple(_given_keyword(element, known, kind) for element in elements)
         return Given(keyword.name, False, (), keywords)

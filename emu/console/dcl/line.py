@@ -17,7 +17,7 @@ _GRAMMAR = r"""
     element: value ["=" value | "="? group]
     value: WORD | STRING
 
-    WORD: /[^\s\/=,+()"!]+/
+    WORD: /(\[[^\s\/=()\[\]"!]*\]|[^\s\/=,+()"!])+/
     STRING: /"(?:[^"]|"")*"?/
     COMMENT: /![^\n]*/
     %ignore /\s+/

@@ -30,7 +30,8 @@ class Kind(Enum):
 class Value:
     """A value a qualifier or keyword takes.
 
-    many: a list in parentheses may be given.  keywords: if there are any, the value is one of them.
+    many: a list in parentheses may be given.  keywords: if there are any, the value is one of them; with kind NUMBER
+    it may be a number as well.
     """
 
     name: str = "value"

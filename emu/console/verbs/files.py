@@ -71,8 +71,10 @@ def count_free_blocks(job: Job, unit: Unit) -> Procedure:
         space: StorageMap = yield from files.space()
     except Failure:
         job.node.utilities.free_blocks.pop(unit.name, None)
+        job.node.utilities.owners.pop(unit.name, None)
     else:
         job.node.utilities.free_blocks[unit.name] = space.free_blocks
+        job.node.utilities.owners[unit.name] = files.owner
 
 
 def _mounted(job: Job, device: str) -> tuple[Unit, str, bool]:

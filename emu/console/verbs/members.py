@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
+from drivers.shadow.volume import VolumeIdentity
 from emu.console.session import Job
 
 SCRATCH_LABEL = "SCRATCH_DISK"
@@ -41,8 +42,8 @@ def verify_labels(job: Job, targets: Sequence[str]) -> Procedure:
     UNCERTAIN: the label and the message are from general knowledge of VMS.
     """
     for device in targets:
-        label = yield from job.node.utilities.volume_label(device)
-        if label != SCRATCH_LABEL:
+        target: VolumeIdentity = yield from job.node.utilities.volume_identity(device)
+        if target.label != SCRATCH_LABEL:
             raise Failure(
                 Message(
                     "MOUNT", "F", "POLICYFAIL", f"_{device} would be copied to, and is not {SCRATCH_LABEL}"

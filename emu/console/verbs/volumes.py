@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from drivers.cluster.node import Node
-from drivers.files.fresh_volume import LABEL_BYTES, IndexPlace, VolumeOptions
+from drivers.files.fresh_volume import LABEL_BYTES, SYSTEM_UIC, IndexPlace, VolumeOptions
 from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
 from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
+from drivers.shadow.volume import VolumeIdentity
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.session import Job, virtual_unit_name
+from emu.console.uic import parse_uic, uic_text
 from emu.console.verbs.files import count_free_blocks, delete_files
 from emu.console.verbs.members import former_members, telling_of_included, verify_labels
 from emu.core.clock import MILLISECOND_NS
@@ -77,8 +79,28 @@ def _volume_options(command: Command) -> VolumeOptions:
         maximum_files=_limited(command, "MAXIMUM_FILES"),
         headers=_limited(command, "HEADERS"),
         index=_index(command),
-        characteristics=int(HM2.NOHIGHWATER if command.is_negated("HIGHWATER") else HM2(0)),
+        owner=_owner(command),
+        characteristics=_characteristics(command),
     )
+
+
+def _owner(command: Command) -> int:
+    text = (command.values("OWNER_UIC") or (uic_text(SYSTEM_UIC),))[0]
+    owner = parse_uic(text)
+    if owner is None:
+        text = f"{text} is no user identification code, which is [group,member] in octal"
+        raise Failure(Message("INIT", "F", "IVUIC", text))
+    return owner
+
+
+def _characteristics(command: Command) -> int:
+    bits = HM2.NOHIGHWATER if command.is_negated("HIGHWATER") else HM2(0)
+    if command.is_given("DATA_CHECK"):
+        # DEVIATION: the volume is marked, and that is all: no transfer is checked because of it
+        reads, writes = (command.keyword("DATA_CHECK", name) is not None for name in ("READ", "WRITE"))
+        bits |= HM2.READCHECK if reads else HM2(0)
+        bits |= HM2.WRITCHECK if writes or not reads else HM2(0)
+    return int(bits)
 
 
 def _limited(command: Command, qualifier: str) -> int:
@@ -93,7 +115,7 @@ def _index(command: Command) -> IndexPlace | int:
     for place in IndexPlace:
         if command.keyword("INDEX", place.name) is not None:
             return place
-    return IndexPlace.BEGINNING
+    return command.number("INDEX", 0) if command.values("INDEX") else IndexPlace.BEGINNING
 
 
 _LABEL = Parameter("LABEL", "Label")
@@ -107,15 +129,21 @@ INITIALIZE = Verb(
     (Parameter("DEVICE", "Device", Kind.DEVICE), _LABEL),
     (
         Keyword("CLUSTER_SIZE", "Blocks that are allocated at least.", Value("blocks", Kind.NUMBER)),
+        Keyword(
+            "DATA_CHECK",
+            "Mark the volume: all reads, or all writes, are to be checked; writes unless said otherwise.",
+            Value("checks", required=False, many=True, keywords=(Keyword("READ"), Keyword("WRITE"))),
+        ),
         Keyword("ERASE", "Write zeros over the whole disk first."),
         Keyword("HEADERS", "File headers the index file has room for at first.", Value("count", Kind.NUMBER)),
         Keyword("HIGHWATER", "/NOHIGHWATER: do not mark how far files are written.", negatable=True),
         Keyword(
             "INDEX",
-            "Where the index file stands.",
-            Value("position", keywords=tuple(Keyword(place.name) for place in IndexPlace)),
+            "Where the index file stands; a number is the LBN it begins at, or near to.",
+            Value("lbn", Kind.NUMBER, keywords=tuple(Keyword(place.name) for place in IndexPlace)),
         ),
         Keyword("MAXIMUM_FILES", "Files the volume can have at most.", Value("count", Kind.NUMBER)),
+        Keyword("OWNER_UIC", "Owner of the volume, [group,member] in octal.", Value("uic")),
         Keyword("USER_NAME", "Owner's name in the home block.", Value("name")),
         Keyword(
             "SHADOW",
@@ -227,8 +255,9 @@ def _ask_consent(job: Job, unit: str, label: str, devices: Sequence[str]) -> Pro
     job.say(f"Virtual Unit - {unit.rstrip(':'):22}Volume Label - {label}")
     job.say("     Member                   Volume Label  Owner UIC")
     for device in devices:
-        target_label = yield from job.node.utilities.volume_label(device)
-        job.say(f"     {f'{device} ({job.node.name})':24} {target_label:13} [SYSTEM]")
+        target: VolumeIdentity = yield from job.node.utilities.volume_identity(device)
+        member = f"{device} ({job.node.name})"
+        job.say(f"     {member:24} {target.label:13} {uic_text(target.owner)}".rstrip())
     while True:
         answer = yield from job.ask("Allow FULL shadow copy on the above member(s)? [N]: ")
         text = (answer or "NO").strip().upper() or "NO"
