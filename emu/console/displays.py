@@ -200,8 +200,9 @@ def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
         ("Vol Prot", "S:RWCD,O:RWCD,G:RWCD,W:RWCD"),
     )
     yield ""
-    structure = "ODS-2" if vu.state.cluster_blocks else "no file structure"
-    yield f"  Volume Status:  {structure}, subject to mount verification."
+    structure = "ODS-2" if vu.state.cluster_blocks else "no file structure, membership kept beside the volume"
+    text = f"Volume Status:  {structure}, subject to mount verification."
+    yield from wrap(text, 78, initial_indent="  ", subsequent_indent="    ")
     for member in vu.members:
         yield ""
         yield from full_member(session, vu, member)

@@ -724,6 +724,15 @@ def test_show_device_of_a_port(console: Console) -> None:
     assert console.well("SHOW DEVICE PUA0:")[0].startswith("Device PUA0:, UQSSP port, model 27,")
 
 
+def test_show_device_full_says_where_membership_is_kept(console: Console) -> None:
+    node = console.world.nodes["ALPHA1"]
+    console.world.run(node, node.utilities.initialize([A], "RAW", shadow=True, files=False))
+    console.well(f"MOUNT DSA1:/SHADOW={A} RAW")
+    said = console.well("SHOW DEVICE/FULL DSA1")
+    assert "  Volume Status:  no file structure, membership kept beside the volume, subject to" in said
+    assert "    mount verification." in said
+
+
 def test_show_device_full_names_the_owner_of_a_volume(console: Console) -> None:
     console.well(f"INIT/OWNER_UIC=[11,201] {A} PAYROLL", f"MOUNT {A} PAYROLL")
     said = console.well(f"SHOW DEVICE/FULL {A}")

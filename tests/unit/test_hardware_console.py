@@ -622,6 +622,7 @@ def test_a_member_leaves_is_backed_up_and_returns() -> None:
         "          NORMAL",
         "          DISK10000 (member 0) is NORMAL",
         "          DISK10100 (member 1) is REDUCED, 0% of its bitmap is set",
+        "        Membership: in a side file beside each image, the volume itself does not know of it",
         "        Size: 2400 blocks",
     ]
     desk.hs("BACKUP DISK10100 TO night.dsk")
@@ -665,7 +666,7 @@ def test_what_a_mirrorset_does_not_allow_is_refused() -> None:
     assert desk.do("DETACH DUA0", "SET M1 REMOVE=DISK10100") == [
         "Command not allowed: DUA0 shows mirrorset M1, which lasts as long as the program"
     ]
-    assert "DISK10100 (member 1) is SPARE" in desk.do("SHOW MIRRORSETS FULL")[-2]
+    assert "DISK10100 (member 1) is SPARE" in desk.do("SHOW MIRRORSETS FULL")[-3]
     assert desk.files.open == 0
 
 

@@ -360,6 +360,7 @@ def _mirror_rows(session: Session, mirror: MirrorSet, *, full: bool) -> Iterator
     yield f"          {copying[0] if copying else 'NORMAL' if members else 'FAILED'}"
     for index, disk in enumerate(mirror.disks):
         yield f"          {disk.name} (member {index}) is {_disk_state(mirror, disk)}"
+    yield "        Membership: in a side file beside each image, the volume itself does not know of it"
     yield f"        Size: {mirror.block_count} blocks"
 
 
