@@ -57,7 +57,9 @@ class ShadowDriver:
         self.cluster = cluster
         self.find_unit = find_unit
         self.units: dict[str, VirtualUnit] = {}
-        self.known_units: set[str] = set()  # since boot, also those dismounted again
+        self.known_units: dict[
+            str, int
+        ] = {}  # since boot, also those dismounted again: pool that each of them has
         self.bitmaps: dict[int, WriteBitmap] = {}
         self.server = ShadowServer(self)
         self.recorder = Recorder(platform, cluster)
@@ -107,7 +109,6 @@ class ShadowDriver:
         else:
             if vu is None:
                 vu = self.units[state.name] = VirtualUnit(self, state)
-                self.known_units.add(state.name)
                 vu.block(without_quorum=not self.cluster.works)
             else:
                 departed = [m.unit for m in vu.members if state.member(m.device) is None]

@@ -181,3 +181,26 @@ def test_no_more_sets_are_mounted_than_the_system_was_booted_for() -> None:
         stage.dismount(unit)
     stage.initialize()
     assert stage.refusal(lambda: stage.mount(unit="DSA7777:")) == ["INSFMEM"]
+
+
+def test_a_set_takes_its_memory_once_and_keeps_it() -> None:
+    stage = Stage(members=1, block_count=2_000)
+    pool = stage.alpha.platform.pool
+    stage.initialize()
+    before = pool.free_bytes
+    for _ in range(2):
+        stage.mount()
+        stage.dismount("DSA1:")
+        assert before - pool.free_bytes == 4_608
+
+
+def test_no_set_is_mounted_without_memory_for_it() -> None:
+    stage = Stage(members=1, block_count=2_000)
+    stage.initialize()
+    pool = stage.alpha.platform.pool
+    kept = pool.allocate(4_544)  # 64 bytes too few, and enough for everything else
+    while (largest := max((size for _, size in pool._free), default=0)) >= 4_608:
+        pool.allocate(largest)
+    pool.free(kept)
+    assert stage.refusal(stage.mount) == ["INSFMEM"]
+    assert not stage.alpha.shadow.units

@@ -729,8 +729,8 @@ def test_show_device_full_says_where_membership_is_kept(console: Console) -> Non
     console.world.run(node, node.utilities.initialize([A], "RAW", shadow=True, files=False))
     console.well(f"MOUNT DSA1:/SHADOW={A} RAW")
     said = console.well("SHOW DEVICE/FULL DSA1")
-    assert "  Volume Status:  no file structure, membership kept beside the volume, subject to" in said
-    assert "    mount verification." in said
+    assert "  Volume Status:  no file structure, membership kept beside the volume," in said
+    assert "    subject to mount verification." in said
 
 
 def test_show_device_full_names_the_owner_of_a_volume(console: Console) -> None:
