@@ -16,6 +16,7 @@ from emu.core.block import BLOCK_BYTES
 from emu.wire.codes.ods2 import HOME_BLOCK_LBN
 from emu.wire.codes.vms import IO, SS
 
+SHADOW_LIMIT = 6
 ERASE_PIECE_BLOCKS = 1 << 15
 WRITE_PIECE_BYTES = 127 * BLOCK_BYTES
 
@@ -33,12 +34,15 @@ class Initialize(Utility):
         files: bool = True,
         options: VolumeOptions | None = None,
     ) -> Procedure:
-        """Make fresh volumes; with `shadow` they can be mounted together without a copy.  Raises Failure.
+        """Make fresh volumes; with `shadow` any three of them can be mounted together without a copy.  Raises Failure.
 
         files: a volume has a file structure, with what `options` say of it.
         """
         if not label or len(label) > LABEL_BYTES or not label.isascii():
             raise Failure(Message("INIT", "F", "BADVOLLBL", "a volume label has 1 to 12 characters"))
+        if shadow and len(devices) > SHADOW_LIMIT:
+            text = f"{SHADOW_LIMIT} disks at most are initialized together"
+            raise Failure(Message("INIT", "F", "XSMBRS", text))
         units: list[Disk] = []
         for device in devices:
             unit = self._shadow.find_unit(device)

@@ -286,10 +286,11 @@ class Mount(Utility):
         """Decide whether a disk joins as it is or is copied."""
         scb, newest = candidate.identity.scb, winner.identity.scb
         assert newest is not None, "the winner has a storage control block"
+        is_listed = candidate.unit.identifier in full_members(newest)
+        # A control block has room for three of the six disks that INITIALIZE/SHADOW makes equal.
+        is_initialized = not newest.unit_id and scb == newest
         is_current = (
-            scb is not None
-            and scb.genernum == newest.genernum != 0
-            and candidate.unit.identifier in full_members(newest)
+            scb is not None and scb.genernum == newest.genernum != 0 and (is_listed or is_initialized)
         )
         state = MemberState.SOURCE if is_current or candidate is winner else MemberState.TARGET
         return MemberRecord(candidate.device, candidate.unit.identifier, state)

@@ -3,7 +3,9 @@
 The storage control block is the first block of [000000]BITMAP.SYS.  A mirror set's side file has no files; its home
 block says so by an index file bitmap at LBN 0, and the storage control block follows it.
 
-DEVIATION: the geometry in a storage control block that is written by shadowing is one track of all blocks.
+DEVIATION: the geometry in a storage control block that is written by shadowing is one track of all blocks.  Its count
+of write-mounts is 1 while the set is mounted, on however many nodes.  Members are known in it by the identifiers their
+drives have (MSCP's unit identifier, a SCSI disk's designator), where SDA shows allocation class and unit number.
 """
 
 from dataclasses import dataclass, replace
@@ -220,9 +222,9 @@ def storage_control_block(state: SetState, *, mounted: bool) -> bytes:
     if state.merging:
         status |= SHADOW_STATUS.MERGING
     padded = [*state.members, None, None, None]
+    source_status = _SOURCE_STATUS | (MEMBER_STATUS.MERGE if state.merging else 0)
     statuses = [
-        0 if m is None else _SOURCE_STATUS if m.state is MemberState.SOURCE else _TARGET_STATUS
-        for m in padded
+        0 if m is None else source_status if m.state is MemberState.SOURCE else _TARGET_STATUS for m in padded
     ]
     identifiers = [0 if m is None else m.identifier for m in padded]
     block = StorageControlBlock(
@@ -248,6 +250,7 @@ def storage_control_block(state: SetState, *, mounted: bool) -> bytes:
         scb_lbn=state.scb_lbn,
         devices=len(state.members),
         members=len(state.sources),
+        mrg_targets=len(state.sources) if state.merging else 0,
         fc_targets=len(state.targets),
     )
     block.checksum = ods2_checksum(block.pack(), CHECKSUM2_WORDS)
