@@ -43,6 +43,7 @@ COMPATIBLE: dict[LockMode, frozenset[LockMode]] = {
 }
 WRITERS = frozenset((_PW, _EX))
 _NO_FLAGS = LockFlag(0)
+_FUNCTIONS = frozenset(LckFunction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +264,9 @@ class LockManager:
         view = self._cluster.view
         member = view.member(csb.key) if view is not None else None
         message = Lock.unpack(data)
-        if func not in tuple(LckFunction):
+        if func not in _FUNCTIONS:
             raise ValueError(f"function {func} of the lock manager")
-        if message.mode not in tuple(LockMode) or message.wanted not in tuple(LockMode):
+        if message.mode not in COMPATIBLE or message.wanted not in COMPATIBLE:
             raise ValueError("a lock mode that is none")
         text_of(message.resource)
         if member is not None:

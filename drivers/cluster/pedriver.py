@@ -240,6 +240,7 @@ class PeDriver:
         self.foreign = 0
         self._link = link
         self._group = group
+        self._headers: dict[tuple[int, int, int], bytes] = {}
         self._numbers = identity.incarnation  # so that no circuit of an earlier life has the same
         self._newest: dict[int, int] = {}  # system -> the largest number of a circuit that it opened
         self._running = False
@@ -267,16 +268,21 @@ class PeDriver:
     # -- what goes
 
     def _header(self, system: int, channel: int, ppd_type: int = 0) -> bytes:
-        source = self.identity.system
-        return DatagramHeader.pack_fields(
-            system & 0xFFFF_FFFF,
-            system >> 32,
-            self._group,
-            source & 0xFFFF_FFFF,
-            source >> 32,
-            channel,
-            ppd_type,
-        )
+        """Make the header of a datagram; the same few are wanted all the time."""
+        key = (system, channel, ppd_type)
+        header = self._headers.get(key)
+        if header is None:
+            source = self.identity.system
+            header = self._headers[key] = DatagramHeader.pack_fields(
+                system & 0xFFFF_FFFF,
+                system >> 32,
+                self._group,
+                source & 0xFFFF_FFFF,
+                source >> 32,
+                channel,
+                ppd_type,
+            )
+        return header
 
     def send_control(self, circuit: Circuit, kind: PpdType) -> None:
         """Send START, STACK, ACK or NODE_STOP."""

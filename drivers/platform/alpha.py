@@ -5,17 +5,16 @@ their drivers filled the mapped buffer descriptor (UQSSP 1.15) was not found.  H
 at boot, by a table of 512-byte page frames, so that a transfer writes no entry.
 """
 
-from array import array
 from collections.abc import Callable
 from typing import ClassVar
 
 from drivers.platform.host import InterruptRequest, Platform
+from drivers.platform.map_registers import entries_of
 from emu.core.bus import HostMemory
 from emu.core.clock import Clock
 from emu.core.trace import Tracer
 
 FRAME_BYTES = 512  # a UQSSP page-table entry counts 512-byte frames, whatever the host's page is
-VALID = 0x8000_0000
 MAPPED = 0x8000_0000
 PCI_VECTOR = 0x800  # where the vectors of PCI devices begin in the system control block, 16 bytes each
 PCI_INTERRUPTS = 64
@@ -52,7 +51,7 @@ class AlphaPlatform(Platform):
         table_bytes = -(-4 * frames // self.page_bytes) * self.page_bytes
         super().__init__(name, clock, memory, table_bytes, memory_bytes - table_bytes, tracer)
         self._memory_barrier = memory_barrier
-        memory.write(self.page_table, memoryview(array("I", range(VALID, VALID + frames))).cast("B"))
+        memory.write(self.page_table, entries_of(frames))
         self.barrier()
 
     def barrier(self) -> None:

@@ -3,8 +3,18 @@
 First fit over a sorted free list.  Who finds none may wait until some have come back.
 """
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable
+from functools import cache
+
+VALID = 0x8000_0000  # of a map register, and of an entry of a controller's page table
+
+
+@cache
+def entries_of(pages: int) -> memoryview:
+    """Make the entries that name all pages of a memory in their order; machines of one size have the same."""
+    return memoryview(array("I", range(VALID, VALID + pages)).tobytes())
 
 
 class MapRegisters:

@@ -4,17 +4,15 @@ A controller on the Q-bus sees 22-bit addresses; each transfer borrows as many m
 pages and gives them back when it ends.
 """
 
-from array import array
 from collections.abc import Callable
 from typing import ClassVar
 
 from drivers.platform.host import Platform
-from drivers.platform.map_registers import MapRegisters
+from drivers.platform.map_registers import MapRegisters, entries_of
 from emu.core.bus import HostMemory
 from emu.core.clock import Clock
 from emu.core.trace import Tracer
 
-VALID = 0x8000_0000
 MAP_REGISTERS = 8192
 
 
@@ -41,8 +39,7 @@ class VaxPlatform(Platform):
         super().__init__(name, clock, memory, 8192, memory_bytes - 8192, tracer)
         self._map_registers = map_registers
         self._lent = MapRegisters(MAP_REGISTERS, self.fork)
-        pages = memory_bytes // self.page_bytes
-        self._entries = memoryview(array("I", range(VALID, VALID + pages))).cast("B")
+        self._entries = entries_of(memory_bytes // self.page_bytes)
 
     def map_buffer(self, address: int, length: int) -> int | None:
         frame, count = address >> 9, _pages(address, length)

@@ -57,13 +57,14 @@ class Scheduler:
 
     def call_at(self, when_ns: int, action: Action) -> Timer:
         """Call `action` when virtual time reaches `when_ns`, or at once if that has passed."""
-        timer = Timer(max(when_ns, self.now_ns), action)
-        self._sequence += 1
-        heappush(self._later, (timer.when_ns, self._sequence, timer))
-        return timer
+        return self.call_after(when_ns - self.now_ns, action)
 
     def call_after(self, delay_ns: int, action: Action) -> Timer:
-        return self.call_at(self.now_ns + delay_ns, action)
+        when_ns = self.now_ns + delay_ns if delay_ns > 0 else self.now_ns
+        timer = Timer(when_ns, action)
+        self._sequence += 1
+        heappush(self._later, (when_ns, self._sequence, timer))
+        return timer
 
     def step(self) -> bool:
         """Do the next thing; False when nothing is left to do."""

@@ -57,12 +57,13 @@ class FaultyDevice:
     def _try_rules(self, request: BlockRequest, rules: Sequence[Rule]) -> None:
         for index, rule in enumerate(rules):
             verdict = rule.on_request(request)
+            if verdict is None:
+                continue
             if isinstance(verdict, Hold):
                 verdict.keep(request, partial(self._try_rules, request, rules[index + 1 :]))
-                return
-            if verdict is not None:
+            else:
                 Procedure(request, partial(self._fail, request, verdict)).start()
-                return
+            return
         self._inner.submit(request)
 
     def _fail(self, request: BlockRequest, error: MediumError, part: Procedure) -> Steps:

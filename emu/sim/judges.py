@@ -104,14 +104,13 @@ def judge_media(scene: Scene) -> None:
         if data != first:
             lbn = next(n for n in range(scene.scenario.block_count) if _block(data, n) != _block(first, n))
             raise Wrong(f"{disk.device} and {members[0].device} differ at LBN {lbn}")
-    _judge_disk(members[0], scene.ledger)
+    _judge_disk(members[0], first, scene.ledger)
     for disk in scene.away():
         if disk.departed is not None:
-            _judge_disk(disk, disk.departed)
+            _judge_disk(disk, disk.content, disk.departed)
 
 
-def _judge_disk(disk: Disk, ledger: Ledger) -> None:
-    data = disk.content
+def _judge_disk(disk: Disk, data: bytes, ledger: Ledger) -> None:
     for lbns, promised in ledger.extents():
         extent = data[lbns.start * BLOCK_BYTES : lbns.stop * BLOCK_BYTES]
         fault = ledger.fault_in(extent, lbns, promised)

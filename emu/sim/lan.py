@@ -5,6 +5,7 @@ Every datagram is judged once for every node that is to hear it; chance comes fr
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Protocol
 
@@ -103,7 +104,7 @@ class Lan:
 
     def carry(self, sender: Station, datagram: bytes, system: int) -> None:
         """Bring a datagram to whom it is for."""
-        for station in list(self.stations.values()):
+        for station in self.stations.values():
             if station is not sender and system in (EVERYBODY, station.system):
                 self._carry_to(station, sender, datagram)
         if self.uplinks and not self._is_here(system):
@@ -142,11 +143,11 @@ class Lan:
             self.lost += 1
         for _ in range(times):
             low, high = weather.latency_ns
-            delay_ns = stream.randint(low, high) if stream is not None else low
+            delay_ns = stream.randrange(low, high + 1) if stream is not None else low
             if delay_ns:
-                self._clock.call_after(delay_ns, lambda: _give(station, datagram))
+                self._clock.call_after(delay_ns, partial(_give, station, datagram))
             else:
-                self._clock.call_soon(lambda: _give(station, datagram))
+                self._clock.call_soon(partial(_give, station, datagram))
 
 
 def _give(station: Station, datagram: bytes) -> None:

@@ -7,14 +7,15 @@ any that was issued since: one under way, or one that failed or whose node died,
 """
 
 from collections.abc import Iterator
+from itertools import count
 
 from emu.core.block import BLOCK_BYTES
-from emu.wire.packet import QUADWORD, Bytes
+from emu.wire.packet import QUADWORD, TWO_QUADWORDS, Bytes
 
 
 def stamp(number: int, lbn: int) -> bytes:
     """The contents of a block after write `number`."""
-    return (QUADWORD.pack(number) + QUADWORD.pack(lbn)) * (BLOCK_BYTES // 16)
+    return TWO_QUADWORDS.pack(number, lbn) * (BLOCK_BYTES // TWO_QUADWORDS.size)
 
 
 class Ledger:
@@ -52,22 +53,22 @@ class Ledger:
 
     def promised(self, lbns: range) -> list[int]:
         """Say what blocks hold at least, from now on: for each the number of its last acknowledged write."""
-        return [self.written.get(lbn, 0) for lbn in lbns]
+        number_of = self.written.get
+        return [number_of(lbn, 0) for lbn in lbns]
 
     def fault_in(self, data: Bytes, lbns: range, promised: list[int]) -> str:
         """Find what is wrong with blocks that were read; "" for nothing.
 
         promised: as it was when the read began.  Blocks nobody had written then may hold anything.
         """
-        for index, lbn in enumerate(lbns):
-            first = promised[index]
+        content = bytes(data)  # views compare slowly
+        for start, lbn, first in zip(count(0, BLOCK_BYTES), lbns, promised, strict=False):
             if not first:
                 continue
-            block = bytes(data[index * BLOCK_BYTES : (index + 1) * BLOCK_BYTES])  # a view compares slowly
-            number = QUADWORD.unpack_from(block)[0]
+            number = QUADWORD.unpack_from(content, start)[0]
             if not first <= number <= self.issued[lbn]:
                 return f"LBN {lbn} held write {number}, not between {first} and {self.issued[lbn]}"
-            if block != stamp(number, lbn):
+            if content[start : start + BLOCK_BYTES] != stamp(number, lbn):
                 return f"LBN {lbn} is torn"
         return ""
 

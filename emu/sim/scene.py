@@ -157,7 +157,7 @@ class Scene:
     def _access_time(self, disk: Disk) -> Callable[[BlockRequest], int]:
         stream = self.chance.stream(f"latency {disk.number} {self.lives}")
         low, high = self.scenario.latency_us
-        return lambda request: stream.randint(low, high) * MICROSECOND_NS
+        return lambda request: stream.randrange(low, high + 1) * MICROSECOND_NS
 
     # -- what was seen
 
@@ -169,7 +169,7 @@ class Scene:
         """Close the books; returns what came of the run."""
         self.outcome.virtual_ns += self.clock.now_ns
         for disk in self.disks:
-            self._history.update(disk.content)
+            self._history.update(disk.platter.content)
         self.note(self.outcome.virtual_ns)
         self.outcome.digest = self._history.hexdigest()
         return self.outcome
@@ -179,8 +179,12 @@ class Scene:
     @property
     def nodes(self) -> list[Node]:
         """The nodes that are up."""
-        up = [node for node in self.world.nodes.values() if not node.crashed]
-        return [node for node in up if node.name not in self.booting or self.booting[node.name].ended]
+        booting = self.booting
+        return [
+            node
+            for name, node in self.world.nodes.items()
+            if not node.crashed and (name not in booting or booting[name].ended)
+        ]
 
     @property
     def down(self) -> list[Node]:

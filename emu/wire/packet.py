@@ -11,6 +11,7 @@ Bytes = bytes | bytearray | memoryview
 WORD: Final = Struct("<H")
 LONGWORD: Final = Struct("<I")
 QUADWORD: Final = Struct("<Q")
+TWO_QUADWORDS: Final = Struct("<QQ")
 
 
 class ShortPacket(ValueError):

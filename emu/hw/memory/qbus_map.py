@@ -8,6 +8,7 @@ through an invalid register is answered by nobody: the device sees non-existent 
 
 from array import array
 from collections.abc import Sequence
+from functools import cache
 
 from emu.core.bus import Bytes, NonexistentMemory
 from emu.hw.memory.ram import SIGN, Ram
@@ -17,6 +18,15 @@ PAGE_BYTES = 512
 VALID = 0x8000_0000
 _PFN = 0x000F_FFFF
 _ADDRESS = 0x003F_FFFF
+
+
+@cache
+def _consecutive_entries(pages: int) -> memoryview:
+    """Make a run of valid, consecutive entries, one a page of memory.
+
+    A transfer whose map registers equal a slice of it is contiguous, which one comparison tells.
+    """
+    return memoryview(array("I", range(VALID, VALID + pages)))
 
 
 class QbusMap:
@@ -29,10 +39,7 @@ class QbusMap:
         self.registers = memoryview(bytearray(4 * MAP_REGISTERS))  # the CPU's view of the map
         self._entries = self.registers.cast("I")
         assert ram.size_bytes % PAGE_BYTES == 0, "memory behind a map comes in pages"
-        pages = ram.size_bytes // PAGE_BYTES
-        # One run of valid, consecutive entries per page of memory: a transfer whose map registers
-        # equal a slice of it is contiguous, which one comparison tells.
-        self._consecutive = memoryview(array("I", range(VALID, VALID + pages))).cast("B")
+        self._consecutive = _consecutive_entries(ram.size_bytes // PAGE_BYTES)
 
     def _physical(self, address: int) -> int:
         entry = self._entries[(address & _ADDRESS) >> 9]
@@ -78,8 +85,7 @@ class QbusMap:
             return self._ram.window(physical, length)
         frame = physical >> 9
         pages = last - first + 1
-        wanted = self._consecutive[4 * frame : 4 * (frame + pages)]
-        if self.registers[4 * first : 4 * (last + 1)] == wanted:
+        if self._entries[first : last + 1] == self._consecutive[frame : frame + pages]:
             return self._ram.window(physical, length)
         return self._scattered(address, length)
 

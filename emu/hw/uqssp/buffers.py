@@ -94,6 +94,8 @@ def mapped_buffer(memory: HostMemory, descriptor: int, pte_base: int, byte_count
     except BusError:
         raise PortFault(FATAL.MAPPING_READ) from None
     runs, error = _runs(table, descriptor & PAGE_OFFSET_MASK, byte_count)
+    if error is None and len(runs) == 1:
+        return unmapped_buffer(memory, *runs[0])
     return _collect(memory, runs, error)
 
 
