@@ -69,6 +69,7 @@ _OPCODE_OFFSET = Header.LAYOUT["opcd"][0]
 _SUCCESS, _AVAILABLE, _OFFLINE = int(ST.SUC), int(ST.AVL), int(ST.OFL)
 _RETRYABLE = frozenset((int(ST.DRV), int(ST.CNT)))
 _NORMAL = int(SS.NORMAL)
+_PROTECTED = int(UF.WPH | UF.WPS | UF.WPD)
 _EXCHANGE = -1  # function of a request that is no I/O
 _NEVER_ASKED = (0, 0xFFFF_FFFF)  # the command status before the first answer, as Ultrix has it
 
@@ -538,7 +539,7 @@ class DuDriver(Generic[Port]):
     def _know(self, unit: DiskUnit, media: int, identifier: int, flags: int) -> None:
         unit.media = media_text(media)
         unit.identifier = identifier
-        unit.write_protected = bool(flags & (UF.WPH | UF.WPS | UF.WPD))
+        unit.write_protected = bool(flags & _PROTECTED)
 
     def port_lost(self, dead: bool) -> None:
         """Keep what was outstanding, to be sent again; or fail it when the controller is dead."""

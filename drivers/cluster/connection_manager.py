@@ -202,7 +202,10 @@ class ConnectionManager:
             self._connect(circuit)
 
     def _csb_of_connection(self, connection: Connection) -> Csb | None:
-        return next((csb for csb in self.csbs.values() if csb.connection is connection), None)
+        for csb in self.csbs.values():
+            if csb.connection is connection:
+                return csb
+        return None
 
     # -- what comes
 

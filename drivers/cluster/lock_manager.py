@@ -42,7 +42,9 @@ COMPATIBLE: dict[LockMode, frozenset[LockMode]] = {
     _EX: frozenset((_NL,)),
 }
 WRITERS = frozenset((_PW, _EX))
-_NO_FLAGS = LockFlag(0)
+# Plain integers: arithmetic on enumeration members costs a microsecond.
+_NOQUEUE, _WAITING, _CONVERTING = int(LockFlag.NOQUEUE), int(LockFlag.WAITING), int(LockFlag.CONVERTING)
+_WRITE_VALUE, _VALUE_INVALID = int(LockFlag.WRITE_VALUE), int(LockFlag.VALUE_INVALID)
 _FUNCTIONS = frozenset(LckFunction)
 
 
@@ -181,22 +183,22 @@ class LockManager:
         writes = self._write_value(lock, value)
         self._tell(LckFunction.DEQUEUE, lock, writes)
 
-    def _write_value(self, lock: OwnLock, value: bytes | None) -> LockFlag:
+    def _write_value(self, lock: OwnLock, value: bytes | None) -> int:
         if value is None or lock.mode not in WRITERS:
-            return _NO_FLAGS
+            return 0
         lock.value, lock.valid = value, True
         lock.value_number += 1
-        return LockFlag.WRITE_VALUE
+        return _WRITE_VALUE
 
-    def _tell(self, func: LckFunction, lock: OwnLock, flags: LockFlag = _NO_FLAGS) -> None:
+    def _tell(self, func: LckFunction, lock: OwnLock, flags: int = 0) -> None:
         if lock.noqueue:
-            flags |= LockFlag.NOQUEUE
+            flags |= _NOQUEUE
         if lock.state is LockState.WAITING:
-            flags |= LockFlag.WAITING
+            flags |= _WAITING
         elif lock.state is LockState.CONVERTING:
-            flags |= LockFlag.CONVERTING
+            flags |= _CONVERTING
         if not lock.valid:
-            flags |= LockFlag.VALUE_INVALID
+            flags |= _VALUE_INVALID
         message = Lock(
             master=self._master,
             lock=lock.number,
@@ -310,7 +312,7 @@ class LockManager:
         lock.state = LockState.GRANTED
         lock.order = message.order
         lock.value, lock.value_number = message.value, message.value_number
-        lock.valid = not message.flags & LockFlag.VALUE_INVALID
+        lock.valid = not message.flags & _VALUE_INVALID
         lock.answered(Granted(lock.number, lock.value, lock.valid))
 
     # -- the master hears
@@ -340,7 +342,7 @@ class LockManager:
             self._rebuild(resource, csid, message)
         if not self._rebuilding:
             self._grant(resource)
-            if message.flags & LockFlag.NOQUEUE:
+            if message.flags & _NOQUEUE:
                 self._deny(resource, csid, message.lock)
             self._forget_if_free(resource)
 
@@ -351,7 +353,7 @@ class LockManager:
         return Held(csid, message.lock, LockMode(message.mode), LockMode(message.wanted), order)
 
     def _take_value(self, resource: Resource, message: Lock) -> None:
-        if message.flags & LockFlag.WRITE_VALUE:
+        if message.flags & _WRITE_VALUE:
             resource.value, resource.valid = message.value, True
             resource.value_number = message.value_number
 
@@ -402,7 +404,7 @@ class LockManager:
             lock=held.number,
             mode=held.mode,
             wanted=held.wanted,
-            flags=_NO_FLAGS if resource.valid else LockFlag.VALUE_INVALID,
+            flags=0 if resource.valid else _VALUE_INVALID,
             order=held.order,
             value=resource.value,
             value_number=resource.value_number,
@@ -419,15 +421,15 @@ class LockManager:
     def _rebuild(self, resource: Resource, csid: int, message: Lock) -> None:
         held = self._held(csid, message, message.order)
         self._order = max(self._order, message.order)
-        if message.flags & LockFlag.WAITING:
+        if message.flags & _WAITING:
             resource.waiting.append(held)
             return
         resource.granted.append(held)
-        if message.flags & LockFlag.CONVERTING:
+        if message.flags & _CONVERTING:
             resource.converting.append(held)
         if message.value_number > resource.value_number or message.mode in WRITERS:
             resource.value, resource.value_number = message.value, message.value_number
-            resource.valid = not message.flags & LockFlag.VALUE_INVALID
+            resource.valid = not message.flags & _VALUE_INVALID
 
     def _told_all(self, members: set[int]) -> None:
         """These members have nothing more to tell; when none has, bring the queues in order, and go on."""

@@ -44,7 +44,11 @@ class View:
     next_csid: int
 
     def member(self, key: Key) -> MemberNode | None:
-        return next((member for member in self.members if member.key == key), None)
+        system, incarnation = key
+        for member in self.members:
+            if member.system == system and member.incarnation == incarnation:
+                return member
+        return None
 
     def is_after(self, other: "View") -> bool:
         """Whether this is what a cluster has become since."""

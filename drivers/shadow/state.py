@@ -103,7 +103,10 @@ class SetState:
         return tuple(m for m in self.members if m.state is MemberState.TARGET)
 
     def member(self, device: str) -> MemberRecord | None:
-        return next((m for m in self.members if m.device == device), None)
+        for member in self.members:
+            if member.device == device:
+                return member
+        return None
 
     def without(self, device: str) -> "SetState":
         return replace(self, members=tuple(m for m in self.members if m.device != device))

@@ -38,6 +38,7 @@ BARE_SCB_LBN = HOME_BLOCK_LBN + 1  # on a volume without files
 HOME_SEARCH_LBN = 16  # where the search for an alternate home block ends
 _NAME = slice(StorageControlBlock.LAYOUT["volockname"][0], StorageControlBlock.LAYOUT["genernum"][0])
 
+_VALID = int(MEMBER_STATUS.VALID)
 _SOURCE_STATUS = int(MEMBER_STATUS.SRC | MEMBER_STATUS.VALID)
 _TARGET_STATUS = int(MEMBER_STATUS.FCPY | MEMBER_STATUS.CIP)
 
@@ -284,7 +285,7 @@ def full_members(scb: StorageControlBlock) -> list[int]:
         (scb.member_status_1, scb.member_id_1),
         (scb.member_status_2, scb.member_id_2),
     )
-    return [identifier for status, identifier in pairs if status & MEMBER_STATUS.VALID]
+    return [identifier for status, identifier in pairs if status & _VALID]
 
 
 def unshadowed(scb: StorageControlBlock) -> bytes:

@@ -151,7 +151,7 @@ class Application:
         slot = self._idle.pop()
         request = _Request(self, IO.WRITEPBLK, lbn, block_count, self._buffers[slot], slot)
         request.number = self.ledger.begin(request.lbns)
-        data = b"".join(stamp(request.number, block) for block in request.lbns)
+        data = b"".join([stamp(request.number, lbn) for lbn in request.lbns])
         self.node.platform.window(request.address, len(data))[:] = data
         self._under_way[slot] = request
         self.vu.queue_io(request)

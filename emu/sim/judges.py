@@ -46,7 +46,7 @@ def judge_boots(scene: Scene) -> None:
     """Every node that boots is up in the end."""
 
     def all_up() -> bool:
-        return all(boot.ended for boot in scene.booting.values())
+        return all(boot.has_ended() for boot in scene.booting.values())
 
     if not scene.clock.run_until(all_up, scene.clock.now_ns + PATIENCE_NS):
         raise Wrong("a node does not boot")
@@ -69,7 +69,7 @@ def judge_answers(scene: Scene, node: Node) -> None:
 def judge_commands(scene: Scene) -> None:
     """Every command ends."""
     limit = scene.clock.now_ns + PATIENCE_NS
-    if not scene.clock.run_until(lambda: all(command.ended for command in scene.commands), limit):
+    if not scene.clock.run_until(lambda: all(command.has_ended() for command in scene.commands), limit):
         raise Wrong("a command never ends")
 
 
@@ -77,13 +77,14 @@ def judge_copies(scene: Scene) -> None:
     """Copies and merges end, and all nodes agree about who has mounted the set."""
 
     def settled() -> bool:
-        units = [node.shadow.units[SET] for node in scene.mounted]
-        names = sorted(node.name for node in scene.mounted)
-        return all(
-            not (unit.stalled or unit.state.copier or unit.state.merging or unit.parked)
-            and sorted(unit.state.nodes) == names
-            for unit in units
-        )
+        mounted = scene.mounted
+        names = sorted(node.name for node in mounted)
+        for node in mounted:
+            unit = node.shadow.units[SET]
+            state = unit.state
+            if unit.stalled or state.copier or state.merging or unit.parked or sorted(state.nodes) != names:
+                return False
+        return True
 
     if not scene.clock.run_until(settled, scene.clock.now_ns + PATIENCE_NS):
         raise Wrong(f"the set does not come to rest: {scene.state()}")

@@ -15,7 +15,7 @@ BAD_WEATHER = Weather(latency_ns=(MILLISECOND_NS // 10, 2 * MILLISECOND_NS), los
 
 def _victim(scene: Scene, pick: int) -> Disk | None:
     """A disk that may fail: another full member stays that is well."""
-    if any(not command.ended for command in scene.commands):
+    if any(not command.has_ended() for command in scene.commands):
         return None  # who knows who will be a member
     sources = scene.sources()
     well = [disk for disk in sources if not disk.ails]

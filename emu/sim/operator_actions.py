@@ -18,7 +18,7 @@ def leave(scene: Scene, pick: int) -> None:
     well = [disk for disk in scene.sources() if not disk.ails]
     others = [disk for disk in scene.members() if any(other is not disk for other in well)]
     disk, mounted = choose(others, pick), scene.mounted
-    if disk is None or (any(d.ails for d in scene.disks) and any(not c.ended for c in scene.commands)):
+    if disk is None or (any(d.ails for d in scene.disks) and any(not c.has_ended() for c in scene.commands)):
         return
     node = mounted[pick // 7 % len(mounted)]
     policy = _POLICIES[pick // 11 % len(_POLICIES)]
@@ -53,7 +53,7 @@ def dismount(scene: Scene, pick: int) -> None:
         scene.clock.run_until(lambda: application.finished or node.crashed, scene.clock.now_ns + COMMAND_NS)
         if not application.finished or node.crashed:
             return  # it waits for votes, or for a member
-    if scene.leaving.get(node.name) is None or scene.leaving[node.name].ended:
+    if scene.leaving.get(node.name) is None or scene.leaving[node.name].has_ended():
         command = scene.command(node, node.utilities.dismount_unit(SET, scene.say))
         scene.leaving[node.name] = command
         scene.wait(command)

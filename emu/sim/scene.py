@@ -43,9 +43,8 @@ class Command:
         self.refusal = ""
         self._ended = False
 
-    @property
-    def ended(self) -> bool:
-        return self._ended or self.node.crashed
+    def has_ended(self) -> bool:
+        return self._ended or self.node.platform.halted
 
     def end(self, result: object) -> None:
         self._ended = True
@@ -183,7 +182,7 @@ class Scene:
         return [
             node
             for name, node in self.world.nodes.items()
-            if not node.crashed and (name not in booting or booting[name].ended)
+            if not node.crashed and (name not in booting or booting[name].has_ended())
         ]
 
     @property
@@ -235,8 +234,8 @@ class Scene:
 
     def wait(self, command: Command) -> None:
         """Wait until a command has ended, or for as long as the story does."""
-        self.clock.run_until(lambda: command.ended, self.clock.now_ns + self.patience_ns)
-        self.note(self.clock.now_ns, command.ended, command.refusal)
+        self.clock.run_until(command.has_ended, self.clock.now_ns + self.patience_ns)
+        self.note(self.clock.now_ns, command.has_ended(), command.refusal)
 
     def mounting(self, node: Node, devices: list[str], policy: Policy = Policy.DEFAULT) -> Procedure:
         request = MountRequest(SET, devices, LABEL, policy)

@@ -79,7 +79,7 @@ class Simulation:
         scene = self._scene
         scene.bury()
         for node in scene.mounted:
-            if node.name not in scene.leaving or scene.leaving[node.name].ended:
+            if node.name not in scene.leaving or scene.leaving[node.name].has_ended():
                 scene.application(node).start(step.writes)
         scene.clock.run_for(step.after_ns)
         scene.bury()

@@ -78,6 +78,7 @@ HOST_TIMEOUT_GRACE_S = 2  # RQDX3 waits that much longer than the host asked
 
 _OPCODE = Header.LAYOUT["opcd"][0]
 _UNKNOWN_OPCODE = END
+_REPLACES_BLOCKS = int(CF.RPL)
 
 
 class MscpServer:
@@ -175,7 +176,7 @@ class MscpServer:
     def unit_flags_in_force(self, unit: Unit) -> int:
         """Return the unit flags as this host sees them."""
         flags = unit.flags | self.unit_flags.get(unit.number, 0)
-        if unit.drive is not None and self.firmware.controller_flags & CF.RPL:
+        if unit.drive is not None and self.firmware.controller_flags & _REPLACES_BLOCKS:
             flags |= int(UF.RPL)
         if unit.exclusive is self:
             flags |= int(UF.EXC)
