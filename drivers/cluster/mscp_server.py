@@ -85,6 +85,7 @@ class ServedHost:
             connection.disconnect()
         else:
             self.outstanding.append(kind(self, header, text))
+            self.server.count_queue(header.unit)
             self.start_ready()
 
     def send(self, text: bytes) -> None:
@@ -121,6 +122,7 @@ class MscpServer:
     """The MSCP server of one node.
 
     identifier: of the controller that it seems to be.  disks: lists what it serves.  units: by unit number.
+    longest_queues: by unit number, how many commands were outstanding at most.
     """
 
     def __init__(self, platform: Platform, identifier: int, disks: Callable[[], Iterable[Disk]]) -> None:
@@ -128,6 +130,7 @@ class MscpServer:
         self.identifier = identifier
         self.units: dict[int, Disk] = {}
         self.hosts: list[ServedHost] = []
+        self.longest_queues: dict[int, int] = {}
         self.started = False
         self._disks = disks
         self._announced: set[int] = set()
@@ -157,6 +160,14 @@ class MscpServer:
         self.hosts.remove(host)
 
     # -- units
+
+    def queue_length(self, unit: int) -> int:
+        """Count the commands for a unit that are outstanding, of all hosts."""
+        return sum(command.unit == unit for host in self.hosts for command in host.outstanding)
+
+    def count_queue(self, unit: int) -> None:
+        """Note that there is one command more for a unit."""
+        self.longest_queues[unit] = max(self.longest_queues.get(unit, 0), self.queue_length(unit))
 
     def known_units(self) -> dict[int, Disk]:
         """Return the units by number, those of disks that were found meanwhile too."""

@@ -79,7 +79,7 @@ class Node:
         alone: there is no cluster to join.
         """
         if not self.cluster.joined.is_set:
-            if self.serves_disks and self.cluster.scs is not None:
+            if self.platform.parameters.serves_disks and self.cluster.scs is not None:
                 self.server.start(self.cluster.scs)
             self.cluster.start(alone=alone)
         drivers: list[DuDriver[PuDriver] | DkDriver] = [*self.controllers, *self.adapters]
@@ -105,12 +105,6 @@ class Node:
     def _cluster_exit(self, why: str) -> None:
         self.platform.operator(f"%BUGCHECK, CLUEXIT, node voluntarily exiting VMScluster: {why}")
         self.crash(last_gasp=True)
-
-    @property
-    def serves_disks(self) -> bool:
-        """Whether this node's MSCP server is loaded, and serves."""
-        parameters = self.platform.parameters
-        return bool(parameters["MSCP_LOAD"] and parameters["MSCP_SERVE_ALL"])
 
     @property
     def direct_disks(self) -> list[Disk]:

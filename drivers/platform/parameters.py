@@ -4,7 +4,7 @@ Each node has two sets of values: the active ones, which its drivers look at, an
 when it boots.  Only dynamic parameters can be changed while a system runs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 _LARGEST = 0x7FFF_FFFF  # what SYSGEN shows as -1
@@ -35,9 +35,9 @@ class Parameter:
 
 
 PARAMETERS = (
-    # UNCERTAIN: ranges and defaults of the next two, general knowledge; 3 are the bits that say which disks.
+    # UNCERTAIN: ranges and units of the next two, general knowledge.
     Parameter("MSCP_LOAD", 0, 16_384, 0, "Coded-value", dynamic=False),
-    Parameter("MSCP_SERVE_ALL", 0, 15, 0, "Bit-mask", dynamic=False),
+    Parameter("MSCP_SERVE_ALL", 0, 15, 4, "Bit-mask", dynamic=False),
     Parameter(
         "SHADOWING", 0, 3, 2, "Coded-value", dynamic=False
     ),  # 0 by the book: no shadowing, and no use here
@@ -65,13 +65,21 @@ _BY_NAME = {parameter.name: parameter for parameter in PARAMETERS}
 NO_BAD_BLOCK_RECOVERY = 1 << 13
 ENFORCE_LOCAL_READ = 1 << 16
 
+# Bits of MSCP_SERVE_ALL.  All controllers here are locally attached, so that the first two mean the same.  Bit 2 is for
+# the system disk; bit 3 restricts bit 0 to disks of the node's allocation class, as all are that there are.
+SERVE_AVAILABLE = 1 << 0
+SERVE_LOCAL = 1 << 1
+
 
 class ParameterError(ValueError):
     """A parameter cannot be set so; the text says why."""
 
 
 class SystemParameters:
-    """The parameters of one node of this kind ("Alpha", "VAX"); `parameters["SHADOW_MBR_TMO"]` is an active value."""
+    """The parameters of one node of this kind ("Alpha", "VAX"); `parameters["SHADOW_MBR_TMO"]` is an active value.
+
+    The current ones outlive the node's crashes, as a file on its system disk does.
+    """
 
     def __init__(self, kind: str) -> None:
         self._defaults = {parameter.name: parameter.default_of(kind) for parameter in PARAMETERS}
@@ -113,3 +121,17 @@ class SystemParameters:
         if not parameter.allows(value):
             raise ParameterError(f"{name} is {parameter.minimum} to {parameter.maximum}, not {value}")
         return parameter
+
+    @property
+    def serves_disks(self) -> bool:
+        """Whether the node's MSCP server is loaded, and serves."""
+        return bool(self["MSCP_LOAD"] and self["MSCP_SERVE_ALL"] & (SERVE_AVAILABLE | SERVE_LOCAL))
+
+
+def changed_parameters(kind: str, changes: Mapping[str, int]) -> SystemParameters:
+    """Make the parameters of an "Alpha" or a "VAX", all default but for these; raises KeyError, ParameterError."""
+    parameters = SystemParameters(kind)
+    for name, value in changes.items():
+        parameters.write_current(name, value)
+    parameters.boot()
+    return parameters

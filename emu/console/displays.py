@@ -308,6 +308,28 @@ def controller(driver: DuDriver[PuDriver]) -> Iterator[str]:
     )
 
 
+# ---- SHOW DEVICE/SERVED
+
+
+def served_devices(session: Session) -> Iterator[str]:
+    """What this node's MSCP server serves, and to how many hosts.
+
+    UNCERTAIN: columns and words are from general knowledge of VMS.
+    """
+    server = session.node.server
+    yield f"                MSCP-Served Devices on {session.node.name} {session.now()}"
+    yield ""
+    yield "                                                    Queue Requests"
+    yield "Device:            Status      Total Size     Current      Max    Hosts"
+    for number, disk in server.known_units().items():
+        hosts = sum(number in host.online for host in server.hosts)
+        status = "Online" if hosts else "Offline" if disk.state is UnitState.OFFLINE else "Avail"
+        yield (
+            f"{disk.name.rstrip(':'):>18} {status:9}{disk.block_count:13}{server.queue_length(number):12}"
+            f"{server.longest_queues.get(number, 0):9}{hosts:9}"
+        )
+
+
 # ---- SHOW DEVICE/BITMAP
 
 

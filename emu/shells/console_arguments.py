@@ -38,6 +38,21 @@ def add_arguments(parser: ArgumentParser) -> None:
         help=f"the nodes, {DEFAULT_NODES} by default; the console begins on the first",
     )
     parser.add_argument(
+        "--satellite",
+        action="append",
+        default=[],
+        metavar="NODE",
+        help="one of the nodes that has no controller: it reaches the disks that other nodes serve",
+    )
+    parser.add_argument(
+        "--sysgen",
+        action="append",
+        default=[],
+        metavar="[NODE:]NAME=VALUE",
+        help="a system parameter of a node, or of all, from their first boot on; MSCP_LOAD=1 and MSCP_SERVE_ALL=1 "
+        "serve its disks to the other nodes",
+    )
+    parser.add_argument(
         "--mechanics",
         action=BooleanOptionalAction,
         help="let drives take their time (virtual time; the default for the disks made without any IMAGE)",
@@ -78,7 +93,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _add_cluster_arguments(parser: ArgumentParser) -> None:
     cluster = parser.add_argument_group(
-        "cluster", "nodes in several processes; images are shared with the other processes of the cluster"
+        "cluster",
+        "nodes in several processes; images are shared with the other processes of the cluster, unless a node of "
+        "this one serves them",
     )
     cluster.add_argument(
         "--cluster",

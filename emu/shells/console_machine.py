@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from tempfile import TemporaryDirectory
 
+from drivers.platform.parameters import ParameterError, changed_parameters
 from emu import __version__
 from emu.console.conversation import Say
 from emu.console.interpreter import Interpreter
@@ -30,14 +31,37 @@ from emu.sim.world import ALPHA_OPTIONS, VAX_OPTIONS, World
 PATIENCE_NS = 60 * SECOND_NS  # with commands that others had begun, when the console ends
 
 _NODE = re.compile(r"(alpha|vax):([A-Z][A-Z0-9]{0,5})", re.IGNORECASE)
+_SYSGEN = re.compile(r"(?:([A-Z][A-Z0-9]*):)?([A-Z_]+)=(-?\d+)", re.IGNORECASE)
+
+
+@dataclass
+class NodeRequest:
+    """A node to be there.  kind: "alpha", "vax".  parameters: that are not the default.  satellite: no controllers."""
+
+    kind: str
+    name: str
+    satellite: bool = False
+    parameters: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def options(self) -> Mapping[str, int]:
+        """Its part in a cluster."""
+        return ALPHA_OPTIONS if self.kind == "alpha" else VAX_OPTIONS
+
+    @property
+    def system_kind(self) -> str:
+        return "Alpha" if self.kind == "alpha" else "VAX"
+
+    @property
+    def serves_disks(self) -> bool:
+        return changed_parameters(self.system_kind, self.parameters).serves_disks
 
 
 @dataclass
 class Machine:
-    """A world with its open images; nodes: kind and name of those that will be there."""
+    """A world with its open images."""
 
     world: World
-    nodes: list[tuple[str, str]] = field(default_factory=list)
     media: list[BlockDevice] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)  # what is plugged in, for the banner
     commands: CommandsInHand = field(default_factory=CommandsInHand)
@@ -65,11 +89,12 @@ def build(options: Namespace, stack: ExitStack) -> Machine:
         SetupError, FirmwareError, ImageError, TraceFileError: it cannot be built; the text says why.
     """
     firmwares = [load_firmware(name) for name in options.controller or [DEFAULT_CONTROLLER]]
-    nodes = list(_nodes(options.nodes))
+    nodes = _requested_nodes(options)
     requests = requested_images(options, firmwares[0])
-    play = not requests
+    in_processes = bool(options.cluster or options.cluster_listen)
+    play = not requests and not in_processes
     tracer = stack.enter_context(traced(options.trace))
-    machine = Machine(World(boot_time=vms_time(datetime.now()), tracer=tracer), nodes)
+    machine = Machine(World(boot_time=vms_time(datetime.now()), tracer=tracer))
     if play:
         folder = stack.enter_context(TemporaryDirectory(prefix="hbvs-"))
         requests = list(play_images(folder, firmwares[0]))
@@ -79,18 +104,18 @@ def build(options: Namespace, stack: ExitStack) -> Machine:
     for firmware in firmwares:
         machine.world.add_controller(firmware)
     mechanics = play if options.mechanics is None else options.mechanics
-    shared = bool(options.cluster or options.cluster_listen)
-    alphas = sum(kind == "alpha" for kind, _ in nodes)
+    # Disks that are served have one way to them: nobody else may write to their images.
+    shared = in_processes and not any(node.serves_disks for node in nodes)
+    alphas = sum(node.kind == "alpha" and not node.satellite for node in nodes)
     try:
         for request in numbered(requests):
             medium, line = plug_in(machine.world, request, mechanics, shared=shared, alphas=alphas)
             machine.media.append(medium)
             machine.lines.append(line)
-        for kind, name in nodes:
-            votes = ALPHA_OPTIONS if kind == "alpha" else VAX_OPTIONS
-            expected = options.expected_votes or sum(_votes(kind) for kind, _ in nodes)
-            cluster = {**votes, "group": options.cluster_group, "expected_votes": expected}
-            _add_node(machine.world, kind, name, cluster)
+        expected = options.expected_votes or sum(node.options["votes"] for node in nodes)
+        for node in nodes:
+            cluster = {**node.options, "group": options.cluster_group, "expected_votes": expected}
+            _add_node(machine.world, node, cluster)
     except BaseException:
         for medium in machine.media:
             medium.close()
@@ -100,7 +125,18 @@ def build(options: Namespace, stack: ExitStack) -> Machine:
     return machine
 
 
-def _nodes(text: str) -> Iterator[tuple[str, str]]:
+def _requested_nodes(options: Namespace) -> list[NodeRequest]:
+    nodes = {node.name: node for node in _nodes(options.nodes)}
+    for name in options.satellite:
+        if name.upper() not in nodes:
+            raise SetupError(f"--satellite {name}: --nodes has no such node")
+        nodes[name.upper()].satellite = True
+    for text in options.sysgen:
+        _set_parameter(text, nodes)
+    return list(nodes.values())
+
+
+def _nodes(text: str) -> Iterator[NodeRequest]:
     seen: list[str] = []
     for part in text.split(","):
         match = _NODE.fullmatch(part.strip())
@@ -112,26 +148,42 @@ def _nodes(text: str) -> Iterator[tuple[str, str]]:
         if name in seen:
             raise SetupError(f"--nodes {text}: two nodes cannot both be called {name}")
         seen.append(name)
-        yield match[1].lower(), name
+        yield NodeRequest(match[1].lower(), name)
 
 
-def _votes(kind: str) -> int:
-    return (ALPHA_OPTIONS if kind == "alpha" else VAX_OPTIONS)["votes"]
+def _set_parameter(text: str, nodes: Mapping[str, NodeRequest]) -> None:
+    match = _SYSGEN.fullmatch(text)
+    if match is None:
+        raise SetupError(f"--sysgen {text}: a parameter is written NAME=NUMBER or NODE:NAME=NUMBER")
+    node, parameter, value = (match[1] or "").upper(), match[2].upper(), int(match[3])
+    if node and node not in nodes:
+        raise SetupError(f"--sysgen {text}: --nodes has no such node")
+    for request in [nodes[node]] if node else nodes.values():
+        request.parameters[parameter] = value
+        try:
+            changed_parameters(request.system_kind, request.parameters)
+        except KeyError:
+            raise SetupError(f"--sysgen {text}: SYSGEN knows no such parameter") from None
+        except ParameterError as error:
+            raise SetupError(f"--sysgen {text}: {error}") from None
 
 
-def _add_node(world: World, kind: str, name: str, cluster: Mapping[str, int]) -> None:
+def _add_node(world: World, node: NodeRequest, cluster: Mapping[str, int]) -> None:
     """Plug a node into all there is; a VAX has no SCSI bus here, of Alphas each has an identifier of its own."""
-    if kind == "vax":
-        world.add_vax(name, *world.controllers, cluster=cluster)
+    controllers = () if node.satellite else world.controllers
+    if node.kind == "vax":
+        world.add_vax(node.name, *controllers, cluster=cluster, parameters=node.parameters)
         return
-    alphas = sum(node.kind == "Alpha" for node in world.nodes.values())
+    shelves = () if node.satellite else world.shelves
+    alphas = sum(bool(other.adapters) for other in world.nodes.values())
     world.add_alpha(
-        name,
-        *world.controllers,
-        shelves=world.shelves,
-        program=load_scripts("pke") if world.shelves else None,
+        node.name,
+        *controllers,
+        shelves=shelves,
+        program=load_scripts("pke") if shelves else None,
         scsi_id=HOST_ID - alphas,
         cluster=cluster,
+        parameters=node.parameters,
     )
 
 
@@ -156,10 +208,10 @@ def greeting(machine: Machine) -> list[str]:
     for node in machine.world.nodes.values():
         ports = ", ".join(
             f"{driver.port.name}: {controller.firmware.name}"
-            for driver, controller in zip(node.controllers, machine.world.controllers, strict=True)
+            for driver, controller in zip(node.controllers, machine.world.controllers, strict=False)
         )
         ports += "".join(f", {driver.port.name}: 53C810" for driver in node.adapters)
-        lines.append(f"  node {node.name} ({node.kind}), {ports}")
+        lines.append(f"  node {node.name} ({node.kind}), {ports or 'no controller'}")
     return [*lines, *machine.lines, "HELP explains the verbs, EXIT ends.", ""]
 
 

@@ -12,6 +12,7 @@ from drivers.cluster.node import Node
 from drivers.message import Failure, Message
 from drivers.platform.alpha import AlphaPlatform
 from drivers.platform.host import InterruptRequest, Platform
+from drivers.platform.parameters import SystemParameters, changed_parameters
 from drivers.platform.process import Procedure
 from drivers.platform.vax import VaxPlatform
 from drivers.shadow.state import MAXIMUM_MEMBERS
@@ -41,6 +42,8 @@ ALPHA_OPTIONS: Mapping[str, int] = MappingProxyType(
     {"votes": 2}
 )  # so that an Alpha goes on when a VAX is lost
 VAX_OPTIONS: Mapping[str, int] = MappingProxyType({"votes": 1})
+SERVES_DISKS: Mapping[str, int] = MappingProxyType({"MSCP_LOAD": 1, "MSCP_SERVE_ALL": 1})
+NO_CHANGES: Mapping[str, int] = MappingProxyType({})  # of parameters
 MIRROR_NODE = "HBVS1"  # the Alpha that keeps the mirror sets
 MIRROR_SERIAL = 0xFFFF  # of its controller
 MIRROR_LIMIT = 12  # sets, as far as its memory goes
@@ -91,13 +94,17 @@ class World:
         memory_bytes: int = ALPHA_MEMORY_BYTES,
         stores: Callable[[Ram], StoreBuffer] | None = None,
         cluster: Mapping[str, int] | None = ALPHA_OPTIONS,
-        serves_disks: bool = False,
+        parameters: Mapping[str, int] = NO_CHANGES,
     ) -> Node:
         """Make an Alpha; plug it into controllers with XMI-class ports, into SCSI buses with a 53C810 each.
 
         program: the SCRIPTS of its port driver.  scsi_id: of its adapters.  stores: makes what its stores wait in;
         without it they are in memory at once.  cluster: `votes`, `expected_votes`, `group`, `capabilities`;
-        None keeps it off the LAN.  serves_disks: its MSCP server lets the other nodes reach its disks.
+        None keeps it off the LAN.  parameters: system parameters that are not the default; SERVES_DISKS lets the
+        other nodes reach its disks.
+
+        Raises:
+            KeyError, ParameterError: there is no such parameter, or it has no such value.
         """
         ram = Ram(memory_bytes)
         buffer = stores(ram) if stores is not None else None
@@ -110,7 +117,8 @@ class World:
             bus = shelves[number].bus
             return Sym53c810(self.clock, windows, line, bus, self.tracer, f"{name}/53C810-{number}")
 
-        machine = self._add_machine(name, ram, ram, platform, cluster, buffer, serves_disks=serves_disks)
+        current = changed_parameters(AlphaPlatform.kind, parameters)
+        machine = self._add_machine(name, ram, ram, platform, current, cluster, buffer)
         for controller in controllers:
             machine.plug_controller(controller)
         if shelves:
@@ -124,9 +132,9 @@ class World:
         *controllers: Controller,
         memory_bytes: int = VAX_MEMORY_BYTES,
         cluster: Mapping[str, int] | None = VAX_OPTIONS,
-        serves_disks: bool = False,
+        parameters: Mapping[str, int] = NO_CHANGES,
     ) -> Node:
-        """Make a MicroVAX and plug controllers into its Q-bus; cluster, serves_disks: as for an Alpha.
+        """Make a MicroVAX and plug controllers into its Q-bus; cluster, parameters: as for an Alpha.
 
         A node without controllers reaches the disks that others serve.
         """
@@ -136,7 +144,8 @@ class World:
         def platform() -> Platform:
             return VaxPlatform(name, self.clock, ram, memory_bytes, qbus.registers, self.tracer)
 
-        machine = self._add_machine(name, ram, qbus, platform, cluster, serves_disks=serves_disks)
+        current = changed_parameters(VaxPlatform.kind, parameters)
+        machine = self._add_machine(name, ram, qbus, platform, current, cluster)
         for controller in controllers:
             machine.plug_controller(controller, PortKind.QBUS)
         return self._start_software(name)
@@ -194,18 +203,15 @@ class World:
         ram: Ram,
         bus: HostMemory,
         platform: Callable[[], Platform],
+        parameters: SystemParameters,
         cluster: Mapping[str, int] | None,
         stores: StoreBuffer | None = None,
-        *,
-        serves_disks: bool = False,
     ) -> Machine:
         def loaded() -> Platform:
             made = platform()
             made.boot_time = self.boot_time
-            if serves_disks:
-                made.parameters.write_current("MSCP_LOAD", 1)
-                made.parameters.write_current("MSCP_SERVE_ALL", 1)
-                made.parameters.boot()
+            parameters.boot()
+            made.parameters = parameters
             return made
 
         def node(platform: Platform) -> Node:

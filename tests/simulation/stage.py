@@ -18,7 +18,7 @@ from emu.media.slow import SlowDevice
 from emu.shells.firmware_files import load_firmware
 from emu.sim.application import Application
 from emu.sim.ledger import stamp
-from emu.sim.world import World, drive_for
+from emu.sim.world import NO_CHANGES, SERVES_DISKS, World, drive_for
 from emu.wire.codes.vms import IO, SS
 
 FIRST_UNIT = 10
@@ -77,7 +77,9 @@ class Stage:
                 )
             drive = drive_for(self.controller.firmware, medium)
             self.controller.attach_unit(FIRST_UNIT + index, medium, drive)
-        self.alpha = self.world.add_alpha("ALPHA1", self.controller, serves_disks=served)
+        self.alpha = self.world.add_alpha(
+            "ALPHA1", self.controller, parameters=SERVES_DISKS if served else NO_CHANGES
+        )
         plugged = () if served else (self.controller,)
         self.vax = self.world.add_vax("VAX1", *plugged) if vax else None
         self.world.boot()

@@ -16,7 +16,7 @@ from emu.media.memory import MemoryDevice
 from emu.shells.firmware_files import load_firmware, load_scripts
 from emu.sim.lan import Weather
 from emu.sim.storage_shelf import HSZ
-from emu.sim.world import World, drive_for
+from emu.sim.world import SERVES_DISKS, World, drive_for
 from emu.wire.codes.vms import IO, SS
 from tests.simulation.stage import LABEL, NORMAL, contents
 from tests.simulation.test_node_crash import BAD, BLOCK, LEAVING, RECOVERED_NS, SET, Crashing, die_at_random
@@ -36,7 +36,7 @@ class Pair:
         if weather is not None:
             self.world.lan.storm(weather, Chance(1).stream("lan"))
         makers = {"Alpha": self.world.add_alpha, "VAX": self.world.add_vax}
-        self.server = makers.pop(server)("SERVER", self.controller, serves_disks=True)
+        self.server = makers.pop(server)("SERVER", self.controller, parameters=SERVES_DISKS)
         ((_, make),) = makers.items()
         self.client: Node = make("CLIENT")
         self.world.boot()
@@ -96,7 +96,7 @@ def test_a_direct_way_comes_before_a_served_one() -> None:
     controller = world.add_controller(load_firmware("hbvs-shadow"))
     medium = MemoryDevice(2_000)
     controller.attach_unit(0, medium, drive_for(controller.firmware, medium))
-    world.add_alpha("ALPHA1", controller, serves_disks=True)
+    world.add_alpha("ALPHA1", controller, parameters=SERVES_DISKS)
     vax = world.add_vax("VAX1", controller)
     world.boot()
     assert world.settle(lambda: len(vax.served.units) == 1)
@@ -147,7 +147,7 @@ def test_scsi_disks_are_served_to_a_node_that_has_no_scsi() -> None:
     shelf = world.add_shelf()
     medium = MemoryDevice(2_000)
     shelf.add_disk(1, medium, HSZ)
-    world.add_alpha("ALPHA1", shelves=[shelf], program=load_scripts("pke"), serves_disks=True)
+    world.add_alpha("ALPHA1", shelves=[shelf], program=load_scripts("pke"), parameters=SERVES_DISKS)
     vax = world.add_vax("VAX1")
     world.boot()
     assert world.settle(lambda: len(vax.disks) == 1)
@@ -214,7 +214,7 @@ class Mixed:
         self.media = [MemoryDevice(2_000), MemoryDevice(2_000)]
         for controller, number, medium in zip((far, near), (10, 11), self.media, strict=True):
             controller.attach_unit(number, medium, drive_for(firmware, medium))
-        self.world.add_alpha("ALPHA1", far, serves_disks=True, cluster={"votes": 1})
+        self.world.add_alpha("ALPHA1", far, parameters=SERVES_DISKS, cluster={"votes": 1})
         self.vax = self.world.add_vax("VAX1", near, cluster={"votes": 3})
         self.world.boot()
         assert self.world.settle(lambda: len(self.vax.disks) == 2)

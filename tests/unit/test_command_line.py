@@ -133,6 +133,11 @@ def test_disks_on_a_scsi_bus_are_units_of_the_console_too(tmp_path: Path) -> Non
         (("--unit", "DUA1=good.img,drive=RA92"), "RA92"),
         (("good.img", "good.img"), "in use"),
         (("--script", "none.com", "good.img"), "none.com cannot be read"),
+        (("--satellite", "VAX1", "good.img"), "--nodes has no such node"),
+        (("--sysgen", "VAX1:MSCP_LOAD=1", "good.img"), "--nodes has no such node"),
+        (("--sysgen", "MSCP_LOAD", "good.img"), "NAME=NUMBER"),
+        (("--sysgen", "MSCP_LAOD=1", "good.img"), "no such parameter"),
+        (("--sysgen", "MSCP_SERVE_ALL=16", "good.img"), "MSCP_SERVE_ALL is 0 to 15, not 16"),
     ],
 )
 def test_what_cannot_be_set_up_is_said_in_one_line(
@@ -154,6 +159,23 @@ def test_what_cannot_be_set_up_is_said_in_one_line(
     assert said.err.startswith("%HBVS-F-")
     assert words in said.err
     assert said.out == ""
+
+
+def test_a_satellite_reaches_the_disks_that_are_served_and_no_others(tmp_path: Path) -> None:
+    nodes = ["--nodes", "alpha:ALPHA1,vax:VAX1", "--satellite", "vax1", "--new", "a.img=2M"]
+    commands = ["-c", "SET HOST VAX1; SHOW DEVICE"]
+    alone = hbvs("console", *nodes, *commands, cwd=tmp_path)
+    assert "$1$DUA10:" not in alone.stdout
+    served = hbvs(
+        "console",
+        *(nodes[:-2]),
+        "a.img",
+        "--sysgen=alpha1:mscp_load=1",
+        "--sysgen=MSCP_SERVE_ALL=2",
+        *commands,
+        cwd=tmp_path,
+    )
+    assert "$1$DUA10:   (ALPHA1)    Online" in served.stdout
 
 
 def test_a_person_at_a_terminal(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from emu.media.memory import MemoryDevice
 from emu.media.slow import BLOCK_NS, SEEK_NS, SlowDevice, fixed_times
 from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
-from emu.sim.world import World, drive_for
+from emu.sim.world import NO_CHANGES, SERVES_DISKS, World, drive_for
 from emu.wire.generated.ods2 import HomeBlock
 
 BLOCKS = 20_000
@@ -117,7 +117,9 @@ class Console:
         for index, medium in enumerate(self.media):
             disk = SlowDevice(medium, self.world.clock, fixed_times(SEEK_NS, BLOCK_NS)) if slow else medium
             controller.attach_unit(10 + index, disk, drive_for(firmware, medium))
-        self.world.add_alpha("ALPHA1", controller, memory_bytes=2 << 20, serves_disks=served)
+        self.world.add_alpha(
+            "ALPHA1", controller, memory_bytes=2 << 20, parameters=SERVES_DISKS if served else NO_CHANGES
+        )
         self.world.add_vax("VAX1", *(() if served else (controller,)), memory_bytes=2 << 20)
         self.world.boot()
         self.files = MemoryFiles()

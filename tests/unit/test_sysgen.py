@@ -56,6 +56,50 @@ def test_what_is_not_dynamic_waits_for_the_next_boot(console: Console) -> None:
     assert parameters.current("SHADOW_MAX_UNIT") == 600
 
 
+def test_current_values_outlive_a_crash_and_active_ones_do_not() -> None:
+    console = Console(served=True)
+    console.well(
+        "SET HOST VAX1",
+        "MCR SYSGEN SET SHADOW_MBR_TMO 60",  # a dialogue of its own: forgotten
+    )
+    console.answers = ["SET SHADOW_MBR_TMO 60", "WRITE ACTIVE", "USE CURRENT", "SET SHADOW_MAX_UNIT 600"]
+    console.answers += ["WRITE CURRENT", "EXIT"]
+    console.well("MCR SYSGEN")
+    console.well("RUN OPCCRASH", "BOOT VAX1")
+    parameters = console.world.nodes["VAX1"].platform.parameters
+    assert (parameters["SHADOW_MBR_TMO"], parameters["SHADOW_MAX_UNIT"]) == (120, 600)
+
+
+def test_disks_are_served_from_the_boot_on_that_finds_the_parameters() -> None:
+    console = Console()
+    assert "not loaded" in console.do("SHOW DEVICE/SERVED")[0]
+    console.answers = ["SET MSCP_LOAD 1", "SET MSCP_SERVE_ALL 1", "WRITE CURRENT", "EXIT"]
+    console.well("SET HOST VAX1", "MCR SYSGEN", "RUN OPCCRASH", "BOOT VAX1", "SET HOST VAX1")
+    said = console.well("SHOW DEVICE/SERVED")
+    assert said[4].split() == ["$1$DUA10", "Avail", "0", "0", "0", "0"]
+
+
+def test_the_system_disk_alone_is_no_disk_to_serve() -> None:
+    console = Console()
+    console.answers = ["SET MSCP_LOAD 1", "SHOW MSCP_SERVE_ALL", "WRITE CURRENT", "EXIT"]
+    said = console.well("SET HOST VAX1", "MCR SYSGEN")
+    assert said[-1].split()[:2] == ["MSCP_SERVE_ALL", "4"]
+    console.well("RUN OPCCRASH", "BOOT VAX1", "SET HOST VAX1")
+    assert "not loaded" in console.do("SHOW DEVICE/SERVED")[0]
+
+
+def test_who_uses_served_disks_is_shown() -> None:
+    console = Console(served=True)
+    console.well("INITIALIZE $1$DUA10: PAYROLL", "SET HOST VAX1", "MOUNT/SYSTEM $1$DUA10: PAYROLL", "LOGOUT")
+    rows = [line.split() for line in console.well("SHOW DEVICE/SERVED")[4:]]
+    assert [(row[0], row[1], row[-1]) for row in rows] == [
+        ("$1$DUA10", "Online", "1"),
+        ("$1$DUA11", "Avail", "0"),
+        ("$1$DUA12", "Avail", "0"),
+    ]
+    assert int(rows[0][4]) > 0
+
+
 def test_a_procedure_gives_its_lines_to_the_dialogue(console: Console) -> None:
     said = run(console, '$ MCR SYSGEN\nSET SHADOW_MAX_COPY 0\nWRITE ACTIVE\n$ WRITE SYS$OUTPUT "done"\n')
     assert said == ["done"]

@@ -45,6 +45,11 @@ def _matching_disks(job: Job, name: str) -> list[Disk]:
 def _show_device(job: Job, command: Command) -> Procedure:
     session, name = job.session, command.parameter("DEVICE")
     full = command.is_given("FULL")
+    if command.is_given("SERVED"):
+        if not job.node.server.started:
+            raise Failure(Message("SHOW", "I", "NOSERVED", "the MSCP server of this node is not loaded"))
+        yield from _say_all(job, displays.served_devices(session))
+        return
     for driver in job.node.controllers:
         if name and name.upper().strip("_:") == driver.port.name:
             yield from _say_all(job, displays.controller(driver))
@@ -144,14 +149,25 @@ SHOW = Verb(
                     "MOUNTED",
                     "Mounted volumes only: virtual units without their members, disks mounted alone.",
                 ),
+                Keyword(
+                    "SERVED",
+                    "The disks that this node serves to others, and how many nodes have them on line.",
+                    parameters=(),
+                ),
             ),
             (
                 "SHOW DEVICE DSA1",
                 "SHOW DEVICE/FULL $1$DUA10:",
                 "SHOW DEVICE/BITMAP/FULL DSA1",
                 "SHOW DEVICE PUA0",
+                "SHOW DEVICE/SERVED",
             ),
-            disallow=(("BITMAP", "MOUNTED"),),
+            disallow=(
+                ("BITMAP", "MOUNTED"),
+                ("SERVED", "BITMAP"),
+                ("SERVED", "FULL"),
+                ("SERVED", "MOUNTED"),
+            ),
         ),
         Verb(
             "SHADOW",
