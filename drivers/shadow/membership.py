@@ -8,6 +8,7 @@ miss a member before the bitmap that records it is active.  (spec 1.4, 2.7, 2.8,
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from drivers.classes.disk import Disk
@@ -156,11 +157,28 @@ class ShadowDriver:
         except Failure:
             answer(0)
 
-    def _lock_range(self, message: LockRange, answer: Answer) -> None:
+    def _set_in_step(
+        self, message: LockRange | MergeRange, again: Callable[[], None], answer: Answer
+    ) -> VirtualUnit | None:
+        """Find the set, with the state by which another node asks.
+
+        A node that has adopted a new state goes on, and may ask before this one has adopted it: then the request is
+        taken up `again` when it has.  Without the answer there may be no change, so one that begins meanwhile, as its
+        author was lost, ends the waiting with None.
+        """
         vu = self.units.get(message.unit)
-        if vu is None or vu.ranges is None:
-            answer(0)
-        else:
+        if vu is None or vu.state.version > message.version:
+            answer(None)  # who asks has not noticed yet that a node was lost
+            return None
+        if vu.state.version < message.version:
+            vu.ahead.append((again, partial(answer, None)))
+            return None
+        return vu
+
+    def _lock_range(self, message: LockRange, answer: Answer) -> None:
+        vu = self._set_in_step(message, partial(self._lock_range, message, answer), answer)
+        if vu is not None:
+            assert vu.ranges is not None, "the set knows that it is being copied"
             vu.ranges.begin_write(message.lbn, message.end, answer, answer.node)
 
     def _unlock_range(self, message: UnlockRange, answer: Answer) -> None:
@@ -170,11 +188,14 @@ class ShadowDriver:
         answer(None)
 
     def _merge_range(self, message: MergeRange, answer: Answer) -> None:
-        vu = self.units.get(message.unit)
-        if vu is None or vu.ranges is None:
-            answer(message.end)  # the merge is over
-        elif vu.stalled:
+        again = partial(self._merge_range, message, answer)
+        vu = self._set_in_step(message, again, answer)
+        if vu is None:
+            return
+        if vu.changing:
             answer(None)
+        elif vu.stalled:
+            vu.ahead.append((again, partial(answer, None)))
         else:
             vu.active += 1  # from now on, though nobody may be left who waits for it
             self.platform.process("merge for another node", self._answer_when_merged(vu, message, answer))
@@ -189,12 +210,15 @@ class ShadowDriver:
     def ask_range(self, vu: VirtualUnit, irp: Irp, copier: str) -> None:
         """Have the range of a write granted by the node that copies."""
 
-        def range_is_granted(token: int | NodeLost) -> None:
-            # A copier that is lost copies no more, its ranges are free.
-            vu.fan_out(irp, 0 if isinstance(token, NodeLost) else token)
+        def range_is_granted(token: int | None | NodeLost) -> None:
+            if token is None:
+                vu.wait_for_change(irp)
+            else:
+                # A copier that is lost copies no more, its ranges are free.
+                vu.fan_out(irp, 0 if isinstance(token, NodeLost) else token)
 
         end = irp.lbn + (irp.byte_count + BLOCK_BYTES - 1) // BLOCK_BYTES
-        self.cluster.request(copier, LockRange(vu.name, irp.lbn, end), range_is_granted)
+        self.cluster.request(copier, LockRange(vu.name, irp.lbn, end, vu.state.version), range_is_granted)
 
     def return_permit(self, vu: VirtualUnit, token: int, copier: str) -> None:
         self.cluster.request(copier, UnlockRange(vu.name, token), _ignore)
@@ -221,6 +245,7 @@ class ShadowDriver:
     def change_locked(self, old: SetState, edit: Edit) -> Procedure:
         """Change a set whose membership lock the caller holds."""
         answers = yield from self.cluster.ask_all(old.nodes, Stall(old.name))
+        on_disk = _control_block(old)
         if any(isinstance(answer, NodeLost) for answer in answers):
             # Its last writes may have reached some members only.  Whoever takes one of them out now, before the
             # loss is recovered from, must know that: no bitmap tells of such a difference.
@@ -230,7 +255,7 @@ class ShadowDriver:
             new = edit(old).settled()
         except Failure as refusal:
             failure = refusal
-        if (new.members, bool(new.nodes)) != (old.members, bool(old.nodes)):
+        if _control_block(new) != on_disk:
             new = yield from self.write_control_blocks(new)
         new = replace(new, version=old.version + 1)
         nodes = (*old.nodes, *(node for node in new.nodes if node not in old.nodes))
@@ -264,7 +289,7 @@ class ShadowDriver:
         """
         while True:
             state = replace(state, generation=max(state.generation + 1, self.platform.system_time()))
-            block = storage_control_block(state, mounted=bool(state.nodes))
+            block = _control_block(state)
             failed = ""
             for member in state.members:
                 unit = self.find_unit(member.device)
@@ -365,6 +390,10 @@ class ShadowDriver:
             if scb.genernum > (newest.genernum if newest is not None else state.generation):
                 newest = scb
         return as_on_disk(state, newest) if newest is not None else state
+
+
+def _control_block(state: SetState) -> bytes:
+    return storage_control_block(state, mounted=bool(state.nodes))
 
 
 def _concerned(state: SetState) -> tuple[str, ...]:

@@ -209,34 +209,38 @@ class SetBits(Request):
 
 @dataclass(frozen=True, slots=True)
 class _OfRange(Request):
-    """A request about blocks of a set; `end` is the block behind the last."""
+    """A request about blocks of a set, by the state of this version; `end` is the block behind the last."""
 
     unit: str
     lbn: int
     end: int
+    version: int
 
     def pack(self) -> bytes:
-        return layouts.Range.pack_fields(text_in(self.unit, 16), self.lbn, self.end)
+        return layouts.Range.pack_fields(text_in(self.unit, 16), self.lbn, self.end, self.version)
 
     @classmethod
     def unpack(cls, data: Bytes) -> Self:
         packet = layouts.Range.unpack(data)
-        return cls(text_of(packet.unit), packet.lbn, packet.end)
+        return cls(text_of(packet.unit), packet.lbn, packet.end, packet.version)
 
 
 @dataclass(frozen=True, slots=True)
 class LockRange(_OfRange):
-    """Announce a write to the node that copies; answered with a token when it may go on."""
+    """Announce a write to the node that copies; answered with a token when it may go on.
+
+    Answered with None when it has to wait for a change of the set.
+    """
 
     CODE: ClassVar = Function.LOCK_RANGE
 
     @staticmethod
-    def pack_answer(answer: int) -> bytes:
-        return layouts.Token.pack_fields(answer)
+    def pack_answer(answer: int | None) -> bytes:
+        return layouts.Token.pack_fields(answer) if answer is not None else b""
 
     @staticmethod
-    def unpack_answer(data: Bytes) -> int:
-        return layouts.Token.unpack(data).token
+    def unpack_answer(data: Bytes) -> int | None:
+        return layouts.Token.unpack(data).token if data else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,9 @@ class ShadowServer:
                 vu.merge_fence_lbn = max(vu.merge_fence_lbn, fence_lbn)
                 vu.read_merged(irp)
 
-        self._driver.cluster.request(vu.state.copier, MergeRange(vu.name, irp.lbn, end), is_merged)
+        self._driver.cluster.request(
+            vu.state.copier, MergeRange(vu.name, irp.lbn, end, vu.state.version), is_merged
+        )
 
     def _merge_here(self, vu: VirtualUnit, irp: Irp, end: int) -> Procedure:
         if (yield from self.merge_range(vu, irp.lbn, end)) is None:

@@ -9,7 +9,7 @@ This module is one set on one node; what needs all nodes is in `membership`.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from drivers.classes.disk import Disk
@@ -142,6 +142,7 @@ class VirtualUnit:
     state: what all nodes agree on.  active: requests and copy ranges under way.  operations, errors:
     counts since the mount.  changing: a node changes the set.  verification_timeout_s: how long all members may be
     away; None for MVTIMEOUT.  copy_source: the device from which the host reads what it copies; "" for any.
+    ahead: what other nodes asked that have gone on before this one; (take it up again, refuse it).
     """
 
     def __init__(self, driver: "ShadowDriver", state: SetState) -> None:
@@ -173,6 +174,7 @@ class VirtualUnit:
         self._remote_bitmaps: tuple[RemoteBitmap, ...] = ()  # whose masters must know first
         self._remote_copier = ""
         self._held: deque[Irp] = deque()
+        self.ahead: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.changing = False
         self._without_quorum = False
         self._stalled = False  # for one reason or the other
@@ -416,6 +418,7 @@ class VirtualUnit:
         """Hold new requests; the flag is set when none is under way."""
         self._stalled = self.changing = True
         self.resumed.clear()
+        self._refuse_ahead()
         self._drained = self.platform.flag()
         if not self.active:
             self._drained.set()
@@ -470,6 +473,12 @@ class VirtualUnit:
             member.unit.read_cost = member.unit.default_read_cost
         self.members = self.sources = self.targets = ()
         self._bitmaps, self._remote_bitmaps, self._remote_copier = (), (), ""
+        self._refuse_ahead()
+
+    def _refuse_ahead(self) -> None:
+        ahead, self.ahead = self.ahead, []
+        for _, refuse in ahead:
+            refuse()
 
     def resume(self) -> None:
         """Let requests go on after a change."""
@@ -498,6 +507,9 @@ class VirtualUnit:
                 self._held.append(irp)
             else:
                 self._start(irp)
+        ahead, self.ahead = self.ahead, []
+        for retry, _ in ahead:
+            retry()
 
     def _trace(self, device: str, before: str, after: str) -> None:
         tracer = self.platform.tracer

@@ -68,7 +68,7 @@ def test_small_requests_survive_as_bytes(fields: tuple[str, int, int]) -> None:
         Stall(unit),
         Query(unit),
         SetBits((BitRange(first, second, first),) * (1 + first % 9)),
-        LockRange(unit, first, second),
+        LockRange(unit, first, second, first),
         UnlockRange(unit, first),
         FindDevice(unit),
     ):

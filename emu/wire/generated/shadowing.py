@@ -707,19 +707,20 @@ class SetBits(Packet):
         )
 
 
-_Range = struct.Struct("<16sII")
+_Range = struct.Struct("<16sIII")
 
 
 class Range(Packet):
-    """Blocks of a set: 24 bytes."""
+    """Blocks of a set: 28 bytes."""
 
-    __slots__ = ("unit", "lbn", "end")
+    __slots__ = ("unit", "lbn", "end", "version")
 
-    SIZE: ClassVar[int] = 24
+    SIZE: ClassVar[int] = 28
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "unit": (0, 16),
         "lbn": (16, 4),
         "end": (20, 4),
+        "version": (24, 4),
     }
 
     def __init__(
@@ -727,10 +728,12 @@ class Range(Packet):
         unit: bytes = bytes(16),
         lbn: int = 0,
         end: int = 0,
+        version: int = 0,
     ) -> None:
         self.unit = unit
         self.lbn = lbn
         self.end = end
+        self.version = version
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
@@ -740,9 +743,10 @@ class Range(Packet):
                 packet.unit,
                 packet.lbn,
                 packet.end,
+                packet.version,
             ) = _Range.unpack_from(buffer, offset)
         except struct.error:
-            raise ShortPacket("Range", 24, len(buffer) - offset) from None
+            raise ShortPacket("Range", 28, len(buffer) - offset) from None
         return packet
 
     def pack(self) -> bytes:
@@ -750,6 +754,7 @@ class Range(Packet):
             self.unit,
             self.lbn,
             self.end,
+            self.version,
         )
 
     @staticmethod
@@ -757,22 +762,25 @@ class Range(Packet):
         unit: bytes = bytes(16),
         lbn: int = 0,
         end: int = 0,
+        version: int = 0,
     ) -> bytes:
         return _Range.pack(
             unit,
             lbn,
             end,
+            version,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
-        if len(buffer) - offset < 24:
-            raise ShortPacket("Range", 24, len(buffer) - offset)
+        if len(buffer) - offset < 28:
+            raise ShortPacket("Range", 28, len(buffer) - offset)
         _Range.pack_into(
             buffer,
             offset,
             self.unit,
             self.lbn,
             self.end,
+            self.version,
         )
 
 

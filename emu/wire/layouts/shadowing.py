@@ -89,6 +89,7 @@ Range = (
         "unit" / Bytes(16) * "virtual unit",
         "lbn" / Int32ul * "first block",
         "end" / Int32ul * "block behind the last",
+        "version" / Int32ul * "of the state by which it is asked",
     )
     * "Blocks of a set"
 )
