@@ -246,8 +246,9 @@ class ShadowDriver:
         """Change a set whose membership lock the caller holds."""
         answers = yield from self.cluster.ask_all(old.nodes, Stall(old.name))
         on_disk = _control_block(old)
-        if any(isinstance(answer, NodeLost) for answer in answers):
-            # Its last writes may have reached some members only.  Whoever takes one of them out now, before the
+        lost = not self._lost_since(old).isdisjoint(old.nodes)
+        if lost or any(isinstance(answer, NodeLost) for answer in answers):
+            # Last writes may have reached some members only.  Whoever takes one of them out now, before the
             # loss is recovered from, must know that: no bitmap tells of such a difference.
             old = replace(old, merging=len(old.members) > 1)
         new, failure = old, None

@@ -137,7 +137,7 @@ class Mount(Utility):
                 return
             yield from self._join(request, state, say)
         elif all(here.state.member(device) for device in request.devices):
-            raise Failure(mount_message("F", "DEVMOUNT", "device is already mounted"))
+            self._refuse_mounted(request.unit)
         for device in request.devices:
             if self._mounted_here(request.unit).state.member(device) is None:
                 yield from self._add_member(request, device, say)
@@ -154,6 +154,7 @@ class Mount(Utility):
         others = [node for node in nodes if node != self._shadow.node]
         yield from self._cluster.lock(request.unit)
         try:
+            self._refuse_mounted(request.unit)
             answers = yield from self._cluster.ask_all(others, Query(request.unit))
             for answer in answers:
                 if isinstance(answer, SetState):
@@ -162,6 +163,11 @@ class Mount(Utility):
         finally:
             self._cluster.unlock(request.unit)
         return None
+
+    def _refuse_mounted(self, unit: str) -> None:
+        """Raise Failure when another MOUNT on this node, which had the lock before, has mounted the set."""
+        if unit in self._shadow.units:
+            raise Failure(mount_message("F", "DEVMOUNT", "device is already mounted"))
 
     def _candidate(self, request: MountRequest, device: str, say: Say) -> Procedure:
         """Bring a disk on line and read what it says about itself."""
@@ -351,6 +357,7 @@ class Mount(Utility):
         while True:
             yield from self._cluster.lock(request.unit)
             try:
+                self._refuse_mounted(request.unit)
                 others = [node for node in self._cluster.nodes if node != here]
                 answers = yield from self._cluster.ask_all(others, Query(request.unit))
                 states = [answer for answer in answers if isinstance(answer, SetState)]
