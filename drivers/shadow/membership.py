@@ -246,11 +246,11 @@ class ShadowDriver:
         """Change a set whose membership lock the caller holds."""
         answers = yield from self.cluster.ask_all(old.nodes, Stall(old.name))
         on_disk = _control_block(old)
-        lost = not self._lost_since(old).isdisjoint(old.nodes)
-        if lost or any(isinstance(answer, NodeLost) for answer in answers):
+        vu = self.units.get(old.name)
+        if (vu is not None and vu.lost_epoch > old.epoch) or any(isinstance(answer, NodeLost) for answer in answers):
             # Last writes may have reached some members only.  Whoever takes one of them out now, before the
             # loss is recovered from, must know that: no bitmap tells of such a difference.
-            old = replace(old, merging=len(old.members) > 1)
+            old = replace(old, merging=True).settled()
         new, failure = old, None
         try:
             new = edit(old).settled()
@@ -343,6 +343,8 @@ class ShadowDriver:
         for vu in list(self.units.values()):
             if vu.ranges is not None:
                 vu.ranges.forget(nodes)
+            if not set(nodes).isdisjoint(vu.state.nodes):
+                vu.lost_epoch = view.epoch
             self.platform.process(f"{vu.name} recovery", self._recover(vu.name, view.epoch))
 
     def _quorum_changed(self) -> None:

@@ -142,6 +142,7 @@ class VirtualUnit:
     state: what all nodes agree on.  active: requests and copy ranges under way.  operations, errors:
     counts since the mount.  changing: a node changes the set.  verification_timeout_s: how long all members may be
     away; None for MVTIMEOUT.  copy_source: the device from which the host reads what it copies; "" for any.
+    lost_epoch: of the cluster, when a node was lost that had it mounted.
     ahead: what other nodes asked that have gone on before this one; (take it up again, refuse it).
     """
 
@@ -176,6 +177,7 @@ class VirtualUnit:
         self._held: deque[Irp] = deque()
         self.ahead: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.changing = False
+        self.lost_epoch = 0
         self._without_quorum = False
         self._stalled = False  # for one reason or the other
         self._drained: EventFlag | None = None
