@@ -247,7 +247,9 @@ class ShadowDriver:
         answers = yield from self.cluster.ask_all(old.nodes, Stall(old.name))
         on_disk = _control_block(old)
         vu = self.units.get(old.name)
-        if (vu is not None and vu.lost_epoch > old.epoch) or any(isinstance(answer, NodeLost) for answer in answers):
+        if (vu is not None and vu.lost_epoch > old.epoch) or any(
+            isinstance(answer, NodeLost) for answer in answers
+        ):
             # Last writes may have reached some members only.  Whoever takes one of them out now, before the
             # loss is recovered from, must know that: no bitmap tells of such a difference.
             old = replace(old, merging=True).settled()

@@ -1,12 +1,18 @@
 """A merge: after a crash all members stay members, and nobody sees two answers for one block."""
 
+from dataclasses import replace
+
 import pytest
 
+from drivers.cluster.request import NodeLost
+from drivers.shadow.requests import Adopt, MergeRange, Stall
 from drivers.shadow.state import MemberState
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES
 from emu.media.faulty import BadBlocks
 from emu.media.memory import MemoryDevice
+from emu.wire.codes.ods2 import SHADOW_STATUS
+from emu.wire.generated.ods2 import StorageControlBlock
 from tests.simulation.stage import NORMAL, Stage, contents
 
 OLD, NEW = b"\x01" * BLOCK_BYTES, b"\x02" * BLOCK_BYTES
@@ -147,3 +153,55 @@ def test_the_other_node_goes_on_when_the_merging_one_dismounts(leaving: str) -> 
     stage.wait_for_copies(vu)
     stage.assert_members_identical(vu)
     assert len(other.shadow.server.merges) == 1
+
+
+def test_control_blocks_tell_of_a_merge_while_it_goes_on_and_no_longer() -> None:
+    stage = torn(latency_us=(1000, 1000))
+    vu = stage.mount()
+
+    def statuses() -> list[int]:
+        return [
+            StorageControlBlock.unpack(block(disk, vu.state.scb_lbn)).shadow_status for disk in stage.disks
+        ]
+
+    assert statuses() == [SHADOW_STATUS.NORMAL | SHADOW_STATUS.MERGING] * 3
+    stage.wait_for_copies(vu)
+    assert statuses() == [SHADOW_STATUS.NORMAL] * 3
+
+
+def ask_ahead(stage: Stage) -> list[int | None | NodeLost]:
+    """Have the VAX ask for a range by a state that the merging node has not adopted yet.
+
+    Returns the answers to come.
+    """
+    assert stage.vax is not None
+    answers: list[int | None | NodeLost] = []
+    version = stage.alpha.shadow.units["DSA1:"].state.version + 1
+    stage.vax.cluster.request("ALPHA1", MergeRange("DSA1:", LBN, LBN + 1, version), answers.append)
+    stage.world.clock.run_for(1_000_000)
+    return answers
+
+
+def test_who_asks_by_a_newer_state_waits_until_it_is_adopted_here_too() -> None:
+    stage = torn(latency_us=(1000, 1000), vax=True)
+    vu = stage.mount()
+    stage.mount([], node=stage.vax)
+    assert stage.vax is not None
+    stage.world.run(stage.vax, stage.vax.cluster.ask("ALPHA1", Stall("DSA1:")))
+    answers = ask_ahead(stage)
+    assert answers == []
+    newer = replace(vu.state, version=vu.state.version + 1)
+    stage.world.run(stage.vax, stage.vax.cluster.ask("ALPHA1", Adopt(newer, "VAX1")))
+    assert stage.world.settle(lambda: bool(answers))
+    assert isinstance(answers[0], int)
+    assert block(stage.disks[1], LBN) == NEW
+
+
+def test_who_asks_by_a_newer_state_is_refused_when_another_change_begins() -> None:
+    stage = torn(latency_us=(1000, 1000), vax=True)
+    vu = stage.mount()
+    stage.mount([], node=stage.vax)
+    answers = ask_ahead(stage)
+    vu.stall()  # a recovery does so, when the author of the state was lost
+    assert stage.world.settle(lambda: bool(answers))
+    assert answers == [None]

@@ -309,3 +309,23 @@ def test_a_node_without_quorum_stops_when_the_others_have_a_cluster_of_their_own
     stage.go_on(RECOVERED_NS)
     assert stage.node("VAX1").crashed
     assert stage.node("ALPHA1").cluster.works
+
+
+def test_no_bitmap_is_made_before_the_loss_of_a_node_that_is_back_is_recovered_from() -> None:
+    stage = Crashing()
+    stage.go_on(SECOND_NS)
+    locked: list[object] = []
+    stage.alpha.run("something long", stage.alpha.cluster.lock(SET), locked.append)
+    assert stage.world.settle(lambda: bool(locked))
+    refusals: list[object] = []
+    leave = stage.alpha.utilities.dismount_member(LEAVING, Policy.MINICOPY, stage.said.append)
+    stage.alpha.run("dismount", leave, refusals.append)
+    stage.crash("VAX1")
+    stage.world.reboot("VAX1")
+    stage.world.boot()
+    stage.alpha.cluster.unlock(SET)
+    assert stage.world.settle(lambda: bool(refusals))
+    assert isinstance(refusals[0], Failure)
+    assert [message.ident for message in refusals[0].messages] == ["CANNOTDMT", "WBMFAIL"]
+    stage.go_on(RECOVERED_NS)
+    stage.end()

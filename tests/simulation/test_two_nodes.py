@@ -2,10 +2,12 @@
 
 import pytest
 
+from drivers.message import Failure
+from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES
 from emu.sim.ledger import Ledger
-from tests.simulation.stage import NORMAL, SET, Stage
+from tests.simulation.stage import LABEL, NORMAL, SET, Stage
 
 LEAVING = "$1$DUA11:"
 BLOCK = b"\x24" * BLOCK_BYTES
@@ -142,3 +144,21 @@ def test_the_copy_goes_on_elsewhere_when_its_node_dismounts() -> None:
     assert vax_vu.state.copier == "VAX1"
     stage.wait_for_copies(vax_vu)
     stage.assert_members_identical(vax_vu)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_of_two_mounts_of_a_set_at_once_one_is_refused(elsewhere: bool) -> None:
+    stage = Stage(vax=True)
+    stage.initialize()
+    if elsewhere:
+        stage.mount(node=stage.vax)
+    results: list[object] = []
+    for _ in range(2):
+        request = MountRequest(SET, [] if elsewhere else stage.names, LABEL)
+        mount = stage.alpha.utilities.mount(request, stage.alpha.cluster.nodes, stage.said.append)
+        stage.alpha.run("mount", mount, results.append)
+    assert stage.world.settle(lambda: len(results) == 2)
+    refused = [result for result in results if isinstance(result, Failure)]
+    assert [message.ident for message in refused[0].messages] == ["DEVMOUNT"]
+    assert len(refused) == 1
+    assert len(stage.alpha.shadow.units[SET].members) == 3
