@@ -20,8 +20,9 @@ from rich.table import Table
 from emu.core.trace import Event
 from emu.hw.firmware import Firmware
 from emu.shells.firmware_files import load_firmware
+from emu.sim.drawing import draw
 from emu.sim.outcome import Outcome
-from emu.sim.scenario import FIRMWARE, Scenario, draw
+from emu.sim.scenario import FIRMWARE, Scenario
 from emu.sim.shrink import shrink
 from emu.sim.simulation import Simulation
 from emu.trace.ladder import Ladder

@@ -72,7 +72,15 @@ def reboot(scene: Scene, pick: int) -> None:
         return
     name = scene.down[pick % len(scene.down)].name
     node = scene.world.reboot(name)
+    scene.set_up(node)
     scene.booting[name] = boot = scene.command(node, scene.world.boot_one(node))
     scene.wait(boot)
     if node in scene.nodes and pick // 7 % 4:
         scene.wait(scene.command(node, scene.mounting(node, scene.mountable())))
+
+
+def let_all_copy(scene: Scene) -> None:
+    """Allow copies and merges on every node, so that a set can come to rest."""
+    for node in scene.nodes:
+        parameters = node.platform.parameters
+        parameters.write_active("SHADOW_MAX_COPY", parameters.default("SHADOW_MAX_COPY"))

@@ -4,11 +4,11 @@ What a step does to whom is decided when it is played, by its `pick` and by who 
 steps are taken away is still one, and may be a shorter story of the same fault.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from emu.core.chance import Chance
-from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS, SECOND_NS
+from emu.core.clock import MILLISECOND_NS, SECOND_NS
 
 
 class Action(Enum):
@@ -36,10 +36,7 @@ class Action(Enum):
 
 
 FIRMWARE = ("hbvs-shadow", "kdm70")  # with copy commands, and without
-_ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT, Action.MOUNT)
-_LAN_FAULTS = (Action.BREAK_LINK, Action.BREAK_ONE_WAY, Action.STORM)
-_REPAIRS = (Action.HEAL, Action.REBOOT, Action.MEND_LAN)
-_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS))
+WITHOUT_END = -1  # of stores that wait
 COMMAND_NS = 300 * SECOND_NS  # how long an operator waits for a command: longer than a member is waited for
 LONG_NS = 40 * SECOND_NS  # time enough to find out that a node is gone, and to go on without it
 
@@ -61,12 +58,35 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Settings:
+    """How a node is set up.
+
+    parameters: of the system, by name; the others have their defaults.  keeps_local: whether it has local bitmaps.
+    stores: how many stores wait in the processor before they are in memory, WITHOUT_END until there is a barrier; 0 for
+    none.
+    """
+
+    parameters: Mapping[str, int] = field(default_factory=dict)
+    keeps_local: bool = True
+    stores: int = 0
+
+    def __str__(self) -> str:
+        words = [f"{name} {value}" for name, value in self.parameters.items()]
+        words += [] if self.keeps_local else ["no local bitmaps"]
+        if self.stores:
+            words += [
+                "stores wait for a barrier" if self.stores == WITHOUT_END else f"{self.stores} stores wait"
+            ]
+        return ", ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """Everything a run is made of.
 
     nodes: names; those that begin with VAX are VAXes.  firmware: of the controller.  latency_us: of a disk's
     requests, least and most.  lan_us: latency of the LAN.  depth: requests that an application has under way.  hot: the
-    part of the blocks that is written, in percent.
+    part of the blocks that is written, in percent.  settings: by node.
     """
 
     seed: int
@@ -81,6 +101,7 @@ class Scenario:
     read_percent: int
     hot_percent: int
     steps: tuple[Step, ...]
+    settings: Mapping[str, Settings]
 
     def only(self, numbers: frozenset[int]) -> "Scenario":
         """The same world, with these steps of the story."""
@@ -92,63 +113,10 @@ class Scenario:
             f"{self.firmware}, {self.latency_us[0]} to {self.latency_us[1]} us; {self.depth} requests at a time, "
             f"1 to {self.largest_blocks} blocks, {self.read_percent} % reads"
         ]
+        lines += [f"  {node}: {settings}" for node, settings in self.settings.items() if str(settings)]
         lines += [
             f"{step.number:4}  {step.writes:3} writes, {step.after_ns / MILLISECOND_NS:9.2f} ms, {step.action.value}"
             + ("" if step.patience_ns == COMMAND_NS else f", for {step.patience_ns / MILLISECOND_NS:.2f} ms")
             for step in self.steps
         ]
         return "\n".join(lines)
-
-
-def draw(seed: int) -> Scenario:
-    """Draw a scenario: each run leaves some kinds of fault out, and has others often."""
-    stream = Chance(seed).stream("scenario")
-
-    def a_while(may_be_long: bool = False) -> int:
-        if may_be_long and stream.random() < 0.15:
-            return stream.randint(0, LONG_NS)
-        return stream.randint(0, stream.choice((20, 300, 4000))) * MICROSECOND_NS
-
-    nodes = ["ALPHA1"]
-    nodes += ["VAX1"] if stream.random() < 0.6 else []
-    nodes += ["ALPHA2"] if stream.random() < 0.3 else []
-    possible = [fault for fault in _FAULTS if len(nodes) > 1 or fault not in _LAN_FAULTS]
-    faults = stream.sample(possible, stream.randint(0, 3))
-    if stream.random() < 0.35 and Action.CRASH not in faults:
-        faults.append(Action.CRASH)
-    weights = dict.fromkeys(_ORDINARY, 3.0) | {fault: stream.choice((1, 4, 8)) for fault in faults}
-    weights[Action.LEAVE] = weights[Action.RETURN] = 8.0
-    cluster_fails = not {Action.CRASH, *_LAN_FAULTS}.isdisjoint(faults)
-    if faults:
-        weights[Action.HEAL] = 3.0
-    if cluster_fails:
-        weights[Action.REBOOT] = 8.0
-    if not set(_LAN_FAULTS).isdisjoint(faults):
-        weights[Action.MEND_LAN] = 3.0
-    hasty = stream.random() < 0.5  # whether things happen while commands are under way
-    low_us = stream.choice((1, 20, 200))
-    steps = tuple(
-        Step(
-            number,
-            writes=stream.choice((0, 1, 4, 12)),
-            after_ns=a_while(cluster_fails),
-            action=stream.choices(list(weights), list(weights.values()))[0],
-            pick=stream.randrange(1 << 16),
-            patience_ns=a_while() if hasty and stream.random() < 0.5 else COMMAND_NS,
-        )
-        for number in range(stream.randint(3, 9))
-    )
-    return Scenario(
-        seed=seed,
-        nodes=tuple(nodes),
-        disks=stream.choice((2, 3, 3, 4)),
-        block_count=stream.choice((300, 700, 1500)),
-        firmware=stream.choice(FIRMWARE),
-        latency_us=(low_us, low_us * stream.choice((1, 2, 20))),
-        lan_us=stream.choice((0, 0, 50, 1000)),
-        depth=stream.choice((1, 4, 8)),
-        largest_blocks=stream.choice((1, 4, 4, 20, 130)),
-        read_percent=stream.choice((0, 20, 50)),
-        hot_percent=stream.choice((5, 30, 100)),
-        steps=steps,
-    )

@@ -5,6 +5,7 @@ in which anybody does something, an operator's commands and the applications of 
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 
 from drivers.cluster.node import Node
@@ -19,6 +20,8 @@ from emu.core.chance import Chance
 from emu.core.clock import MICROSECOND_NS, SECOND_NS
 from emu.core.trace import Event, StateChanged
 from emu.hw.firmware import Firmware
+from emu.hw.memory.ram import Ram
+from emu.hw.memory.store_buffer import StoreBuffer
 from emu.hw.mscp.controller import Controller
 from emu.media.faulty import FaultyDevice
 from emu.media.slow import SlowDevice
@@ -27,7 +30,7 @@ from emu.sim.disks import FIRST_UNIT, LABEL, NODE_MEMORY_BYTES, Disk, initialize
 from emu.sim.lan import Weather
 from emu.sim.ledger import Ledger
 from emu.sim.outcome import Outcome, Wrong
-from emu.sim.scenario import COMMAND_NS, Scenario
+from emu.sim.scenario import COMMAND_NS, WITHOUT_END, Scenario
 from emu.sim.world import World, drive_for
 
 SET = "DSA1:"
@@ -105,8 +108,7 @@ class Scene:
                 FIRST_UNIT + disk.number, medium, drive_for(self.firmware, disk.platter)
             )
         for name in scenario.nodes:
-            add = world.add_vax if name.startswith("VAX") else world.add_alpha
-            add(name, self.controller, memory_bytes=NODE_MEMORY_BYTES)
+            self._add_node(name)
         self.applications: dict[str, Application] = {}
         self.commands: list[Command] = []
         self.patience_ns = COMMAND_NS
@@ -116,6 +118,31 @@ class Scene:
         self.lan_suffered = False
         world.lan.weather = self.fair_weather()
         world.boot()
+
+    def _add_node(self, name: str) -> None:
+        settings = self.scenario.settings[name]
+        if name.startswith("VAX"):
+            node = self.world.add_vax(
+                name, self.controller, memory_bytes=NODE_MEMORY_BYTES, parameters=settings.parameters
+            )
+        else:
+            node = self.world.add_alpha(
+                name,
+                self.controller,
+                memory_bytes=NODE_MEMORY_BYTES,
+                stores=partial(self._stores_of, name) if settings.stores else None,
+                parameters=settings.parameters,
+            )
+        self.set_up(node)
+
+    def set_up(self, node: Node) -> None:
+        """Set up the software of a node that has been loaded."""
+        node.shadow.recorder.keeps_local = self.scenario.settings[node.name].keeps_local
+
+    def _stores_of(self, name: str, memory: Ram) -> StoreBuffer:
+        entries = self.scenario.settings[name].stores
+        stream = self.chance.stream(f"stores {name} {self.lives}")
+        return StoreBuffer(memory, None if entries == WITHOUT_END else entries, stream.randrange)
 
     def lose_power(self) -> None:
         """Stop everything at this instant; what was under way may have come anywhere."""

@@ -101,6 +101,7 @@ class Simulation:
         while scene.down:
             operator_actions.reboot(scene, 0)
         judges.judge_boots(scene)
+        operator_actions.let_all_copy(scene)
         for node in scene.nodes:
             judges.judge_answers(scene, node)
         judges.judge_commands(scene)

@@ -14,7 +14,8 @@ import pytest
 
 from drivers.shadow.write_bitmap import WriteBitmap
 from emu.shells.soak import play, play_batch
-from emu.sim.scenario import Action, draw
+from emu.sim.drawing import draw
+from emu.sim.scenario import Action
 from emu.sim.shrink import kind_of, shrink
 
 ROOT = Path(__file__).resolve().parents[2]

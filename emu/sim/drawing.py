@@ -1,0 +1,97 @@
+"""Drawing a scenario from a seed.
+
+The story and what it cannot do without come from one stream of chance.  Whatever came later (`_draw_settings`) has a
+stream of its own, so that a seed keeps its story: it only happens on other machines.
+"""
+
+from emu.core.chance import Chance
+from emu.core.clock import MICROSECOND_NS
+from emu.sim.scenario import COMMAND_NS, FIRMWARE, LONG_NS, WITHOUT_END, Action, Scenario, Settings, Step
+
+_ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT, Action.MOUNT)
+_LAN_FAULTS = (Action.BREAK_LINK, Action.BREAK_ONE_WAY, Action.STORM)
+_REPAIRS = (Action.HEAL, Action.REBOOT, Action.MEND_LAN)
+_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS))
+
+# What is drawn of each system parameter; times in the parameter's own unit.
+_VALUES = {
+    "SHADOW_MAX_COPY": (0, 1, 4),
+    "SHADOW_MBR_TMO": (1, 5, 30, 600),
+    "MVTIMEOUT": (60, 600, 64_000),
+    "WBM_MSG_INT": (10, 100, 2000),
+    "WBM_MSG_UPPER": (0, 2, 20),
+    "WBM_MSG_LOWER": (0, 2, 20),
+}
+
+
+def draw(seed: int) -> Scenario:
+    """Draw a scenario: each run leaves some kinds of fault out, and has others often."""
+    stream = Chance(seed).stream("scenario")
+
+    def a_while(may_be_long: bool = False) -> int:
+        if may_be_long and stream.random() < 0.15:
+            return stream.randint(0, LONG_NS)
+        return stream.randint(0, stream.choice((20, 300, 4000))) * MICROSECOND_NS
+
+    nodes = ["ALPHA1"]
+    nodes += ["VAX1"] if stream.random() < 0.6 else []
+    nodes += ["ALPHA2"] if stream.random() < 0.3 else []
+    possible = [fault for fault in _FAULTS if len(nodes) > 1 or fault not in _LAN_FAULTS]
+    faults = stream.sample(possible, stream.randint(0, 3))
+    if stream.random() < 0.35 and Action.CRASH not in faults:
+        faults.append(Action.CRASH)
+    weights = dict.fromkeys(_ORDINARY, 3.0) | {fault: stream.choice((1, 4, 8)) for fault in faults}
+    weights[Action.LEAVE] = weights[Action.RETURN] = 8.0
+    cluster_fails = not {Action.CRASH, *_LAN_FAULTS}.isdisjoint(faults)
+    if faults:
+        weights[Action.HEAL] = 3.0
+    if cluster_fails:
+        weights[Action.REBOOT] = 8.0
+    if not set(_LAN_FAULTS).isdisjoint(faults):
+        weights[Action.MEND_LAN] = 3.0
+    hasty = stream.random() < 0.5  # whether things happen while commands are under way
+    low_us = stream.choice((1, 20, 200))
+    steps = tuple(
+        Step(
+            number,
+            writes=stream.choice((0, 1, 4, 12)),
+            after_ns=a_while(cluster_fails),
+            action=stream.choices(list(weights), list(weights.values()))[0],
+            pick=stream.randrange(1 << 16),
+            patience_ns=a_while() if hasty and stream.random() < 0.5 else COMMAND_NS,
+        )
+        for number in range(stream.randint(3, 9))
+    )
+    return Scenario(
+        seed=seed,
+        nodes=tuple(nodes),
+        disks=stream.choice((2, 3, 3, 4)),
+        block_count=stream.choice((300, 700, 1500)),
+        firmware=stream.choice(FIRMWARE),
+        latency_us=(low_us, low_us * stream.choice((1, 2, 20))),
+        lan_us=stream.choice((0, 0, 50, 1000)),
+        depth=stream.choice((1, 4, 8)),
+        largest_blocks=stream.choice((1, 4, 4, 20, 130)),
+        read_percent=stream.choice((0, 20, 50)),
+        hot_percent=stream.choice((5, 30, 100)),
+        steps=steps,
+        settings=_draw_settings(seed, nodes),
+    )
+
+
+def _draw_settings(seed: int, nodes: list[str]) -> dict[str, Settings]:
+    """Draw how nodes are set up, where that is not as usual."""
+    stream = Chance(seed).stream("settings")
+    parameters = stream.random() < 0.25
+    buffered = stream.random() < 0.25
+    settings = {}
+    for node in nodes:
+        drawn = {name: stream.choice(values) for name, values in _VALUES.items() if stream.random() < 0.5}
+        keeps_local = stream.random() < 0.7
+        stores = stream.choice((1, 2, 4, 16, WITHOUT_END))
+        settings[node] = Settings(
+            parameters=drawn if parameters else {},
+            keeps_local=keeps_local or not parameters,
+            stores=stores if buffered and not node.startswith("VAX") else 0,
+        )
+    return settings
