@@ -7,7 +7,8 @@ Promised, whatever the order and the moment, as long as one full member of a set
 * when all is quiet, full members are equal, block by block;
 * a disk that left holds what the set held at that instant, until it is mounted again;
 * a block that was written while a disk with a bitmap was away has its bit before the write is acknowledged;
-* no request stays unanswered for ever, once faults have stopped, but those of a node that died.
+* once faults have stopped, every request is answered within a minute, but those of a node that died;
+* a read on a quiet set takes as long as the disk does.
 
 What may happen meanwhile: a disk fails its next requests, or all of them until it is mended, or is taken out of the
 controller and put back; a block cannot be read until it is written; a write of several blocks stops half way with an

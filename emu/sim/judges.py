@@ -5,14 +5,16 @@ misses has its bits, at that instant.  The others have their say when the story 
 """
 
 from drivers.cluster.node import Node
+from drivers.platform.host import WaitingIrp
 from emu.core.block import BLOCK_BYTES
-from emu.core.clock import MILLISECOND_NS
+from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS
 from emu.hw.uqssp.connection import FIRST_CREDITS
 from emu.sim.application import Application
 from emu.sim.disks import Disk
 from emu.sim.ledger import Ledger
 from emu.sim.outcome import Wrong
 from emu.sim.scene import PATIENCE_NS, SET, Scene
+from emu.wire.codes.vms import IO, SS
 
 # -- at every moment
 
@@ -96,6 +98,36 @@ def judge_copies(scene: Scene) -> None:
 
 
 # -- when all is quiet
+
+
+def judge_signals(scene: Scene) -> None:
+    """A read on a quiet node takes as long as a disk does: no bell and no interrupt is missed, no watch has to help.
+
+    A first one may take longer: by it a node may find out that its controller has stopped.
+    """
+    quick_ns = scene.scenario.latency_us[1] * MICROSECOND_NS + MILLISECOND_NS
+    for node in scene.mounted:
+        _read(scene, node, PATIENCE_NS)
+        _read(scene, node, quick_ns)
+
+
+def _read(scene: Scene, node: Node, limit_ns: int) -> None:
+    """Have a node read one block of the set in time, and rightly."""
+    platform = node.platform
+    lbn = min(scene.ledger.written, default=0)
+    block = range(lbn, lbn + 1)
+    address = platform.pool.allocate(BLOCK_BYTES)
+    read = WaitingIrp(platform, IO.READPBLK, lbn, BLOCK_BYTES, address)
+    node.shadow.units[SET].queue_io(read)
+    if not scene.clock.run_until(lambda: read.finished.is_set, scene.clock.now_ns + limit_ns):
+        raise Wrong(f"{node.name}: a read on a quiet set takes more than {limit_ns / MILLISECOND_NS:.0f} ms")
+    if read.status != SS.NORMAL:
+        raise Wrong(f"{node.name}: a read on a quiet set failed: {SS(read.status).name}")
+    data = platform.window(address, BLOCK_BYTES)
+    fault = scene.ledger.fault_in(data, block, scene.ledger.promised(block))
+    if fault:
+        raise Wrong(f"{node.name}: {fault}")
+    platform.pool.free(address)
 
 
 def judge_media(scene: Scene) -> None:

@@ -4,9 +4,11 @@ The judges, in the order in which they have their say:
 
 * each read is checked by the ledger when it ends;
 * each acknowledged write that a departed disk misses has its bits, at that instant;
-* when the story is over and faults have ended: every request is answered, every operator's command has ended;
+* when the story is over and faults have ended: within a minute every request is answered, every operator's command has
+  ended, every copy too;
 * full members are equal, hold what was acknowledged, and so does each disk that is still away, as of its departure;
 * the disks return, and the same holds for all of them;
+* a read takes as long as a disk does;
 * at the ports of the controller no answer, no credit and no descriptor is missing.
 """
 
@@ -68,6 +70,7 @@ class Simulation:
             judges.judge_media(scene)
             self._return_all()
             judges.judge_media(scene)
+            judges.judge_signals(scene)
             judges.judge_ports(scene)
         except Wrong as wrong:
             scene.outcome.failures.append(str(wrong))

@@ -13,13 +13,18 @@ from time import monotonic
 import pytest
 
 from drivers.shadow.write_bitmap import WriteBitmap
+from emu.shells.firmware_files import load_firmware
 from emu.shells.soak import play, play_batch
 from emu.sim.drawing import draw
-from emu.sim.scenario import Action
+from emu.sim.scenario import FIRMWARE, WITHOUT_END, Action
+from emu.sim.scene import Scene
 from emu.sim.shrink import kind_of, shrink
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 60
+PARAMETERS = (
+    "SHADOW_MAX_COPY", "SHADOW_MBR_TMO", "MVTIMEOUT", "WBM_MSG_INT", "WBM_MSG_UPPER", "WBM_MSG_LOWER"
+)  # fmt: skip
 PATIENCE_SECONDS = 60
 
 
@@ -54,6 +59,33 @@ def test_the_first_seeds_meet_every_action_and_every_kind_of_world() -> None:
     assert {scenario.nodes for scenario in scenarios} == {
         ("ALPHA1",), ("ALPHA1", "VAX1"), ("ALPHA1", "ALPHA2"), ("ALPHA1", "VAX1", "ALPHA2")
     }  # fmt: skip
+
+
+def test_the_first_seeds_meet_every_setting_of_a_node() -> None:
+    settings = [each for seed in range(4 * SEEDS) for each in draw(seed).settings.values()]
+    assert {name for each in settings for name in each.parameters} == set(PARAMETERS)
+    assert {each.stores for each in settings} == {0, 1, 2, 4, 16, WITHOUT_END}
+    assert {each.keeps_local for each in settings} == {True, False}
+    assert sum(not str(each) for each in settings) > len(settings) // 3
+
+
+def test_settings_do_not_change_the_story() -> None:
+    scenario = draw(0)
+    assert [step.action for step in scenario.steps] == [
+        Action.MOUNT, Action.RETURN, Action.LEAVE, Action.HEAL, Action.LEAVE
+    ]  # fmt: skip
+
+
+def test_a_node_boots_with_its_parameters_again_and_again() -> None:
+    scenario = next(
+        scenario
+        for scenario in map(draw, range(SEEDS))
+        if "SHADOW_MBR_TMO" in scenario.settings["ALPHA1"].parameters
+    )
+    scene = Scene(scenario, {name: load_firmware(name) for name in FIRMWARE}, lambda *_: None)
+    wanted = scenario.settings["ALPHA1"]
+    for node in (scene.world.nodes["ALPHA1"], scene.world.reboot("ALPHA1")):
+        assert node.platform.parameters["SHADOW_MBR_TMO"] == wanted.parameters["SHADOW_MBR_TMO"]
 
 
 def test_a_seed_has_one_digest_whatever_the_hash_seed() -> None:
