@@ -8,6 +8,10 @@ or above the fence is merged first, out of turn, so that nobody ever sees two an
       └────at or above it──▶ the merging node locks the range, makes it equal, unlocks ──▶ any member
 
 The goal is equal members, not the newest data: a write that was not acknowledged may be kept or undone.
+
+DEVIATION: there is no minimerge: V7.3 merges by the write history of HSC and HSJ controllers what a lost node had
+under way, here every merge goes through the whole disk.  Nor does one give way to applications, as
+SHAD$MERGE_DELAY_FACTOR has it.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,10 @@
-"""The messages of MOUNT, DISMOUNT and INITIALIZE (spec 4.3, 4.4)."""
+"""The messages of MOUNT, DISMOUNT and INITIALIZE (spec 4.3, 4.4).
+
+UNCERTAIN: of DISMOUNT's messages about shadow sets only CANNOTDMT and SRCMEM are published; those about bitmaps
+(WBMFAIL, WBMNOTSTARTED) and most texts are our own.  Of MOUNT's identifications BADSHADOW, INVSHDWMEM, NOVUID,
+BADPOLICY, POLICYWARN, OLDSHDRIVER, INCONSIZE, SRCMBRADD, ISACPYTRGT and ISAMBR are known by number, and when they are
+said is not: they never are.
+"""
 
 from drivers.classes.disk import Disk
 from drivers.message import Failure, Message

@@ -3,6 +3,8 @@
 The decision goes by what the disks say about themselves (spec 1.4); a returning member is matched with the bitmap
 made for it (3.4, 3.11).  What cannot be done raises Failure with the messages of VMS; what is done is told
 through `say`.
+
+DEVIATION: no licence is asked for: neither NOSHADLIC nor the shadow server's SSRVCOMPLYFAIL is ever said.
 """
 
 from collections.abc import Callable, Sequence

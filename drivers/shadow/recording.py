@@ -180,7 +180,8 @@ class Recorder:
     def tell(self, text: str) -> None:
         """Tell the operator, if WBM_OPCOM_LVL asks for it.
 
-        DEVIATION: the texts of these messages are not published; facility and words are our own.
+        DEVIATION: the texts of these messages are not published; facility and words are our own.  Level 2 says no more
+        than level 1, and no bitmap is ever renamed.
         """
         if self.platform.parameters["WBM_OPCOM_LVL"]:
             self.platform.operator(f"%WBM-I-{text}")

@@ -2,6 +2,9 @@
 
 One node does all that a set needs, its copier: first the copies, one target after the other, then the merge.  At most
 SHADOW_MAX_COPY sets of a node are worked on at a time, the others wait; a node where that is 0 hands the work on.
+
+DEVIATION: the operator hears when a copy or merge begins and ends.  That one goes on or was given up (SSRVRESCPY,
+SSRVTERMCPY and their like), and that the server itself is ready (SSRVINICOMP), is not told.
 """
 
 from dataclasses import replace

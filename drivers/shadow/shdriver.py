@@ -6,6 +6,10 @@ have it.  A member that fails is put out of the set and the write is done again 
 (spec "Algorithms" 2.1, 2.2, 2.7 and "Write bitmaps" 3.7.)
 
 This module is one set on one node; what needs all nodes is in `membership`.
+
+DEVIATION: of VMS's structures only what goes to disks, controllers and other nodes has its layout.  A virtual unit, its
+SHAD block and its request packets are objects, and what MOUNT and DISMOUNT ask by QIO functions (MOUNTSHAD, ADDSHAD,
+COPYSHAD, REMSHAD) are calls.
 """
 
 from collections import deque

@@ -3,6 +3,8 @@
 One bit stands for 127 blocks (bit n: LBN 127 n to 127 n + 126), as large as one copy transfer.  The bits are bytes
 of the node's non-paged pool, low bit first, rounded up to longwords.  (Volume Shadowing manual, "write
 bitmaps", spec sections 3.1, 3.2.)
+
+DEVIATION: programs cannot ask for bitmaps: the undocumented services $GET_BITMAP_INFO and $DELETE_BITMAP are not there.
 """
 
 from bitarray import bitarray

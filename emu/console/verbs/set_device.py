@@ -1,6 +1,8 @@
 """SET DEVICE: what an operator changes about a mounted shadow set and its members.
 
 (Shadowing reference, section 4.12.)
+
+DEVIATION: there is no /SITE, as there are no sites.
 """
 
 from itertools import combinations

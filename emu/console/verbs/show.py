@@ -1,4 +1,7 @@
-"""SHOW: devices, shadow sets, bitmaps, nodes, memory, time."""
+"""SHOW: devices, shadow sets, bitmaps, nodes, memory, time.
+
+DEVIATION: no device can be allocated, so SHOW DEVICE has no /ALLOCATED.
+"""
 
 from collections.abc import Iterable
 
