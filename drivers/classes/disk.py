@@ -20,7 +20,7 @@ class UnitState(Enum):
 
 
 # UNCERTAIN: the default costs; that a served disk is dearer than every direct one is certain (spec 2.1).
-# DEVIATION: nodes and disks have no sites, so what is far away costs as much as what is near; there are no DECram disks.
+# DEVIATION: nodes and disks have no sites, so what is far away costs as much as what is near; and no DECram disks.
 DIRECT_READ_COST = 2
 SERVED_READ_COST = 501
 SERVED_COPY_DELAY_S = (

@@ -12,8 +12,8 @@ counts as no answer:
 Blocks that one member cannot read and another one can are written back to it meanwhile; a member that refuses that
 is put out.  An aborted set has no members any more, so all its requests fail until it is dismounted.
 
-DEVIATION: there are no dump files and no bugchecks for inconsistent sets (SHADDETINCON): that the master of a system disk has
-changed is not told, and a state that cannot be is an assertion.
+DEVIATION: there are no dump files and no bugchecks for inconsistent sets (SHADDETINCON): that the master of a system
+disk has changed is not told, and a state that cannot be is an assertion.
 
 DEVIATION: V7.3 verifies on each node by itself; here a set waits on all nodes while one of them cannot reach a member.
 """

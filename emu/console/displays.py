@@ -2,8 +2,9 @@
 
 Everything here reads and returns lines, in the shapes of VMS V7.3 (shadowing reference, sections 4.5, 4.6, 4.12).
 
-DEVIATION: SHOW DEVICE/FULL tells nothing of geometry and caches, which are not there.  SHOW CLUSTER is one picture with the
-fields that shadowing is about, without /CONTINUOUS and ADD; controllers are no rows of it.  SHOW SHADOW is of later versions.
+DEVIATION: SHOW DEVICE/FULL tells nothing of geometry and caches, which are not there.  SHOW CLUSTER is one picture
+with the fields that shadowing is about, without /CONTINUOUS and ADD; controllers are no rows of it.  SHOW SHADOW is of
+later versions.
 
 DEVIATION: a node counts free blocks when it mounts a volume and when it changes files; of what others change it
 does not hear.
