@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from emu.shells.deviations import marks
 from emu.shells.docs_pages import printed_files
 from tests.architecture.test_layers import LAYERS, ROOT
 
@@ -75,6 +76,21 @@ def test_every_test_that_is_named_exists(page: Path) -> None:
             node.name for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)
         ]
         assert test in functions, f"{name(page)} names {file}::{test}"
+
+
+def test_every_fact_of_volume_shadowing_has_a_test_or_a_deviation() -> None:
+    rows = re.findall(
+        r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", prose(ROOT / "docs/volume-shadowing.md"), re.MULTILINE
+    )
+    facts = [row for row in rows if row[0] not in ("Fact", "---")]
+    assert facts
+    for fact, where, shown_by in facts:
+        assert FILE.search(where), f"{fact}: where in the code?"
+        deviation = re.fullmatch(r"deviation: `([\w./-]+)`", shown_by)
+        if deviation is None:
+            assert TEST.search(shown_by), f"{fact}: which test?"
+        else:
+            assert any(marks(ROOT / deviation[1])), f"{fact}: {deviation[1]} has no mark"
 
 
 def test_the_import_table_of_the_architecture_is_the_one_that_is_enforced() -> None:

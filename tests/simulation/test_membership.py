@@ -90,6 +90,19 @@ def test_a_disk_that_left_earlier_is_copied_however_the_disks_are_named() -> Non
     stage.assert_members_identical(vu)
 
 
+def test_a_set_mounted_elsewhere_is_what_it_is_there_and_other_disks_are_copied_to() -> None:
+    stage = Stage(vax=True, latency_us=(1000, 1000))
+    stage.ready()
+    assert stage.vax is not None
+    stage.dismount("$1$DUA12:")
+    vu = stage.mount(stage.names, node=stage.vax)  # the disk that left is named, too
+    assert [(member.device, member.state) for member in vu.members] == [
+        ("$1$DUA10:", SOURCE),
+        ("$1$DUA11:", SOURCE),
+        ("$1$DUA12:", TARGET),
+    ]
+
+
 def test_members_of_a_set_that_crashed_are_made_equal() -> None:
     first = Stage()
     vu = first.ready()

@@ -346,6 +346,11 @@ def test_what_cannot_be_done_is_refused(mounted: Console, line: str, idents: lis
     assert [mounted.content(index) for index in range(3)] == before
 
 
+def test_a_virtual_unit_has_a_number_of_four_digits_at_most(console: Console) -> None:
+    console.well(f"INIT {A} PAYROLL", f"MOUNT DSA9999:/SHADOW={A} PAYROLL", "DISMOUNT DSA9999:")
+    assert console.refused(f"MOUNT DSA10000:/SHADOW={A} PAYROLL") == ["MOUNT-F-NOTSHDWVU"]
+
+
 def test_a_label_has_twelve_characters_at_most(console: Console) -> None:
     assert console.refused(f"INITIALIZE {A} THIRTEEN_LONG") == ["INIT-F-BADVOLLBL"]
 

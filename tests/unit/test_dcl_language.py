@@ -200,6 +200,13 @@ def test_getdvi_tells_which_node_serves_a_disk() -> None:
 
 
 @pytest.mark.parametrize(
+    ("item", "value"), [("SHADOW_MAX_UNIT", "500"), ("WBM_MSG_INT", "10"), ("SHADOWING", "2")]
+)
+def test_getsyi_tells_the_parameters_of_shadowing(console: Console, item: str, value: str) -> None:
+    assert console.well(f'WRITE SYS$OUTPUT F$GETSYI("{item}")') == [value]
+
+
+@pytest.mark.parametrize(
     ("item", "value"),
     [("CLUSTER_NODES", "2"), ("CLUSTER_VOTES", "3"), ("CLUSTER_QUORUM", "2"), ("NODE_CSID", "00010001")],
 )
