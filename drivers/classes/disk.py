@@ -20,8 +20,9 @@ class UnitState(Enum):
 
 
 # UNCERTAIN: the default costs; that a served disk is dearer than every direct one is certain (spec 2.1).
-# DEVIATION: nodes and disks have no sites, so what is far away costs as much as what is near; and no DECram disks.
+# DEVIATION: there are no DECram disks.
 DIRECT_READ_COST = 2
+OTHER_SITE_READ_COST = 42
 SERVED_READ_COST = 501
 SERVED_COPY_DELAY_S = (
     30  # a node waits so long for each of its served members before it offers to copy (spec 2.9)

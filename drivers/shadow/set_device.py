@@ -26,6 +26,20 @@ class SetDevice(Dismount):
         """
         _, member = self._set_of(device)
         member.unit.read_cost = cost
+        member.cost_given = True
+
+    def set_site(self, name: str, site: int) -> None:
+        """Tell where this node is, by a virtual unit, or where a member is; what is elsewhere costs more to read.
+
+        Raises Failure.
+        """
+        if name in self._shadow.units:
+            vu = self._virtual_unit(name)
+            vu.site = site
+        else:
+            vu, member = self._set_of(name)
+            member.site = site
+        vu.weigh()
 
     def set_member_timeout(self, device: str, seconds: int) -> None:
         """Wait for this member for so long, in place of SHADOW_MBR_TMO; raises Failure."""

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from drivers.classes.disk import Disk
+from drivers.classes.disk import OTHER_SITE_READ_COST, Disk
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.parameters import ENFORCE_LOCAL_READ, NO_BAD_BLOCK_RECOVERY
@@ -49,10 +49,22 @@ class Member:
     """One member of the set on this node.
 
     strikes: how often in a row the member failed, the last time at struck_ns.  fence_lbn: all below is copied.
-    timeout_s: how long it may be away; None for SHADOW_MBR_TMO.
+    timeout_s: how long it may be away; None for SHADOW_MBR_TMO.  cost_given: an operator has set its read cost.  site:
+    of the disk, 0 when nobody has told.
     """
 
-    __slots__ = ("device", "fence_lbn", "minicopy", "state", "strikes", "struck_ns", "timeout_s", "unit")
+    __slots__ = (
+        "cost_given",
+        "device",
+        "fence_lbn",
+        "minicopy",
+        "site",
+        "state",
+        "strikes",
+        "struck_ns",
+        "timeout_s",
+        "unit",
+    )
 
     def __init__(self, device: str, unit: Disk, state: MemberState, minicopy: bool) -> None:
         self.device = device
@@ -63,6 +75,8 @@ class Member:
         self.struck_ns = 0
         self.fence_lbn = 0
         self.timeout_s: int | None = None
+        self.cost_given = False
+        self.site = 0
 
 
 class _ReadClone(Irp):
@@ -146,6 +160,7 @@ class VirtualUnit:
     state: what all nodes agree on.  active: requests and copy ranges under way.  operations, errors:
     counts since the mount.  changing: a node changes the set.  verification_timeout_s: how long all members may be
     away; None for MVTIMEOUT.  copy_source: the device from which the host reads what it copies; "" for any.
+    site: where this node is, 0 when nobody has told.
     lost_epoch: of the cluster, when a node was lost that had it mounted.
     ahead: what other nodes asked that have gone on before this one; (take it up again, refuse it).
     """
@@ -175,6 +190,7 @@ class VirtualUnit:
         self._mended: set[Irp] = set()  # reads that are tried once more
         self.verification_timeout_s: int | None = None
         self.copy_source = ""
+        self.site = 0
         self._bitmaps: tuple[WriteBitmap, ...] = ()  # masters on this node that record
         self._remote_bitmaps: tuple[RemoteBitmap, ...] = ()  # whose masters must know first
         self._remote_copier = ""
@@ -472,6 +488,15 @@ class VirtualUnit:
             self.ranges = None
         elif self.ranges is None:
             self.ranges = RangeLock()
+
+    def weigh(self) -> None:
+        """Give members the read cost of their way and site, but where an operator has set one."""
+        for member in self.members:
+            unit = member.unit
+            elsewhere = 0 not in (self.site, member.site) and self.site != member.site
+            if not member.cost_given:
+                far = elsewhere and not unit.served_by
+                unit.read_cost = OTHER_SITE_READ_COST if far else unit.default_read_cost
 
     def dismounted(self) -> None:
         """The unit is not mounted here any more: what still comes for it fails."""

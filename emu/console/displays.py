@@ -409,7 +409,7 @@ def shadow_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
     from_disk = absolute_time(state.generation)
     yield f"  Total Devices   {len(state.members):8}    Generation  {from_disk}"
     yield f"  Source Members  {len(state.sources):8}    Nodes       {', '.join(state.nodes)}"
-    yield f"  VU Timeout Value{verification_timeout_s(session, vu):8}"
+    yield f"  VU Timeout Value{verification_timeout_s(session, vu):8}    VU Site Value{vu.site:9}"
     yield ""
     for index, member in enumerate(vu.members):
         if member.state is MemberState.TARGET:
@@ -422,6 +422,7 @@ def shadow_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
         yield f"    Read Cost     {member.unit.read_cost:10}    Operations {member.unit.operations:10}"
         timeout_s = member_timeout_s(session, member)
         yield f"    Member Timeout{timeout_s:10}    Errors     {member.unit.errors:10}"
+        yield f"    Site          {member.site:10}"
 
 
 # ---- SHOW CLUSTER, SHOW MEMORY

@@ -76,6 +76,21 @@ def test_the_control_block_of_a_set_that_is_merged_tells_of_the_members() -> Non
 # -- reads, writes and erases
 
 
+def test_a_copy_target_serves_no_read() -> None:
+    counts = Counts()
+    stage = Stage(members=2, latency_us=(1000, 1000), rules=[[], [counts]])
+    stage.initialize(shadow=False)
+    vu = stage.mount()
+    vu.members[0].unit.read_cost = 10_000
+    before = counts.of(Function.READ)
+    assert all(stage.read_now(vu, lbn, BLOCK_BYTES)[0] == NORMAL for lbn in (1, 19_000))
+    assert counts.of(Function.READ) == before
+    assert vu.targets
+    stage.wait_for_copies(vu)
+    stage.read_now(vu, 1, BLOCK_BYTES)
+    assert counts.of(Function.READ) == before + 1
+
+
 def test_reads_set_no_bit() -> None:
     stage = Stage()
     vu = stage.ready()

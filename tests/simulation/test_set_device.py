@@ -33,6 +33,39 @@ def test_reads_go_where_they_cost_least_until_the_set_is_dismounted() -> None:
     assert stage.alpha.disk("$1$DUA10:").read_cost == 2
 
 
+def costs(vu: VirtualUnit) -> list[int]:
+    return [member.unit.read_cost for member in vu.members]
+
+
+def test_a_member_at_another_site_costs_more_to_read() -> None:
+    stage = Stage()
+    vu = stage.ready()
+    utilities = stage.alpha.utilities
+    utilities.set_site("$1$DUA10:", 1)
+    utilities.set_site("$1$DUA11:", 2)
+    assert costs(vu) == [2, 2, 2]  # nobody has told where this node is
+    utilities.set_site("DSA1:", 1)
+    assert costs(vu) == [2, 42, 2]
+    utilities.set_read_cost("$1$DUA10:", 99)
+    utilities.set_site("DSA1:", 2)
+    assert costs(vu) == [99, 2, 2]  # what an operator has set stays
+    stage.dismount("DSA1:")
+    vu = stage.mount()
+    utilities.set_site("DSA1:", 2)
+    assert costs(vu) == [2, 2, 2]  # sites are forgotten with the dismount
+
+
+def test_a_served_member_costs_the_same_from_any_site() -> None:
+    stage = Stage(members=2, vax=True, served=True)
+    stage.ready()
+    assert stage.vax is not None
+    assert stage.world.settle(lambda: len(stage.vax.disks) == 2)
+    vu = stage.mount([], node=stage.vax)
+    stage.vax.utilities.set_site("DSA1:", 1)
+    stage.vax.utilities.set_site("$1$DUA10:", 2)
+    assert costs(vu) == [501, 501]
+
+
 def test_a_member_has_a_time_of_its_own_to_come_back() -> None:
     stage = Stage()
     vu = stage.ready()

@@ -721,7 +721,7 @@ def test_show_shadow_tells_the_state(mounted: Console) -> None:
     said = mounted.well("SHOW SHADOW DSA42:")
     assert said[0] == "_DSA42:  Volume Label: PAYROLL"
     assert said[1] == "  Virtual Unit State:   Steady State"
-    assert "  VU Timeout Value    3600" in said
+    assert "  VU Timeout Value    3600    VU Site Value        0" in said
     place = said.index("  Device $1$DUA10               Master Member")
     assert said[place + 1].startswith("    Read Cost              2 ")
     assert said[place + 2].startswith("    Member Timeout       120 ")

@@ -43,6 +43,14 @@ def test_costs_and_times_are_shown_as_they_were_set_until_the_set_is_dismounted(
     assert "Read cost 2 Member time-out 120 Copy source any" in fields(mounted.well(f"SHOW DEVICE/FULL {A}"))
 
 
+def test_sites_are_shown(mounted: Console) -> None:
+    mounted.well("SET DEVICE/SITE=7 DSA42:", f"SET DEVICE/SITE=8/MEMBER_TIMEOUT=60 {A}")
+    said = fields(mounted.well("SHOW SHADOW DSA42:"))
+    assert "VU Site Value 7 " in said
+    assert "Read Cost 42 " in said
+    assert "Site 8 " in said
+
+
 def test_the_copy_source_of_a_virtual_unit_is_its_master_member(mounted: Console) -> None:
     mounted.well(f"SET DEVICE/COPY_SOURCE {B}", "SET DEVICE/COPY_SOURCE DSA42:")
     assert mounted.world.nodes["ALPHA1"].shadow.units["DSA42:"].copy_source == A
@@ -56,6 +64,8 @@ def test_the_copy_source_of_a_virtual_unit_is_its_master_member(mounted: Console
         ("SET DEVICE/MEMBER_TIMEOUT=0 DUA10:", ["CLI-F-IVVALU"]),
         ("SET DEVICE/MEMBER_TIMEOUT=16777216 DUA10:", ["CLI-F-IVVALU"]),
         ("SET DEVICE/MVTIMEOUT=0 DSA42:", ["CLI-F-IVVALU"]),
+        ("SET DEVICE/SITE=0 DSA42:", ["CLI-F-IVVALU"]),
+        ("SET DEVICE/SITE=256 DUA10:", ["CLI-F-IVVALU"]),
         ("SET DEVICE/MVTIMEOUT=16777216 DSA42:", ["CLI-F-IVVALU"]),
         ("SET DEVICE/MVTIMEOUT=10 DSA7:", ["SYSTEM-F-DEVNOTMOUNT"]),
         (f"SET DEVICE/MVTIMEOUT=10 {A}", ["SET-E-NOTSHDWVU"]),

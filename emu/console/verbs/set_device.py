@@ -1,8 +1,6 @@
 """SET DEVICE: what an operator changes about a mounted shadow set and its members.
 
 (Shadowing reference, section 4.12.)
-
-DEVIATION: there is no /SITE, as there are no sites.
 """
 
 from itertools import combinations
@@ -15,15 +13,17 @@ from emu.console.verbs.volumes import ALPHA
 
 READ_COST_LIMIT = 0xFFFF_FFFF
 TIMEOUT_LIMIT_S = 16_777_215
+SITE_LIMIT = 255  # UNCERTAIN: as in later manuals
 
 _OF_A_MEMBER = ("READ_COST", "MEMBER_TIMEOUT", "FORCE_REMOVAL")
 _OF_A_SET = ("MVTIMEOUT", "ABORT_VIRTUAL_UNIT")
-_OF_EITHER = ("COPY_SOURCE",)
+_OF_EITHER = ("COPY_SOURCE", "SITE")
 _TOGETHER = (
     {"READ_COST", "MEMBER_TIMEOUT"},
     {"READ_COST", "COPY_SOURCE"},
     {"MEMBER_TIMEOUT", "COPY_SOURCE"},
     {"MVTIMEOUT", "COPY_SOURCE"},
+    *({"SITE", other} for other in ("READ_COST", "MEMBER_TIMEOUT", "MVTIMEOUT", "COPY_SOURCE")),
 )
 
 
@@ -33,6 +33,7 @@ def _set_device(job: Job, command: Command) -> Procedure:
     read_cost = command.number_in("READ_COST", 1, 1, READ_COST_LIMIT)
     timeout_s = command.number_in("MEMBER_TIMEOUT", 1, 1, TIMEOUT_LIMIT_S)
     verification_timeout_s = command.number_in("MVTIMEOUT", 1, 1, TIMEOUT_LIMIT_S)
+    site = command.number_in("SITE", 1, 1, SITE_LIMIT)
     utilities = job.node.utilities
     device = _device(job, command)
     if command.is_given("READ_COST"):
@@ -41,6 +42,8 @@ def _set_device(job: Job, command: Command) -> Procedure:
         utilities.set_member_timeout(device, timeout_s)
     if command.is_given("MVTIMEOUT"):
         utilities.set_verification_timeout(device, verification_timeout_s)
+    if command.is_given("SITE"):
+        utilities.set_site(device, site)
     if command.is_given("COPY_SOURCE"):
         utilities.set_copy_source(device)
     if command.is_given("FORCE_REMOVAL"):
@@ -99,6 +102,12 @@ SET_OPTION = Verb(
             "member.",
             nodes=ALPHA,
         ),
+        Keyword(
+            "SITE",
+            "Where this node is, with a virtual unit, or where a member is: members at another site cost more to read.",
+            Value("number", Kind.NUMBER),
+            nodes=ALPHA,
+        ),
         Keyword("FORCE_REMOVAL", "Put this member out at once, also while it is waited for.", nodes=ALPHA),
         Keyword(
             "ABORT_VIRTUAL_UNIT",
@@ -111,6 +120,7 @@ SET_OPTION = Verb(
         "SET DEVICE/MEMBER_TIMEOUT=600 $1$DUA12:",
         "SET DEVICE/MVTIMEOUT=7200 DSA1:",
         "SET DEVICE/COPY_SOURCE $1$DUA10:",
+        "SET DEVICE/SITE=2 $1$DUA10:",
         "SET DEVICE/FORCE_REMOVAL $1$DUA12:",
         "SET DEVICE/ABORT_VIRTUAL_UNIT DSA1:",
     ),
