@@ -225,7 +225,10 @@ def _pack_header(file: File, segment: int, fid: FileId, following: FileId, area:
 def unpack_header(block: Bytes, fid: FileId | None = None) -> FileHeader:
     """Read one header; raises BadHeader when it is none, or not the file's with this identification."""
     header = FileHeader.unpack(block)
-    if header.checksum != ods2_checksum(block, CHECKSUM2_WORDS) or header.struclev >> 8 != STRUCLEV.ODS2 >> 8:
+    if header.checksum != ods2_checksum(block, CHECKSUM2_WORDS) or header.struclev & 0xFF00 not in (
+        STRUCLEV.ODS2,
+        STRUCLEV.ODS5,
+    ):
         raise BadHeader("the block is no file header")
     if not header.fid_num and not header.fid_nmx:
         raise BadHeader("the header is not in use")

@@ -35,7 +35,7 @@ from drivers.platform.process import Procedure
 from drivers.shadow.messages import status_message
 from drivers.shadow.volume import BlockUnit, find_home_block, read_blocks, write_blocks
 from emu.core.block import BLOCK_BYTES
-from emu.wire.codes.ods2 import FH2, FID, RATTRIB, RTYPE
+from emu.wire.codes.ods2 import FH2, FID, RATTRIB, RTYPE, STRUCLEV
 from emu.wire.codes.vms import SS
 from emu.wire.generated.ods2 import FileHeader, HomeBlock
 
@@ -84,7 +84,9 @@ class FileSystem:
             raise Failure(
                 Message("SYSTEM", "F", "FILESTRUCT", "the home block is unreadable"), status_message(status)
             )
-        if home is None or not home.ibmaplbn or not home.cluster:
+        # DEVIATION: no files of ODS-5 volumes, whose names and headers are others; blocks and shadowing alone
+        is_ods2 = home is not None and home.struclev & 0xFF00 == STRUCLEV.ODS2
+        if home is None or not is_ods2 or not home.ibmaplbn or not home.cluster:
             raise system_failure("FILESTRUCT", "unsupported file structure level: no ODS-2 volume", "F")
         self = cls(platform, unit, home)
         try:

@@ -198,7 +198,10 @@ class Mount(Utility):
                 mount_message("F", "SHADSCB", f"error reading the storage control block of _{device}"),
                 status_message(status),
             )
-        _refuse_structure(device, identity, "NOODS1")
+        if identity.is_ods1:
+            raise Failure(
+                mount_message("F", "NOODS1", f"_{device} is an ODS-1 volume, which cannot be shadowed")
+            )
         _tell_home_block(identity, say)
         return _Candidate(unit, identity)
 
@@ -268,6 +271,7 @@ class Mount(Utility):
             members=tuple(records),
             nodes=(self._shadow.node,),
             merging=_needs_merge(winner_scb),
+            structure_level=winner_scb.struclev,
         ).settled()
         bitmaps = self._bitmaps_at_mount(request, winner, state, say)
         written = yield from self._shadow.write_control_blocks(state)
@@ -466,7 +470,9 @@ class Mount(Utility):
         status, identity = yield from identify(self._platform, unit)
         if status != SS.NORMAL or identity.label != label:
             yield from unit.available()
-            _refuse_structure(device, identity, "FILESTRUCT")
+            if identity.is_ods1:
+                # DEVIATION: V7.3 has an ACP for ODS-1 volumes
+                raise Failure(mount_message("F", "FILESTRUCT", f"_{device} is an ODS-1 volume"))
             if status != SS.NORMAL:
                 raise Failure(
                     mount_message("F", "FILEREADERR", f"error reading _{device}"), status_message(status)
@@ -515,21 +521,6 @@ def _different_volume(unit: str, state: SetState) -> Failure:
     return Failure(
         mount_message("F", "DIFVOLMNT", f"different volume already mounted on _{unit}: {state.label}")
     )
-
-
-def _refuse_structure(device: str, identity: VolumeIdentity, ods1_ident: str) -> None:
-    """Refuse a volume of a structure that is not ODS-2."""
-    if identity.other_structure == "ODS-1":
-        raise Failure(mount_message("F", ods1_ident, f"_{device} is an ODS-1 volume, which is not supported"))
-    if identity.other_structure:
-        # DEVIATION: V7.3 shadows ODS-5 volumes too; here they would need file headers and control blocks of level 5
-        raise Failure(
-            mount_message(
-                "F",
-                "FILESTRUCT",
-                f"_{device} is an {identity.other_structure} volume, which is not supported",
-            )
-        )
 
 
 def _refuse_contradiction(winner: _Candidate, candidates: Sequence[_Candidate]) -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar, NamedTuple, Self
 
 from drivers.cluster.request import Request, text_in, text_of
 from drivers.shadow.state import BitmapRecord, MemberRecord, MemberState, SetState
-from emu.wire.codes.ods2 import MEMBER_STATUS
+from emu.wire.codes.ods2 import MEMBER_STATUS, STRUCLEV
 from emu.wire.codes.shadowing import Request as Function
 from emu.wire.generated import shadowing as layouts
 from emu.wire.packet import Bytes
@@ -36,6 +36,7 @@ def pack_state(state: SetState) -> bytes:
         bitmaps=len(state.bitmaps),
         copier=text_in(state.copier, 8),
         merging=state.merging,
+        struclev=state.structure_level,
     )
     return b"".join(
         (
@@ -73,6 +74,8 @@ def _pack_bitmap(bitmap: BitmapRecord) -> bytes:
 def unpack_state(data: Bytes) -> SetState:
     """Read the bytes of a set's state; raises ValueError."""
     header = layouts.SetHeader.unpack(data)
+    if header.struclev & 0xFF00 not in (STRUCLEV.ODS2, STRUCLEV.ODS5):
+        raise ValueError(f"the volume has structure level {header.struclev:#x}")
     place = layouts.SetHeader.SIZE
     members, nodes, bitmaps = [], [], []
     for _ in range(header.members):
@@ -108,6 +111,7 @@ def unpack_state(data: Bytes) -> SetState:
         merging=bool(header.merging),
         version=header.version,
         epoch=header.epoch,
+        structure_level=header.struclev,
     )
 
 

@@ -13,6 +13,7 @@ Member states and what moves a member between them:
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from drivers.files.headers import STRUCTURE_LEVEL
 from drivers.files.storage_map import bitmap_blocks
 
 MAXIMUM_MEMBERS = 3  # SHAD$K_MAXMBRS of V7.3
@@ -68,7 +69,7 @@ class SetState:
     files.  generation: of the storage control blocks; a VMS time, larger with every change.  nodes: who has
     the set mounted.  copier: the node that copies and merges, "" for none.  merging: writes may have reached some
     members only.  version: counts changes, so that of two states the later is known.  epoch: of the cluster, up to
-    which lost nodes have been taken out.
+    which lost nodes have been taken out.  structure_level: of the volume, and of its control blocks.
     """
 
     name: str
@@ -86,6 +87,7 @@ class SetState:
     merging: bool = False
     version: int = 0
     epoch: int = 0
+    structure_level: int = STRUCTURE_LEVEL
 
     @property
     def structure_end(self) -> int:

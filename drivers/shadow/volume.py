@@ -34,6 +34,7 @@ from emu.wire.codes.ods2 import (
 from emu.wire.codes.vms import IO, SS
 from emu.wire.generated.ods2 import HomeBlock, StorageControlBlock
 
+STRUCTURE_LEVELS = (STRUCLEV.ODS2, STRUCLEV.ODS5)  # which differ in nothing that shadowing looks at
 BARE_SCB_LBN = HOME_BLOCK_LBN + 1  # on a volume without files
 HOME_SEARCH_LBN = 16  # where the search for an alternate home block ends
 _NAME = slice(StorageControlBlock.LAYOUT["volockname"][0], StorageControlBlock.LAYOUT["genernum"][0])
@@ -47,8 +48,8 @@ _TARGET_STATUS = int(MEMBER_STATUS.FCPY | MEMBER_STATUS.CIP)
 class VolumeIdentity:
     """What a disk says about itself: label "" when there is no home block, scb None when it is not valid.
 
-    cluster_blocks: 0 when the volume has no files.  backup_used: the primary home block is bad.  other_structure:
-    "ODS-1", "ODS-5": a volume that cannot be used; "" for others.  owner: a UIC, group in the high word.
+    cluster_blocks: 0 when the volume has no files.  backup_used: the primary home block is bad.  is_ods1: it is a
+    volume that cannot be used.  owner: a UIC, group in the high word.
     """
 
     label: str
@@ -56,7 +57,7 @@ class VolumeIdentity:
     scb_lbn: int = 0
     cluster_blocks: int = 0
     backup_used: bool = False
-    other_structure: str = ""
+    is_ods1: bool = False
     owner: int = 0
 
     @property
@@ -115,7 +116,7 @@ def identify(platform: Platform, unit: Disk) -> Procedure:
     if home is None:
         scb = bare_control_block_in(blocks[0])
         status, primary = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, 1)
-        return status, VolumeIdentity("", scb, BARE_SCB_LBN, other_structure=other_structure(primary))
+        return status, VolumeIdentity("", scb, BARE_SCB_LBN, is_ods1=is_ods1_home_block(primary))
     label = home.volname.decode("ascii", "replace").rstrip()
     identity = VolumeIdentity(label, None, backup_used=bool(blocks), owner=home.volowner)
     if not home.ibmaplbn:
@@ -163,29 +164,25 @@ def home_block_in(data: bytes) -> HomeBlock | None:
     home = HomeBlock.unpack(data)
     valid = (
         home.format == STRUCTURE_NAME
-        and home.struclev & 0xFF00 == STRUCLEV.ODS2
+        and home.struclev & 0xFF00 in STRUCTURE_LEVELS
         and home.checksum1 == ods2_checksum(data, CHECKSUM1_WORDS)
         and home.checksum2 == ods2_checksum(data, CHECKSUM2_WORDS)
     )
     return home if valid else None
 
 
-def other_structure(data: bytes) -> str:
-    """Name the structure of a home block that is not ODS-2's: "ODS-1", "ODS-5"; "" when it is no home block."""
+def is_ods1_home_block(data: bytes) -> bool:
+    """Whether a block is the home block of an ODS-1 volume, which has format and checksum where ODS-2 has them."""
     home = HomeBlock.unpack(data)
-    if home.checksum2 != ods2_checksum(data, CHECKSUM2_WORDS):
-        return ""
-    if home.format == STRUCTURE_NAME_ODS1:
-        return "ODS-1"
-    if home.format == STRUCTURE_NAME and home.struclev & 0xFF00 == STRUCLEV.ODS5:
-        return "ODS-5"
-    return ""
+    return home.format == STRUCTURE_NAME_ODS1 and home.checksum2 == ods2_checksum(data, CHECKSUM2_WORDS)
 
 
 def control_block_in(block: bytes) -> StorageControlBlock | None:
     """Take a block as a storage control block; None when it is none."""
     scb = StorageControlBlock.unpack(block)
-    valid = scb.struclev & 0xFF00 == STRUCLEV.ODS2 and scb.checksum == ods2_checksum(block, CHECKSUM2_WORDS)
+    valid = scb.struclev & 0xFF00 in STRUCTURE_LEVELS and scb.checksum == ods2_checksum(
+        block, CHECKSUM2_WORDS
+    )
     return scb if valid else None
 
 
@@ -229,7 +226,7 @@ def storage_control_block(state: SetState, *, mounted: bool) -> bytes:
     ]
     identifiers = [0 if m is None else m.identifier for m in padded]
     block = StorageControlBlock(
-        struclev=STRUCTURE_LEVEL,
+        struclev=state.structure_level,
         cluster=state.cluster_blocks,
         volsize=state.block_count,
         blksize=1,

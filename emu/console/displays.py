@@ -24,6 +24,7 @@ from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.console.session import Session
 from emu.console.times import absolute_time
 from emu.console.uic import uic_text
+from emu.wire.codes.ods2 import STRUCLEV
 from emu.wire.codes.scs import Capability
 
 _BRIEF_HEADING = (
@@ -204,7 +205,9 @@ def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
         ("Vol Prot", "S:RWCD,O:RWCD,G:RWCD,W:RWCD"),
     )
     yield ""
-    structure = "ODS-2" if vu.state.cluster_blocks else "no file structure, membership kept beside the volume"
+    structure = STRUCLEV(vu.state.structure_level & 0xFF00).words
+    if not vu.state.cluster_blocks:
+        structure = "no file structure, membership kept beside the volume"
     text = f"Volume Status:  {structure}, subject to mount verification."
     yield from wrap(text, 78, initial_indent="  ", subsequent_indent="    ")
     for member in vu.members:

@@ -10,7 +10,7 @@ from emu.core.block import BLOCK_BYTES, BlockRequest, Function
 from emu.core.clock import MICROSECOND_NS
 from emu.media.memory import MemoryDevice
 from emu.wire.codes.ods2 import ods2_checksum
-from emu.wire.generated.ods2 import HomeBlock, StorageControlBlock
+from emu.wire.generated.ods2 import FileHeader, HomeBlock, StorageControlBlock
 from tests.simulation.stage import LABEL, NORMAL, SET, Stage, contents
 
 SCB_LBN = 29  # index file 22 blocks, directory 1, SECURITY.SYS 6
@@ -288,13 +288,13 @@ def test_a_former_member_mounted_by_itself_is_write_locked() -> None:
 # -- disks that cannot be mounted
 
 
-def rewrite(disk: MemoryDevice, lbn: int, block: HomeBlock | StorageControlBlock) -> None:
+def rewrite(disk: MemoryDevice, lbn: int, block: HomeBlock | FileHeader | StorageControlBlock) -> None:
     """Put a block on a disk, with its checksum."""
-    if isinstance(block, StorageControlBlock):
-        block.checksum = 0
-        block.checksum = ods2_checksum(block.pack(), 255)
+    checksum = ods2_checksum(block.pack(), 255)  # which is not of itself
+    if isinstance(block, HomeBlock):
+        block.checksum2 = checksum
     else:
-        block.checksum2 = ods2_checksum(block.pack(), 255)
+        block.checksum = checksum
     disk.content[lbn * BLOCK_BYTES : (lbn + 1) * BLOCK_BYTES] = block.pack()
 
 
@@ -342,14 +342,49 @@ def test_an_ods1_volume_is_no_member() -> None:
     assert stage.refusal(stage.mount) == ["NOODS1"]
 
 
-def test_an_ods5_volume_is_refused() -> None:
+def make_ods5(disk: MemoryDevice) -> None:
+    """Make a fresh volume one of ODS-5, as far as shadowing looks at it."""
+    home, header, block = (
+        home_block(disk),
+        FileHeader.unpack(contents(disk)[7 * 512 : 8 * 512]),
+        control_block(disk),
+    )
+    home.struclev = header.struclev = block.struclev = 0x0501
+    home.checksum1 = ods2_checksum(home.pack(), 29)
+    for lbn, part in ((1, home), (7, header), (SCB_LBN, block)):
+        rewrite(disk, lbn, part)
+
+
+def test_an_ods5_volume_is_shadowed_and_stays_one() -> None:
+    stage = Stage(members=2)
+    stage.initialize()
+    for disk in stage.disks:
+        make_ods5(disk)
+    vu = stage.mount()
+    assert not vu.targets
+    stage.dismount("$1$DUA11:", Policy.MINICOPY)
+    stage.write_now(vu, 900, BLOCK)
+    stage.mount(["$1$DUA11:"], Policy.MINICOPY)
+    stage.wait_for_copies(vu)
+    assert [control_block(disk).struclev for disk in stage.disks] == [0x0501] * 2
+    stage.assert_members_identical(vu)
+
+
+def test_another_node_takes_the_structure_level_over() -> None:
+    stage = Stage(members=1, vax=True)
+    stage.initialize()
+    make_ods5(stage.disks[0])
+    stage.mount()
+    assert stage.mount([], node=stage.vax).state.structure_level == 0x0501
+
+
+def test_an_ods1_volume_is_not_mounted_alone() -> None:
     stage = Stage(members=1)
     stage.initialize()
     home = home_block(stage.disks[0])
-    home.struclev = 0x0501
+    home.format = b"DECFILE11A  "
     rewrite(stage.disks[0], 1, home)
     stage.disks[0].content[1024:1536] = bytes(512)
-    assert stage.refusal(stage.mount) == ["FILESTRUCT"]
     alone = stage.alpha.utilities.mount_disk(
         "$1$DUA10:", LABEL, write=True, override=False, say=stage.said.append
     )

@@ -13,6 +13,7 @@ from emu.shells.firmware_files import load_firmware
 from emu.shells.host_files import DiskFiles
 from emu.sim.world import NO_CHANGES, SERVES_DISKS, World, drive_for
 from emu.wire.generated.ods2 import HomeBlock
+from tests.simulation.test_membership import make_ods5
 
 BLOCKS = 20_000
 BLOCK = 512
@@ -836,6 +837,15 @@ def test_files_go_in_and_out_and_free_blocks_are_counted(mounted: Console) -> No
         "%DELETE-I-FILDEL, DSA42:[A.B]A.TXT;2 deleted",
         "%DELETE-I-FILDEL, DSA42:[A.B]A.TXT;1 deleted",
     ]
+
+
+def test_an_ods5_volume_is_blocks_without_files(console: Console) -> None:
+    console.well(f"INIT {A} PAYROLL")
+    make_ods5(console.media[0])
+    console.well(f"MOUNT DSA42:/SHADOW={A} PAYROLL")
+    assert "  Volume Status:  ODS-5, subject to mount verification." in console.well("SHOW DEVICE/FULL DSA42")
+    assert "SYSTEM-F-FILESTRUCT" in console.refused("DIRECTORY DSA42:[000000]")
+    assert console.refused("LOAD DSA42: /WRITES=10") == ["LOAD-F-FILES"]
 
 
 def test_a_load_does_not_overwrite_files(mounted: Console) -> None:

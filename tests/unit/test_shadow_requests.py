@@ -17,6 +17,7 @@ from drivers.shadow.requests import (
     unpack_state,
 )
 from drivers.shadow.state import BitmapRecord, MemberRecord, MemberState, SetState
+from emu.wire.generated.shadowing import SetHeader
 
 ascii_text = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=8)
 quadwords = st.integers(0, 2**64 - 1)
@@ -87,6 +88,14 @@ def test_bytes_that_are_no_state_are_refused_with_an_error_of_value(data: bytes)
     except ValueError:
         return
     assert len(pack_state(state)) <= len(data)
+
+
+def test_a_structure_level_of_no_known_volume_is_refused() -> None:
+    data = bytearray(pack_state(SetState("DSA1:", 1, "X", 1, 29, 1, 1, 1, (), ())))
+    place = SetHeader.LAYOUT["struclev"][0]
+    data[place : place + 2] = b"\x01\x09"
+    with pytest.raises(ValueError, match="structure level 0x901"):
+        unpack_state(data)
 
 
 def test_a_member_of_no_known_status_is_refused() -> None:

@@ -19,7 +19,7 @@ from emu.console.host_texts import read_host_text, translated
 from emu.console.session import Job, virtual_unit_name
 from emu.console.times import absolute_time
 from emu.core.block import BLOCK_BYTES
-from emu.wire.codes.ods2 import RATTRIB, RTYPE
+from emu.wire.codes.ods2 import RATTRIB, RTYPE, STRUCLEV
 
 NAME_WIDTH = 24
 NAMES_A_LINE = 3
@@ -89,6 +89,9 @@ def _mounted(job: Job, device: str) -> tuple[Unit, str, bool]:
 
 def refuse_files(job: Job, vu: VirtualUnit) -> Procedure:
     """Raise Failure when a volume has files where a program would write to its blocks."""
+    has_files = Failure(Message("LOAD", "F", "FILES", f"_{vu.name} has files, which a load would overwrite"))
+    if vu.state.structure_level & 0xFF00 == STRUCLEV.ODS5:
+        raise has_files
     try:
         files: FileSystem = yield from FileSystem.open(job.node.platform, vu)
         space: StorageMap = yield from files.space()
@@ -97,7 +100,7 @@ def refuse_files(job: Job, vu: VirtualUnit) -> Procedure:
     first = -(-vu.state.structure_end // files.cluster_blocks)
     clusters = vu.block_count // files.cluster_blocks - first
     if not space.is_free(Extent(first * files.cluster_blocks, clusters * files.cluster_blocks)):
-        raise Failure(Message("LOAD", "F", "FILES", f"_{vu.name} has files, which a load would overwrite"))
+        raise has_files
 
 
 def _spec(text: str, *, wild: bool = False, default: str = "") -> FileSpec:

@@ -6,13 +6,13 @@ from typing import ClassVar, Final, Self
 from emu.wire.packet import Bytes, Packet, ShortPacket
 
 
-_SetHeader = struct.Struct("<16s12sIIIQQQIIBBH8sB7x")
+_SetHeader = struct.Struct("<16s12sIIIQQQIIBBH8sB1xH4x")
 
 
 class SetHeader(Packet):
     """State of a shadow set: 92 bytes."""
 
-    __slots__ = ("unit", "label", "block_count", "scb_lbn", "cluster_blocks", "unit_id", "mount_time", "generation", "version", "epoch", "members", "nodes", "bitmaps", "copier", "merging")
+    __slots__ = ("unit", "label", "block_count", "scb_lbn", "cluster_blocks", "unit_id", "mount_time", "generation", "version", "epoch", "members", "nodes", "bitmaps", "copier", "merging", "struclev")
 
     SIZE: ClassVar[int] = 92
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
@@ -31,6 +31,7 @@ class SetHeader(Packet):
         "bitmaps": (74, 2),
         "copier": (76, 8),
         "merging": (84, 1),
+        "struclev": (86, 2),
     }
 
     def __init__(
@@ -50,6 +51,7 @@ class SetHeader(Packet):
         bitmaps: int = 0,
         copier: bytes = bytes(8),
         merging: int = 0,
+        struclev: int = 0,
     ) -> None:
         self.unit = unit
         self.label = label
@@ -66,6 +68,7 @@ class SetHeader(Packet):
         self.bitmaps = bitmaps
         self.copier = copier
         self.merging = merging
+        self.struclev = struclev
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
@@ -87,6 +90,7 @@ class SetHeader(Packet):
                 packet.bitmaps,
                 packet.copier,
                 packet.merging,
+                packet.struclev,
             ) = _SetHeader.unpack_from(buffer, offset)
         except struct.error:
             raise ShortPacket("SetHeader", 92, len(buffer) - offset) from None
@@ -109,6 +113,7 @@ class SetHeader(Packet):
             self.bitmaps,
             self.copier,
             self.merging,
+            self.struclev,
         )
 
     @staticmethod
@@ -128,6 +133,7 @@ class SetHeader(Packet):
         bitmaps: int = 0,
         copier: bytes = bytes(8),
         merging: int = 0,
+        struclev: int = 0,
     ) -> bytes:
         return _SetHeader.pack(
             unit,
@@ -145,6 +151,7 @@ class SetHeader(Packet):
             bitmaps,
             copier,
             merging,
+            struclev,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -168,6 +175,7 @@ class SetHeader(Packet):
             self.bitmaps,
             self.copier,
             self.merging,
+            self.struclev,
         )
 
 

@@ -27,7 +27,9 @@ SetHeader = (
         "bitmaps" / Int16ul * "bitmaps that follow",
         "copier" / Bytes(8) * "node that copies and merges",
         "merging" / Int8ul * "1 = writes may have reached some full members only",
-        Padding(7),
+        Padding(1),
+        "struclev" / Int16ul * "SCB$W_STRUCLEV structure level and version",
+        Padding(4),
     )
     * "State of a shadow set"
 )
