@@ -70,6 +70,7 @@ _SUCCESS, _AVAILABLE, _OFFLINE = int(ST.SUC), int(ST.AVL), int(ST.OFL)
 _RETRYABLE = frozenset((int(ST.DRV), int(ST.CNT)))
 _NORMAL = int(SS.NORMAL)
 _PROTECTED = int(UF.WPH | UF.WPS | UF.WPD)
+_DISK_COPY_DATA, _LOCAL_SOURCE = int(OP.DCD), int(MD.LOCSU)
 _EXCHANGE = -1  # function of a request that is no I/O
 _NEVER_ASKED = (0, 0xFFFF_FFFF)  # the command status before the first answer, as Ultrix has it
 
@@ -654,8 +655,8 @@ def _copy_text(irp: Irp, source: DiskUnit, reference: int) -> bytes:
     return DiskCopyDataCommand.pack_fields(
         crf=reference,
         unit=irp.unit.number,
-        opcd=int(OP.DCD),
-        mod=MD.LOCSU,
+        opcd=_DISK_COPY_DATA,
+        mod=_LOCAL_SOURCE,
         lbcount=irp.byte_count // BLOCK_BYTES,
         src_unum=source.number,
         src_uid=source.identifier,

@@ -34,6 +34,7 @@ HOST_RANGES_AT_A_TIME = 8
 COMMAND_PIECE_BITS = 64  # one copy command of a minicopy: 8128 blocks, so that a write never waits long
 COMMAND_PIECE_BLOCKS = 8192  # of a full copy
 _NORMAL = int(SS.NORMAL)
+_DISK_COPY_DATA = int(IO.DISK_COPY_DATA)
 
 
 class _Range(Irp):
@@ -42,7 +43,7 @@ class _Range(Irp):
     __slots__ = ("bits", "copy", "lock")
 
     def __init__(self, copy: "CopyThread", lbn: int, block_count: int, bits: tuple[int, int]) -> None:
-        super().__init__(IO.DISK_COPY_DATA, lbn, block_count * BLOCK_BYTES)
+        super().__init__(_DISK_COPY_DATA, lbn, block_count * BLOCK_BYTES)
         self.source_lbn = lbn
         self.copy = copy
         self.bits = bits

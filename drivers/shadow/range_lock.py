@@ -65,16 +65,17 @@ class RangeLock:
         """Call `granted()` when no write is under way in the range; new ones wait from now on."""
         lock = _Lock(first, end, granted)
         self._locks.append(lock)
-        if self._is_quiet(lock):
+        if not self._writes or self._is_quiet(lock):
             lock.granted = None
             granted()
         return lock
 
     def unlock(self, lock: _Lock) -> None:
         self._locks.remove(lock)
-        held, self._held = self._held, deque()
-        for write in held:
-            self.begin_write(*write)
+        if self._held:
+            held, self._held = self._held, deque()
+            for write in held:
+                self.begin_write(*write)
 
     def _is_quiet(self, lock: _Lock) -> bool:
         return all(end <= lock.first or lock.end <= lbn for lbn, end in self._writes.values())

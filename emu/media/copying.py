@@ -23,8 +23,8 @@ def copies_onto_itself_ahead(request: BlockRequest) -> bool:
     That needs source and target to be the same blocks; a wrapper can hide that they are, so block
     numbers alone decide.
     """
-    blocks = whole_blocks_bytes(request.byte_count) // BLOCK_BYTES
-    return request.source_lbn < request.lbn < request.source_lbn + blocks
+    ahead = request.lbn - request.source_lbn
+    return ahead > 0 and ahead * BLOCK_BYTES < request.byte_count
 
 
 def copy_through_buffer(device: BlockDevice, request: BlockRequest) -> None:

@@ -197,13 +197,17 @@ class FileDevice:
 
     def _submit_other(self, request: BlockRequest) -> None:
         function = request.function
-        if function == _COPY and not self._kernel_may_copy(request):
-            copy_through_buffer(self, request)
-            return
+        source = None
+        if function == _COPY:
+            assert request.source is not None, "a COPY names its source"
+            source = request.source.descriptor
+            if source is None or copies_onto_itself_ahead(request):
+                copy_through_buffer(self, request)
+                return
         error: MediumError | None = None
         try:
-            if function == _COPY:
-                self._copy(request)
+            if source is not None:
+                self._copy(request, source)
             elif function == _ERASE:
                 start = request.lbn * BLOCK_BYTES
                 end = start + whole_blocks_bytes(request.byte_count)
@@ -274,29 +278,21 @@ class FileDevice:
             self._writes_lost = _reason(error)
             raise
 
-    def _kernel_may_copy(self, request: BlockRequest) -> bool:
-        source = request.source
-        assert source is not None, "a COPY names its source"
-        return source.descriptor is not None and not copies_onto_itself_ahead(request)
-
-    def _copy(self, request: BlockRequest) -> None:
-        source = request.source
-        assert source is not None, "a COPY names its source"
-        descriptor = source.descriptor
-        assert descriptor is not None, "the kernel may copy from the source"
+    def _copy(self, request: BlockRequest, source: int) -> None:
+        """Have the kernel copy from an open file."""
         start = request.source_lbn * BLOCK_BYTES
         shift = request.lbn * BLOCK_BYTES - start
         end = start + whole_blocks_bytes(request.byte_count)
         self._require_writable(end + shift)
         if end - start < SPARSE_COPY_BYTES:
-            self._copy_data(descriptor, start, end, shift)
+            self._copy_data(source, start, end, shift)
             return
-        if os.fstat(descriptor).st_size < end:  # or a lost tail would pass for a hole
+        if os.fstat(source).st_size < end:  # or a lost tail would pass for a hole
             raise CopySourceError("the image ends before the blocks to copy")
         while start < end:
-            data, data_end = _next_data(descriptor, start, end)
+            data, data_end = _next_data(source, start, end)
             self._write_zeros(start + shift, data + shift)
-            self._copy_data(descriptor, data, data_end, shift)
+            self._copy_data(source, data, data_end, shift)
             start = data_end
 
     def _copy_data(self, source: int, position: int, end: int, shift: int) -> None:

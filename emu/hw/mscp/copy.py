@@ -25,6 +25,7 @@ _COPY = int(Function.COPY)
 _READ = int(Function.READ)
 _SUCCESS = int(SB.SUC)
 _WRITE_PROTECTED = int(SB.WPR_HARDWARE)
+_RETAIN = int(MD.RETCP)
 _RETAINED = int(EF.CPRET)
 _SOFTWARE_PROTECTED = int(UF.WPS)
 _FIELDS = {name: place for name, (place, _) in DiskCopyDataCommand.LAYOUT.items()}
@@ -107,7 +108,8 @@ class DiskCopyData(Outstanding):
         try:
             if error is not None:
                 raise error
-            self._copy_marks()
+            if self.unit.forced_errors.starts or self._source_unit.forced_errors.starts:
+                self._copy_marks()
         except MediumError as failure:
             self._log(failure)
             self._finish(copy_status(failure))
@@ -120,9 +122,9 @@ class DiskCopyData(Outstanding):
 
     def _copy_marks(self) -> None:
         """A block that is known to be wrong is no better as a copy."""
-        here, there = self.unit.forced_errors, self._source_unit.forced_errors
-        if here.starts or there.starts:
-            here.copy(self.lbn, self.lbn + self.byte_count // BLOCK_BYTES, there, self.source_lbn)
+        marks_there = self._source_unit.forced_errors
+        end = self.lbn + self.byte_count // BLOCK_BYTES
+        self.unit.forced_errors.copy(self.lbn, end, marks_there, self.source_lbn)
 
     def _log(self, error: MediumError) -> None:
         """Log a chunk's failure under the event of the unit whose medium failed."""
@@ -162,8 +164,8 @@ class DiskCopyData(Outstanding):
 
     def _finish(self, status: int) -> None:
         command = self.command
-        retained = command.mod & MD.RETCP and not status & ST_MASK
-        end = DiskCopyDataEnd(
+        retained = command.mod & _RETAIN and not status & ST_MASK
+        end = DiskCopyDataEnd.pack_fields(
             crf=command.crf,
             unit=command.unit,
             opcd=command.opcd | END,
@@ -171,7 +173,7 @@ class DiskCopyData(Outstanding):
             seqn=self.log_number,
             sts=status,
         )
-        self.end(end.pack())
+        self.end(end)
 
 
 _LOST = -1  # a verdict: the host is gone, there is nobody to send an end message to

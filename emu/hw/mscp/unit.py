@@ -125,6 +125,8 @@ class Unit:
         """The medium as the drive shows it."""
         medium, replacement = self.medium, self.replacement
         assert medium is not None, "a unit without a medium is not online"
+        if not self.replaced_lbns:
+            return medium
         assert replacement is not None, "a medium is in a drive"
         return replacement.over(medium)
 
