@@ -24,6 +24,7 @@ from drivers.shadow.equalize import PIECE_BLOCKS, PIECE_BYTES, Equalized, equali
 from drivers.shadow.shdriver import MEMBER_LOST, Member, VirtualUnit
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.core.block import BLOCK_BYTES
+from emu.core.clock import SECOND_NS
 from emu.core.trace import CopyMoved
 from emu.wire.codes.vms import IO, SS
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 HOST_RANGES_AT_A_TIME = 8
 COMMAND_PIECE_BITS = 64  # one copy command of a minicopy: 8128 blocks, so that a write never waits long
 COMMAND_PIECE_BLOCKS = 8192  # of a full copy
+# SHAD$K_UPDATE_IO and SHAD$K_UPDATE_S; UNCERTAIN: that the fence is published when either is reached.
+UPDATE_IO, UPDATE_S = 10, 2
 _NORMAL = int(SS.NORMAL)
 _DISK_COPY_DATA = int(IO.DISK_COPY_DATA)
 
@@ -83,6 +86,7 @@ class CopyThread:
             int, None
         ] = {}  # LBNs of ranges begun and not equal, ascending; a failed one stays
         self._reached_lbn = target.fence_lbn  # behind the last range begun
+        self._unpublished, self._published_ns = 0, self.started_ns
 
     @property
     def collisions(self) -> int:
@@ -224,11 +228,22 @@ class CopyThread:
         # Ranges end in any order, and another node may go on from the fence: it stays at the first that is not equal.
         del self._unequal[piece.lbn]
         self.target.fence_lbn = next(iter(self._unequal), self._reached_lbn)
+        self._publish_fence()
         platform = self.vu.platform
         if CopyMoved in platform.tracer.heard:
             now_ns, source = platform.clock.now_ns, f"{platform.name}/{self.vu.name}"
             platform.tracer.emit(CopyMoved(now_ns, source, self.target.device, self.target.fence_lbn))
         self._range_ended(piece)
+
+    def _publish_fence(self) -> None:
+        """Tell the other nodes now and then how far it has come; a minicopy's fence is of no use to them."""
+        now_ns = self.vu.platform.clock.now_ns
+        self._unpublished += 1
+        if self.bitmap is None and (
+            self._unpublished >= UPDATE_IO or now_ns - self._published_ns >= UPDATE_S * SECOND_NS
+        ):
+            self._unpublished, self._published_ns = 0, now_ns
+            self.vu.driver.publish_fence(self.vu, self.target)
 
     def _range_ended(self, piece: _Range) -> None:
         assert piece.lock is not None, "a range is moved under its lock"

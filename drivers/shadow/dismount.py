@@ -7,6 +7,7 @@ from drivers.message import Failure, Message, Say
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import dism_message, not_mounted
+from drivers.shadow.server import handed_over
 from drivers.shadow.state import MAXIMUM_BITMAPS, BitmapRecord, MemberState, SetState
 from drivers.shadow.utility import NO_MINICOPY, Policy, Utility
 from drivers.shadow.volume import bitmap_name
@@ -116,12 +117,7 @@ class Dismount(Utility):
         def leave(state: SetState) -> SetState:
             nodes = tuple(node for node in state.nodes if node != here)
             if state.copier == here:
-                # Another node goes on from the fence, or from the beginning where a bitmap directed the copy.
-                fences = {m.device: 0 if m.minicopy else m.fence_lbn for m in vu.targets}
-                goes_on = [
-                    replace(m, minicopy=False, fence_lbn=fences.get(m.device, 0)) for m in state.members
-                ]
-                state = replace(_without_used_bitmaps(state), members=tuple(goes_on), copier="")
+                state = handed_over(state, vu)
             return replace(state, nodes=nodes)
 
         members = [member.unit for member in vu.members]
@@ -147,7 +143,3 @@ class Dismount(Utility):
             yield from self._shadow.change(vu.name, lambda state: state.without_bitmap(identifier))
             return
         raise Failure(Message("DELETE", "E", "NOSUCHBITMAP", f"{identifier:08X} no such bitmap"))
-
-
-def _without_used_bitmaps(state: SetState) -> SetState:
-    return replace(state, bitmaps=tuple(b for b in state.bitmaps if not b.in_use))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from drivers.classes.disk import Disk
+from drivers.classes.disk import Disk, UnitState
 from drivers.cluster.cluster import Cluster
 from drivers.cluster.request import Answer, NodeLost
 from drivers.message import Failure, Message
@@ -19,9 +19,11 @@ from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
 from drivers.shadow.recording import Recorder
-from drivers.shadow.recovery import as_on_disk, without_nodes
+from drivers.shadow.recovery import as_on_disk, torn, without_nodes
 from drivers.shadow.requests import (
     Adopt,
+    CopyDelay,
+    Fence,
     FindDevice,
     GiveUp,
     LockRange,
@@ -32,7 +34,7 @@ from drivers.shadow.requests import (
     UnlockRange,
 )
 from drivers.shadow.server import ShadowServer
-from drivers.shadow.shdriver import VirtualUnit
+from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.state import BitmapRecord, SetState
 from drivers.shadow.volume import identify, storage_control_block, write_blocks
 from drivers.shadow.volume_processing import VolumeProcessing
@@ -77,6 +79,8 @@ class ShadowDriver:
         cluster.listen(UnlockRange, self._unlock_range)
         cluster.listen(MergeRange, self._merge_range)
         cluster.listen(FindDevice, self._find_device)
+        cluster.listen(CopyDelay, self._copy_delay)
+        cluster.listen(Fence, self._fence)
         cluster.lost.append(self._nodes_lost)
         cluster.manager.worked.append(self._quorum_changed)
 
@@ -94,6 +98,34 @@ class ShadowDriver:
         answer(None)
 
     def _adopt(self, message: Adopt, answer: Answer) -> None:
+        strangers = self._strangers(message.state)
+        if strangers:
+            self.platform.process(
+                f"{message.state.name} adopt", self._adopt_online(strangers, message, answer)
+            )
+        else:
+            self._take_over(message)
+            answer(None)
+
+    def _strangers(self, state: SetState) -> list[Disk]:
+        """Disks that have become members at another node and are not on line here."""
+        if state.name not in self.units or self.node not in state.nodes:
+            return []
+        units = [self.find_unit(member.device) for member in state.members]
+        return [unit for unit in units if unit.state is UnitState.AVAILABLE]
+
+    def _adopt_online(self, strangers: Sequence[Disk], message: Adopt, answer: Answer) -> Procedure:
+        for unit in strangers:
+            yield from unit.online()  # one that does not come will fail its first request, and be judged then
+        vu = self.units.get(message.state.name)
+        if (
+            vu is not None and vu.state.version < message.state.version
+        ):  # the author may have been lost meanwhile
+            self._take_over(message)
+        answer(None)
+
+    def _take_over(self, message: Adopt) -> None:
+        """Make a state that another node has made, or this one, the state of the set here."""
         state = message.state
         vu = self.units.get(state.name)
         if vu is None and message.by != self.node:
@@ -124,7 +156,6 @@ class ShadowDriver:
             self._discard_bitmaps(state.name, tuple(b.identifier for b in state.bitmaps))
             vu.resume()
             self.server.look_after(vu)
-        answer(None)
 
     def _discard_bitmaps(self, unit: str, keep: tuple[int, ...]) -> None:
         for identifier, bitmap in list(self.bitmaps.items()):
@@ -205,6 +236,27 @@ class ShadowDriver:
         vu.leave()
         answer(fence_lbn)
 
+    # -- who copies, and how far
+
+    def _copy_delay(self, message: CopyDelay, answer: Answer) -> None:
+        vu = self.units.get(message.unit)
+        answer(self.server.copy_delay_s(vu) if vu is not None else None)
+
+    def _fence(self, message: Fence, answer: Answer) -> None:
+        vu = self.units.get(message.unit)
+        if vu is not None and vu.state.version == message.version:
+            for target in vu.targets:
+                if target.device == message.device:
+                    target.fence_lbn = max(target.fence_lbn, min(message.fence_lbn, vu.block_count))
+        answer(None)
+
+    def publish_fence(self, vu: VirtualUnit, target: Member) -> None:
+        """Tell the other nodes that have a set mounted how far a full copy has come."""
+        for node in vu.state.nodes:
+            if node != self.node:
+                fence = Fence(vu.name, target.device, target.fence_lbn, vu.state.version)
+                self.cluster.request(node, fence, _ignore)
+
     # -- writes to where another node copies
 
     def ask_range(self, vu: VirtualUnit, irp: Irp, copier: str) -> None:
@@ -252,7 +304,7 @@ class ShadowDriver:
         ):
             # Last writes may have reached some members only.  Whoever takes one of them out now, before the
             # loss is recovered from, must know that: no bitmap tells of such a difference.
-            old = replace(old, merging=True).settled()
+            old = torn(old).settled()
         new, failure = old, None
         try:
             new = edit(old).settled()

@@ -41,7 +41,7 @@ class MergeThread:
         self.started_ns = vu.platform.clock.now_ns
         self.ended_ns: int | None = None
         self.number = 0  # by which the server speaks of it
-        self.fence_lbn = 0
+        self.fence_lbn = vu.merge_fence_lbn
         self.repairs = 0
         self.read_repairs = 0
         self.cancelled = False

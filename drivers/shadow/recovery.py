@@ -47,7 +47,10 @@ def without_nodes(state: SetState, lost: set[str]) -> SetState:
     directed = {bitmap.member for bitmap in bitmaps if bitmap.in_use}
     members = tuple(replace(m, minicopy=m.minicopy and m.identifier in directed) for m in state.members)
     copier = state.copier if state.copier in left else ""
-    merging = state.merging or left != state.nodes
-    return replace(
-        state, nodes=left, bitmaps=bitmaps, members=members, copier=copier, merging=merging
-    ).settled()
+    new = replace(state, nodes=left, bitmaps=bitmaps, members=members, copier=copier)
+    return (new if left == state.nodes else torn(new)).settled()
+
+
+def torn(state: SetState) -> SetState:
+    """The state when writes may have reached some members only, wherever: a merge begins, or begins anew."""
+    return replace(state, merging=True, merge_fence_lbn=0)

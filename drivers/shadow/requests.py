@@ -37,6 +37,7 @@ def pack_state(state: SetState) -> bytes:
         copier=text_in(state.copier, 8),
         merging=state.merging,
         struclev=state.structure_level,
+        merge_fence_lbn=state.merge_fence_lbn,
     )
     return b"".join(
         (
@@ -109,6 +110,7 @@ def unpack_state(data: Bytes) -> SetState:
         bitmaps=tuple(bitmaps),
         copier=text_of(header.copier),
         merging=bool(header.merging),
+        merge_fence_lbn=header.merge_fence_lbn,
         version=header.version,
         epoch=header.epoch,
         structure_level=header.struclev,
@@ -328,3 +330,47 @@ class GiveUp(Request):
     @staticmethod
     def unpack_answer(data: Bytes) -> bool:
         return bool(layouts.WaitedFor.unpack(data).waited_for)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyDelay(Request):
+    """Ask after how many seconds a node would begin to copy a set; answered with None when it would not."""
+
+    CODE: ClassVar = Function.COPY_DELAY
+    unit: str
+
+    def pack(self) -> bytes:
+        return text_in(self.unit, 16)
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        return cls(text_of(layouts.Unit.unpack(data).unit))
+
+    @staticmethod
+    def pack_answer(answer: int | None) -> bytes:
+        return layouts.Delay.pack_fields(answer) if answer is not None else b""
+
+    @staticmethod
+    def unpack_answer(data: Bytes) -> int | None:
+        return layouts.Delay.unpack(data).delay_s if data else None
+
+
+@dataclass(frozen=True, slots=True)
+class Fence(Request):
+    """Tell how far a full copy has come, so that another node can go on from there when this one is lost."""
+
+    CODE: ClassVar = Function.FENCE
+    unit: str
+    device: str
+    fence_lbn: int
+    version: int
+
+    def pack(self) -> bytes:
+        return layouts.CopyFence.pack_fields(
+            text_in(self.unit, 16), text_in(self.device, 32), self.fence_lbn, self.version
+        )
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        packet = layouts.CopyFence.unpack(data)
+        return cls(text_of(packet.unit), text_of(packet.device), packet.fence_lbn, packet.version)

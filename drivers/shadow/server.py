@@ -1,7 +1,15 @@
 """SHADOW_SERVER: the copies and merges of one node (spec 2.3 to 2.5, 2.9, 4.9).
 
 One node does all that a set needs, its copier: first the copies, one target after the other, then the merge.  At most
-SHADOW_MAX_COPY sets of a node are worked on at a time, the others wait; a node where that is 0 hands the work on.
+SHADOW_MAX_COPY sets of a node are worked on at a time.  A copier that is not the best one lets the best one do it:
+
+    it directs a minicopy, and may copy ─────────────▶ it waits for its turn, and does it
+    it can begin, and reaches all members directly ──▶ it does it
+    it is busy, or may not, or has members served ───▶ the others are asked; who can begin first does it
+                                                       └─ nobody can: they are asked again
+
+DEVIATION: in V7.3 all nodes compete for the copier's lock, each after a delay of 30 s for every served member; here
+they are asked for their delays, and the one with the shortest begins at once.
 
 DEVIATION: the operator hears when a copy or merge begins and ends.  That one goes on or was given up (SSRVRESCPY,
 SSRVTERMCPY and their like), and that the server itself is ready (SSRVINICOMP), is not told.
@@ -17,7 +25,7 @@ from drivers.platform.process import Procedure
 from drivers.shadow.copy import CopyThread
 from drivers.shadow.equalize import PIECE_BLOCKS
 from drivers.shadow.merge import MergeThread
-from drivers.shadow.requests import MergeRange
+from drivers.shadow.requests import CopyDelay, MergeRange
 from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.state import MemberState, SetState
 from emu.core.block import BLOCK_BYTES
@@ -28,7 +36,7 @@ if TYPE_CHECKING:
 
 EXPULSION_POLL_NS = 10 * MILLISECOND_NS
 LIMIT_POLL_NS = 100 * MILLISECOND_NS
-HAND_ON_NS = SECOND_NS  # between two nodes that may not copy
+ASK_NS = SECOND_NS  # between two questions who can begin
 
 
 class ShadowServer:
@@ -49,13 +57,16 @@ class ShadowServer:
             self._working.add(vu)
             self._platform.process(f"{vu.name} shadow server", self._serve(vu))
 
+    def copy_delay_s(self, vu: VirtualUnit) -> int | None:
+        """Tell after how many seconds this node would begin with a set; None when it has enough to do."""
+        if self._at_work >= self._platform.parameters["SHADOW_MAX_COPY"]:
+            return None
+        return sum(member.unit.copy_delay_s for member in vu.members)
+
     def _serve(self, vu: VirtualUnit) -> Procedure:
         try:
-            while self._at_work >= (limit := self._platform.parameters["SHADOW_MAX_COPY"]):
-                if not limit:
-                    yield from self._hand_on(vu)
-                    return
-                yield LIMIT_POLL_NS  # the limit may be changed meanwhile
+            if not (yield from self._is_best(vu)):
+                return
             self._at_work += 1
             try:
                 while self._is_ours(vu) and (vu.targets or vu.state.merging):
@@ -70,17 +81,45 @@ class ShadowServer:
     def _is_ours(self, vu: VirtualUnit) -> bool:
         return self._driver.units.get(vu.name) is vu and vu.state.copier == self._driver.node
 
-    def _hand_on(self, vu: VirtualUnit) -> Procedure:
-        """Let the next node do it."""
+    def _is_best(self, vu: VirtualUnit) -> Procedure:
+        """Wait until this node can begin, and return True; or let a better one do it, and return False."""
+        clock, here = self._platform.clock, self._driver.node
+        asked_ns = clock.now_ns - ASK_NS
+        while self._is_ours(vu):
+            delay_s = self.copy_delay_s(vu)
+            may_copy = self._platform.parameters["SHADOW_MAX_COPY"] > 0
+            directs = any(record.in_use and record.master == here for record in vu.state.bitmaps)
+            if not (delay_s == 0 or (directs and may_copy)) and clock.now_ns - asked_ns >= ASK_NS:
+                asked_ns = clock.now_ns
+                better = yield from self._better_node(vu, delay_s)
+                if better is not None:
+                    yield from self._hand_over(vu, better)
+                    return False
+            if self.copy_delay_s(vu) is not None:
+                return self._is_ours(vu)
+            yield LIMIT_POLL_NS
+        return False
+
+    def _better_node(self, vu: VirtualUnit, own_delay_s: int | None) -> Procedure:
+        """Find the node that would begin first; returns None when that is this one, or nobody."""
+        others = [node for node in vu.state.nodes if node != self._driver.node]
+        answers = yield from self._driver.cluster.ask_all(others, CopyDelay(vu.name))
+        offers = [
+            (answer, node)
+            for node, answer in zip(others, answers, strict=True)
+            if isinstance(answer, int) and (own_delay_s is None or answer < own_delay_s)
+        ]
+        return min(offers)[1] if offers else None
+
+    def _hand_over(self, vu: VirtualUnit, node: str) -> Procedure:
         here = self._driver.node
 
-        def to_the_next(state: SetState) -> SetState:
-            place = state.nodes.index(here) if here in state.nodes else 0
-            return replace(state, copier=state.nodes[(place + 1) % len(state.nodes)])
+        def edit(state: SetState) -> SetState:
+            if state.copier != here or node not in state.nodes:
+                return state
+            return replace(handed_over(state, vu), copier=node)
 
-        yield HAND_ON_NS
-        if self._is_ours(vu):
-            yield from self._driver.change_if_mounted(vu.name, to_the_next)
+        yield from self._driver.change_if_mounted(vu.name, edit)
 
     # -- copies
 
@@ -130,7 +169,7 @@ class ShadowServer:
             self._number += 1
             vu.merge.number = self._number
             self._tell(
-                f"SSRVINIMRG, initiating merge operation on device _{vu.name} at LBN: 0, "
+                f"SSRVINIMRG, initiating merge operation on device _{vu.name} at LBN: {vu.merge.fence_lbn}, "
                 f"I/O size: {PIECE_BLOCKS} blocks, ID number: {self._number}"
             )
         thread = vu.merge
@@ -178,6 +217,18 @@ class ShadowServer:
         if (yield from thread.merge_for_a_read(lbn, end)):
             return thread.fence_lbn
         return None
+
+
+def handed_over(state: SetState, vu: VirtualUnit) -> SetState:
+    """The state when this node, its copier, leaves the work to others.
+
+    Who does it next goes on from the fences, or from the beginning where a bitmap directed the copy.
+    """
+    fences = {member.device: 0 if member.minicopy else member.fence_lbn for member in vu.targets}
+    members = tuple(replace(m, minicopy=False, fence_lbn=fences.get(m.device, 0)) for m in state.members)
+    bitmaps = tuple(bitmap for bitmap in state.bitmaps if not bitmap.in_use)
+    merge_fence_lbn = vu.merge.fence_lbn if vu.merge is not None else vu.merge_fence_lbn
+    return replace(state, members=members, bitmaps=bitmaps, merge_fence_lbn=merge_fence_lbn, copier="")
 
 
 def _copied(state: SetState, device: str) -> SetState:

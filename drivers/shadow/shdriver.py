@@ -469,6 +469,7 @@ class VirtualUnit:
                 self._trace(device, member.state.value, "no member")
         if not state.merging or state.epoch != self.state.epoch:
             self.merge_fence_lbn = 0  # the next merge begins anew
+        self.merge_fence_lbn = max(self.merge_fence_lbn, state.merge_fence_lbn)
         self.state = state
         self.members = tuple(members)
         self.sources = tuple(m for m in members if m.state is MemberState.SOURCE)

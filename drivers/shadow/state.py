@@ -68,8 +68,9 @@ class SetState:
     scb_lbn: where each member has its storage control block.  cluster_blocks: of the volume, 0 when it has no
     files.  generation: of the storage control blocks; a VMS time, larger with every change.  nodes: who has
     the set mounted.  copier: the node that copies and merges, "" for none.  merging: writes may have reached some
-    members only.  version: counts changes, so that of two states the later is known.  epoch: of the cluster, up to
-    which lost nodes have been taken out.  structure_level: of the volume, and of its control blocks.
+    members only.  merge_fence_lbn: where a merge goes on that another node began.  version: counts changes, so that
+    of two states the later is known.  epoch: of the cluster, up to which lost nodes have been taken out.
+    structure_level: of the volume, and of its control blocks.
     """
 
     name: str
@@ -85,6 +86,7 @@ class SetState:
     bitmaps: tuple[BitmapRecord, ...] = ()
     copier: str = ""
     merging: bool = False
+    merge_fence_lbn: int = 0
     version: int = 0
     epoch: int = 0
     structure_level: int = STRUCTURE_LEVEL
@@ -125,7 +127,8 @@ class SetState:
         bitmaps = tuple(b for b in self.bitmaps if not b.in_use or b.member in targets)
         merging = self.merging and len(self.members) > 1
         copier = self.copier or self.nodes[0] if self.nodes and (targets or merging) else ""
-        return replace(self, bitmaps=bitmaps, merging=merging, copier=copier)
+        fence_lbn = self.merge_fence_lbn if merging else 0
+        return replace(self, bitmaps=bitmaps, merging=merging, merge_fence_lbn=fence_lbn, copier=copier)
 
     def bitmap_of(self, member: int, name: bytes, generation: int) -> BitmapRecord | None:
         """Find the bitmap made for exactly this disk, unchanged since it left."""

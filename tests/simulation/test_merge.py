@@ -148,10 +148,17 @@ def test_the_other_node_goes_on_when_the_merging_one_dismounts(leaving: str) -> 
     merging, other = (stage.alpha, stage.vax) if leaving == "alpha" else (stage.vax, stage.alpha)
     stage.mount(node=merging)
     vu = stage.mount([], node=other)
+    thread = merging.shadow.units["DSA1:"].merge
+    assert thread is not None
+    assert stage.world.settle(lambda: thread.fence_lbn > 0)
     stage.dismount("DSA1:", node=merging)
     assert vu.state.merging
+    assert vu.state.merge_fence_lbn == thread.fence_lbn  # where it goes on
+    assert thread.fence_lbn < LBN
     stage.wait_for_copies(vu)
+    assert vu.state.merge_fence_lbn == 0
     stage.assert_members_identical(vu)
+    assert [block(disk, LBN) for disk in stage.disks] == [NEW] * 3
     assert len(other.shadow.server.merges) == 1
 
 

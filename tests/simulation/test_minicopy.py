@@ -290,7 +290,7 @@ def test_no_memory_for_a_bitmap_keeps_the_member_unless_it_is_optional() -> None
 
 def test_a_set_has_six_bitmaps_at_most() -> None:
     stage = Stage(members=9, block_count=2_000)
-    stage.initialize()
+    stage.initialize(stage.names[:2])
     vu = stage.mount(stage.names[:2])
     for leaving, coming in zip(stage.names[1:7], stage.names[2:8], strict=True):
         stage.dismount(leaving, Policy.MINICOPY)

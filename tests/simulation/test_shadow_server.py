@@ -11,8 +11,8 @@ BLOCK = b"\x24" * BLOCK_BYTES
 FIRST_LBN = 400
 
 
-def copying(rule: object = None) -> Stage:
-    """A stage where the Alpha, whose set the VAX has mounted too, copies to a member by the host; every range differs.
+def copying(rule: object = None, node: str = "alpha") -> Stage:
+    """A stage where one node, whose set the other has mounted too, copies to a member by the host; every range differs.
 
     rule: what happens to the target.
     """
@@ -25,7 +25,7 @@ def copying(rule: object = None) -> Stage:
     stage.dismount(LEAVING)
     for lbn in range(FIRST_LBN, vu.block_count, BLOCKS_PER_BIT):
         stage.write_now(vu, lbn, BLOCK)
-    stage.mount([LEAVING])
+    stage.mount([LEAVING], node=stage.vax if node == "vax" else stage.alpha)
     return stage
 
 
@@ -37,12 +37,64 @@ def test_a_full_copy_goes_on_from_its_fence_when_its_node_dismounts() -> None:
     assert stage.world.settle(lambda: target.fence_lbn > 0)
     stage.dismount(SET)
     vax_vu = stage.vax.shadow.units[SET]
-    begun_at = vax_vu.targets[0].fence_lbn
+    begun_at = vax_vu.state.targets[0].fence_lbn
     assert begun_at > 0
     stage.wait_for_copies(vax_vu)
     (copy,) = stage.vax.shadow.server.copies
     assert copy.blocks_copied <= vax_vu.block_count - begun_at
     stage.assert_members_identical(vax_vu)
+
+
+def test_a_full_copy_goes_on_from_the_fence_that_was_published_when_its_node_is_lost() -> None:
+    stage = copying(node="vax")
+    assert stage.vax is not None
+    (known,) = stage.alpha.shadow.units[SET].targets
+    (target,) = stage.vax.shadow.units[SET].targets
+    assert stage.world.settle(lambda: known.fence_lbn > 0)
+    assert known.fence_lbn <= target.fence_lbn
+    stage.world.crash("VAX1")
+    begun_at = known.fence_lbn
+    vu = stage.alpha.shadow.units[SET]
+    stage.wait_for_copies(vu)
+    (copy,) = stage.alpha.shadow.server.copies
+    assert copy.blocks_copied <= vu.block_count - begun_at
+    stage.assert_members_identical(vu)
+
+
+def test_a_node_that_has_enough_to_do_leaves_a_copy_to_one_that_can_begin() -> None:
+    stage = Stage(vax=True, members=4, latency_us=(10, 2_000))
+    assert stage.vax is not None
+    for unit, names in (("DSA1:", stage.names[:2]), ("DSA2:", stage.names[2:])):
+        stage.initialize(names)
+        stage.mount(names, unit=unit)
+        stage.mount([], unit=unit, node=stage.vax)
+        stage.dismount(names[1])
+    stage.alpha.platform.parameters.write_active("SHADOW_MAX_COPY", 1)
+    stage.mount([stage.names[1]], unit="DSA1:")
+    stage.mount([stage.names[3]], unit="DSA2:")
+    units = stage.alpha.shadow.units
+    assert stage.world.settle(lambda: units["DSA2:"].state.copier == "VAX1")
+    for vu in units.values():
+        stage.wait_for_copies(vu)
+    assert [copy.vu.name for copy in stage.alpha.shadow.server.copies] == ["DSA1:"]
+    assert [copy.vu.name for copy in stage.vax.shadow.server.copies] == ["DSA2:"]
+
+
+def test_a_node_that_reaches_members_directly_copies_in_place_of_one_that_is_served() -> None:
+    stage = Stage(vax=True, served=True, latency_us=(10, 2_000))
+    vu = stage.ready()
+    assert stage.vax is not None
+    vax = stage.vax
+    assert stage.world.settle(lambda: len(vax.disks) == 3)
+    stage.mount([], node=vax)
+    stage.dismount(LEAVING)
+    stage.write_now(vu, 77, BLOCK)
+    stage.mount([LEAVING], node=vax)
+    assert vax.shadow.server.copy_delay_s(vax.shadow.units[SET]) == 90
+    stage.wait_for_copies(vu)
+    assert vax.shadow.server.copies == []
+    assert len(stage.alpha.shadow.server.copies) == 1
+    stage.assert_members_identical(vu)
 
 
 def test_a_node_that_may_not_copy_leaves_it_to_another() -> None:

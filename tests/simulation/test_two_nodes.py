@@ -2,6 +2,7 @@
 
 import pytest
 
+from drivers.classes.disk import UnitState
 from drivers.message import Failure
 from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
@@ -162,3 +163,15 @@ def test_of_two_mounts_of_a_set_at_once_one_is_refused(elsewhere: bool) -> None:
     assert [message.ident for message in refused[0].messages] == ["DEVMOUNT"]
     assert len(refused) == 1
     assert len(stage.alpha.shadow.units[SET].members) == 3
+
+
+def test_a_disk_that_one_node_mounts_comes_on_line_at_the_other_without_volume_processing() -> None:
+    stage = both()
+    assert stage.vax is not None
+    stage.dismount(LEAVING)
+    stage.mount([LEAVING])
+    vu = stage.vax.shadow.units[SET]
+    (target,) = vu.targets
+    assert target.unit.state is UnitState.ONLINE
+    assert stage.write_now(vu, 77, BLOCK, stage.vax) == NORMAL
+    assert target.strikes == 0

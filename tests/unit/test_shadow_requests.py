@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from drivers.shadow.requests import (
     Adopt,
     BitRange,
+    CopyDelay,
+    Fence,
     FindDevice,
     LockRange,
     Query,
@@ -49,6 +51,8 @@ states = st.builds(
     nodes=st.lists(ascii_text, max_size=4).map(tuple),
     bitmaps=st.lists(bitmaps, max_size=6).map(tuple),
     copier=ascii_text,
+    merging=st.booleans(),
+    merge_fence_lbn=longwords,
     version=longwords,
     epoch=longwords,
 )
@@ -72,6 +76,8 @@ def test_small_requests_survive_as_bytes(fields: tuple[str, int, int]) -> None:
         LockRange(unit, first, second, first),
         UnlockRange(unit, first),
         FindDevice(unit),
+        CopyDelay(unit),
+        Fence(unit, "$1$DUA11:", first, second),
     ):
         assert type(request).unpack(request.pack()) == request
 
@@ -104,3 +110,9 @@ def test_a_member_of_no_known_status_is_refused() -> None:
     data[92 + 40] = 0x77  # status of the first member, behind a header of 92 bytes
     with pytest.raises(ValueError, match="status 0x77"):
         unpack_state(data)
+
+
+def test_a_node_that_would_not_copy_answers_nothing() -> None:
+    assert CopyDelay.pack_answer(None) == b""
+    assert CopyDelay.unpack_answer(b"") is None
+    assert CopyDelay.unpack_answer(CopyDelay.pack_answer(30)) == 30

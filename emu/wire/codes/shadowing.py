@@ -15,3 +15,5 @@ class Request(Code):
     MERGE_RANGE = 7, "make a range of a set that is being merged equal, before it is read"
     FIND_DEVICE = 8, "tell the unit identifier of a disk, 0 when it is not there"
     GIVE_UP = 9, "wait no more for a member, or for any"
+    COPY_DELAY = 10, "tell after how many seconds a node would copy; no data when it would not"
+    FENCE = 11, "a full copy has come so far"

@@ -6,13 +6,13 @@ from typing import ClassVar, Final, Self
 from emu.wire.packet import Bytes, Packet, ShortPacket
 
 
-_SetHeader = struct.Struct("<16s12sIIIQQQIIBBH8sB1xH4x")
+_SetHeader = struct.Struct("<16s12sIIIQQQIIBBH8sB1xHI")
 
 
 class SetHeader(Packet):
     """State of a shadow set: 92 bytes."""
 
-    __slots__ = ("unit", "label", "block_count", "scb_lbn", "cluster_blocks", "unit_id", "mount_time", "generation", "version", "epoch", "members", "nodes", "bitmaps", "copier", "merging", "struclev")
+    __slots__ = ("unit", "label", "block_count", "scb_lbn", "cluster_blocks", "unit_id", "mount_time", "generation", "version", "epoch", "members", "nodes", "bitmaps", "copier", "merging", "struclev", "merge_fence_lbn")
 
     SIZE: ClassVar[int] = 92
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
@@ -32,6 +32,7 @@ class SetHeader(Packet):
         "copier": (76, 8),
         "merging": (84, 1),
         "struclev": (86, 2),
+        "merge_fence_lbn": (88, 4),
     }
 
     def __init__(
@@ -52,6 +53,7 @@ class SetHeader(Packet):
         copier: bytes = bytes(8),
         merging: int = 0,
         struclev: int = 0,
+        merge_fence_lbn: int = 0,
     ) -> None:
         self.unit = unit
         self.label = label
@@ -69,6 +71,7 @@ class SetHeader(Packet):
         self.copier = copier
         self.merging = merging
         self.struclev = struclev
+        self.merge_fence_lbn = merge_fence_lbn
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
@@ -91,6 +94,7 @@ class SetHeader(Packet):
                 packet.copier,
                 packet.merging,
                 packet.struclev,
+                packet.merge_fence_lbn,
             ) = _SetHeader.unpack_from(buffer, offset)
         except struct.error:
             raise ShortPacket("SetHeader", 92, len(buffer) - offset) from None
@@ -114,6 +118,7 @@ class SetHeader(Packet):
             self.copier,
             self.merging,
             self.struclev,
+            self.merge_fence_lbn,
         )
 
     @staticmethod
@@ -134,6 +139,7 @@ class SetHeader(Packet):
         copier: bytes = bytes(8),
         merging: int = 0,
         struclev: int = 0,
+        merge_fence_lbn: int = 0,
     ) -> bytes:
         return _SetHeader.pack(
             unit,
@@ -152,6 +158,7 @@ class SetHeader(Packet):
             copier,
             merging,
             struclev,
+            merge_fence_lbn,
         )
 
     def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
@@ -176,6 +183,7 @@ class SetHeader(Packet):
             self.copier,
             self.merging,
             self.struclev,
+            self.merge_fence_lbn,
         )
 
 
@@ -792,6 +800,136 @@ class Range(Packet):
         )
 
 
+_Delay = struct.Struct("<I")
+
+
+class Delay(Packet):
+    """When a node would copy: 4 bytes."""
+
+    __slots__ = ("delay_s",)
+
+    SIZE: ClassVar[int] = 4
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "delay_s": (0, 4),
+    }
+
+    def __init__(
+        self,
+        delay_s: int = 0,
+    ) -> None:
+        self.delay_s = delay_s
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.delay_s,
+            ) = _Delay.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("Delay", 4, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _Delay.pack(
+            self.delay_s,
+        )
+
+    @staticmethod
+    def pack_fields(
+        delay_s: int = 0,
+    ) -> bytes:
+        return _Delay.pack(
+            delay_s,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 4:
+            raise ShortPacket("Delay", 4, len(buffer) - offset)
+        _Delay.pack_into(
+            buffer,
+            offset,
+            self.delay_s,
+        )
+
+
+_CopyFence = struct.Struct("<16s32sII")
+
+
+class CopyFence(Packet):
+    """How far a copy has come: 56 bytes."""
+
+    __slots__ = ("unit", "device", "fence_lbn", "version")
+
+    SIZE: ClassVar[int] = 56
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "unit": (0, 16),
+        "device": (16, 32),
+        "fence_lbn": (48, 4),
+        "version": (52, 4),
+    }
+
+    def __init__(
+        self,
+        unit: bytes = bytes(16),
+        device: bytes = bytes(32),
+        fence_lbn: int = 0,
+        version: int = 0,
+    ) -> None:
+        self.unit = unit
+        self.device = device
+        self.fence_lbn = fence_lbn
+        self.version = version
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = cls.__new__(cls)
+        try:
+            (
+                packet.unit,
+                packet.device,
+                packet.fence_lbn,
+                packet.version,
+            ) = _CopyFence.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("CopyFence", 56, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _CopyFence.pack(
+            self.unit,
+            self.device,
+            self.fence_lbn,
+            self.version,
+        )
+
+    @staticmethod
+    def pack_fields(
+        unit: bytes = bytes(16),
+        device: bytes = bytes(32),
+        fence_lbn: int = 0,
+        version: int = 0,
+    ) -> bytes:
+        return _CopyFence.pack(
+            unit,
+            device,
+            fence_lbn,
+            version,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 56:
+            raise ShortPacket("CopyFence", 56, len(buffer) - offset)
+        _CopyFence.pack_into(
+            buffer,
+            offset,
+            self.unit,
+            self.device,
+            self.fence_lbn,
+            self.version,
+        )
+
+
 _Wait = struct.Struct("<16s32s")
 
 
@@ -1084,6 +1222,8 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "Author": Author,
     "SetBits": SetBits,
     "Range": Range,
+    "Delay": Delay,
+    "CopyFence": CopyFence,
     "Wait": Wait,
     "WaitedFor": WaitedFor,
     "Token": Token,

@@ -29,7 +29,7 @@ SetHeader = (
         "merging" / Int8ul * "1 = writes may have reached some full members only",
         Padding(1),
         "struclev" / Int16ul * "SCB$W_STRUCLEV structure level and version",
-        Padding(4),
+        "merge_fence_lbn" / Int32ul * "where the merge goes on",
     )
     * "State of a shadow set"
 )
@@ -65,7 +65,7 @@ Bitmap = (
     * "Write bitmap"
 )
 
-# Data of STALL and QUERY.
+# Data of STALL, QUERY and COPY_DELAY.
 Unit = Struct("unit" / Bytes(16) * "virtual unit") * "Which set"
 
 # Data of FIND_DEVICE, and its answer.
@@ -94,6 +94,19 @@ Range = (
         "version" / Int32ul * "of the state by which it is asked",
     )
     * "Blocks of a set"
+)
+
+# Answer of COPY_DELAY.
+Delay = Struct("delay_s" / Int32ul * "seconds") * "When a node would copy"
+
+CopyFence = (
+    Struct(
+        "unit" / Bytes(16) * "virtual unit",
+        "device" / Bytes(32) * "copy target",
+        "fence_lbn" / Int32ul * "all below is equal",
+        "version" / Int32ul * "of the state in which it is the target",
+    )
+    * "How far a copy has come"
 )
 
 # Data of GIVE_UP, and its answer.
