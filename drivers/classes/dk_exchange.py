@@ -82,7 +82,7 @@ class Exchanges:
         self, unit: DkUnit, cdb: bytes, length: int
     ) -> Generator[EventFlag | int, Any, tuple[Exchange, bytes]]:
         """Send a command that brings data; returns its end and the data."""
-        address = self._platform.pool.allocate(length)
+        address = yield from self._platform.allocate(length)
         try:
             request = yield from self.exchange(unit, cdb, address=address, length=length)
             if request.is_good:
@@ -95,7 +95,7 @@ class Exchanges:
         self, unit: DkUnit, cdb: bytes, data: bytes, timeout_ns: int = COMMAND_TIMEOUT_NS
     ) -> Generator[EventFlag | int, Any, Exchange]:
         """Send a command with data."""
-        address = self._platform.pool.allocate(len(data))
+        address = yield from self._platform.allocate(len(data))
         try:
             self._platform.window(address, len(data))[:] = data
             return (

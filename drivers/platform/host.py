@@ -9,9 +9,10 @@ from drivers.platform.parameters import SystemParameters
 from drivers.platform.pool import Pool
 from drivers.platform.process import EventFlag, KernelProcess, Procedure
 from emu.core.bus import HostMemory
-from emu.core.clock import Clock
+from emu.core.clock import MILLISECOND_NS, Clock
 from emu.core.trace import ConsoleLine, Tracer
 
+POOL_POLL_NS = 10 * MILLISECOND_NS
 INTERRUPT_VECTORS = 128  # a UQSSP step-1 word names a vector below 512, in longwords
 
 
@@ -123,6 +124,15 @@ class Platform:
         """The bytes of a contiguous piece of memory."""
         (view,) = self.memory.window(address, length)
         return view
+
+    def allocate(self, size_bytes: int) -> Procedure:
+        """Allocate a piece of pool, and wait while there is none of that size; returns its address.
+
+        DEVIATION: VMS has a process wait for a resource until pool is given back; here it looks again and again.
+        """
+        while (address := self.pool.try_allocate(size_bytes)) is None:
+            yield POOL_POLL_NS
+        return address
 
     def process(self, name: str, body: Procedure) -> KernelProcess:
         return KernelProcess(self.clock, name, body)

@@ -18,14 +18,12 @@ from typing import TYPE_CHECKING
 
 from drivers.platform.process import Procedure
 from drivers.shadow.equalize import PIECE_BLOCKS, PIECE_BYTES, Equalized, equalize
-from emu.core.clock import MILLISECOND_NS
 from emu.core.trace import CopyMoved
 from emu.wire.codes.vms import SS
 
 if TYPE_CHECKING:
     from drivers.shadow.shdriver import VirtualUnit
 
-POOL_POLL_NS = 10 * MILLISECOND_NS
 _NORMAL = int(SS.NORMAL)
 
 
@@ -89,8 +87,7 @@ class MergeThread:
         """
         vu, platform = self.vu, self.vu.platform
         vu.active += 1
-        while (address := platform.pool.try_allocate(PIECE_BYTES)) is None:
-            yield POOL_POLL_NS
+        address = yield from platform.allocate(PIECE_BYTES)
         granted = platform.flag()
         lock = self._locks.lock(lbn, end, granted.set)
         try:

@@ -147,6 +147,11 @@ class Recorder:
         remote = self._remotes.get(identifier)
         return remote.local if remote is not None else None
 
+    @property
+    def locals(self) -> list[WriteBitmap]:
+        """All local bitmaps."""
+        return [remote.local for remote in self._remotes.values() if remote.local is not None]
+
     def discard(self, unit: str, keep: Sequence[int]) -> None:
         """Forget the bitmaps of a set but these."""
         for identifier, remote in list(self._remotes.items()):

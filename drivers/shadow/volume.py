@@ -82,7 +82,7 @@ class BlockUnit(Protocol):
 def read_blocks(platform: Platform, unit: BlockUnit, lbn: int, block_count: int) -> Procedure:
     """Read; returns (SS.*, bytes)."""
     length = block_count * BLOCK_BYTES
-    address = platform.pool.allocate(length)
+    address = yield from platform.allocate(length)
     try:
         irp = WaitingIrp(platform, IO.READPBLK, lbn, length, address)
         unit.queue_io(irp)
@@ -94,7 +94,7 @@ def read_blocks(platform: Platform, unit: BlockUnit, lbn: int, block_count: int)
 
 def write_blocks(platform: Platform, unit: BlockUnit, lbn: int, data: bytes) -> Procedure:
     """Write whole blocks; returns SS.*."""
-    address = platform.pool.allocate(len(data))
+    address = yield from platform.allocate(len(data))
     try:
         platform.window(address, len(data))[:] = data
         irp = WaitingIrp(platform, IO.WRITEPBLK, lbn, len(data), address)

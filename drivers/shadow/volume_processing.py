@@ -30,7 +30,7 @@ from drivers.shadow.requests import Stall
 from drivers.shadow.shdriver import MEMBER_LOST, Extent, Member, VirtualUnit
 from drivers.shadow.state import SetState
 from drivers.shadow.volume import is_of_mount, read_blocks, storage_control_block, write_blocks
-from emu.core.clock import MILLISECOND_NS, SECOND_NS
+from emu.core.clock import SECOND_NS
 from emu.wire.codes.vms import SS
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 STRIKE_LIMIT = 3
 STRIKE_MEMORY_NS = 60 * SECOND_NS
-POOL_POLL_NS = 10 * MILLISECOND_NS
 THE_SET = ""  # in place of a device that is waited for no more
 _NORMAL = int(SS.NORMAL)
 
@@ -221,8 +220,7 @@ class VolumeProcessing:
         culprits: list[Member] = []
         if not extents:
             return culprits
-        while (address := self._platform.pool.try_allocate(PIECE_BYTES)) is None:
-            yield POOL_POLL_NS
+        address = yield from self._platform.allocate(PIECE_BYTES)
         try:
             for lbn, end in extents:
                 for first in range(lbn, end, PIECE_BLOCKS):

@@ -9,6 +9,7 @@ from random import Random
 
 from drivers.cluster.node import Node
 from drivers.platform.irp import Irp
+from drivers.platform.pool import InsufficientMemory, Pool
 from drivers.shadow.shdriver import VirtualUnit
 from emu.core.block import BLOCK_BYTES
 from emu.core.trace import Event, StateChanged
@@ -35,6 +36,19 @@ class _Request(Irp):
         self.application.request_ended(self)
 
 
+def _allocate(pool: Pool, length: int, count: int) -> list[int]:
+    """Allocate so many buffers, or none; raises InsufficientMemory."""
+    buffers: list[int] = []
+    try:
+        for _ in range(count):
+            buffers.append(pool.allocate(length))
+    except InsufficientMemory:
+        for address in buffers:
+            pool.free(address)
+        raise
+    return buffers
+
+
 class Application:
     """Random reads and writes on one virtual unit, from one node.
 
@@ -45,6 +59,9 @@ class Application:
 
     faults: what went wrong, in words.  departures: device -> copy of the ledger at the instant the member left
     the set.
+
+    Raises:
+        InsufficientMemory: the node has no pool for its buffers.
     """
 
     def __init__(
@@ -78,7 +95,7 @@ class Application:
         self._running = False
         self._writes_left = 0
         length = block_limit * BLOCK_BYTES
-        self._buffers = [node.platform.pool.allocate(length) for _ in range(depth)]
+        self._buffers = _allocate(node.platform.pool, length, depth)
         self._idle = list(range(depth))
         self._under_way: dict[int, _Request] = {}  # by slot
         self._acknowledged = acknowledged

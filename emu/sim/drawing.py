@@ -4,6 +4,10 @@ The story and what it cannot do without come from one stream of chance.  Whateve
 stream of its own, so that a seed keeps its story: it only happens on other machines.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
 from emu.core.chance import Chance
 from emu.core.clock import MICROSECOND_NS
 from emu.sim.scenario import COMMAND_NS, FIRMWARE, LONG_NS, WITHOUT_END, Action, Scenario, Settings, Step
@@ -11,7 +15,10 @@ from emu.sim.scenario import COMMAND_NS, FIRMWARE, LONG_NS, WITHOUT_END, Action,
 _ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT, Action.MOUNT)
 _LAN_FAULTS = (Action.BREAK_LINK, Action.BREAK_ONE_WAY, Action.STORM)
 _REPAIRS = (Action.HEAL, Action.REBOOT, Action.MEND_LAN)
-_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS))
+_POOL = (Action.SCARCE_POOL, Action.SCARCE_POOL, Action.FREE_POOL)
+_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS, *_POOL))
+
+_MAP_REGISTERS = (131, 140, 300)  # the largest request takes 131, one page more than its blocks
 
 # What is drawn of each system parameter; times in the parameter's own unit.
 _VALUES = {
@@ -62,6 +69,7 @@ def draw(seed: int) -> Scenario:
         )
         for number in range(stream.randint(3, 9))
     )
+    steps = _with_some(Chance(seed).stream("pool"), 0.15, _POOL, steps)
     return Scenario(
         seed=seed,
         nodes=tuple(nodes),
@@ -79,11 +87,24 @@ def draw(seed: int) -> Scenario:
     )
 
 
+def _with_some(
+    stream: Random, share: float, actions: Sequence[Action], steps: tuple[Step, ...]
+) -> tuple[Step, ...]:
+    """In this share of the runs, let up to three steps of a story end with other actions."""
+    if stream.random() >= share:
+        return steps
+    changed = list(steps)
+    for place in stream.sample(range(len(steps)), stream.randint(1, 3)):
+        changed[place] = replace(steps[place], action=stream.choice(actions))
+    return tuple(changed)
+
+
 def _draw_settings(seed: int, nodes: list[str]) -> dict[str, Settings]:
     """Draw how nodes are set up, where that is not as usual."""
     stream = Chance(seed).stream("settings")
     parameters = stream.random() < 0.25
     buffered = stream.random() < 0.25
+    narrow = stream.random() < 0.25
     settings = {}
     for node in nodes:
         drawn = {name: stream.choice(values) for name, values in _VALUES.items() if stream.random() < 0.5}
@@ -92,6 +113,7 @@ def _draw_settings(seed: int, nodes: list[str]) -> dict[str, Settings]:
         settings[node] = Settings(
             parameters=drawn if parameters else {},
             keeps_local=keeps_local or not parameters,
+            map_registers=stream.choice(_MAP_REGISTERS) if narrow and node.startswith("VAX") else 0,
             stores=stores if buffered and not node.startswith("VAX") else 0,
         )
     return settings

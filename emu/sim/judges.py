@@ -6,6 +6,8 @@ misses has its bits, at that instant.  The others have their say when the story 
 
 from drivers.cluster.node import Node
 from drivers.platform.host import WaitingIrp
+from drivers.platform.pool import GRANULE_BYTES
+from drivers.shadow.mount import UNIT_BYTES
 from emu.core.block import BLOCK_BYTES
 from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS
 from emu.hw.uqssp.connection import FIRST_CREDITS
@@ -175,3 +177,15 @@ def judge_ports(scene: Scene) -> None:
                 raise Wrong(f"{name}: host and controller do not agree about credits")
         if sum(held.values()) + port.traffic.pool != FIRST_CREDITS * len(held) + scene.firmware.credits:
             raise Wrong(f"{name}: credits are lost")
+
+
+def judge_pool(scene: Scene) -> None:
+    """Pool that nobody needs has been given back: in use are what a node booted with, its sets and their bitmaps."""
+    for node in scene.nodes:
+        shadow, pool = node.shadow, node.platform.pool
+        pieces = [UNIT_BYTES for address in shadow.known_units.values() if address is not None]
+        pieces += [bitmap.size_bytes for bitmap in (*shadow.bitmaps.values(), *shadow.recorder.locals)]
+        needed = scene.booted_with[node] + sum(-(-size // GRANULE_BYTES) * GRANULE_BYTES for size in pieces)
+        used = pool.size_bytes - pool.free_bytes
+        if used != needed:
+            raise Wrong(f"{node.name}: {used - needed} bytes of pool are lost")

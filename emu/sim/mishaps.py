@@ -1,5 +1,7 @@
 """What goes wrong in a simulated world, and how it is well again (`emu.sim.faults` says what may)."""
 
+from drivers.platform.pool import GRANULE_BYTES
+from drivers.shadow.equalize import PIECE_BYTES
 from emu.core.clock import MILLISECOND_NS
 from emu.sim.disks import FIRST_UNIT, Disk
 from emu.sim.lan import Weather
@@ -9,6 +11,7 @@ from emu.sim.scene import Scene
 
 FATAL_CODE = 12
 BAD_WEATHER = Weather(latency_ns=(MILLISECOND_NS // 10, 2 * MILLISECOND_NS), loss=0.03, doubling=0.03)
+_PIECES_LEFT = (64, 512, 1024, 4608, 9728, PIECE_BYTES, PIECE_BYTES + 1024)
 
 # -- disks
 
@@ -86,6 +89,36 @@ def power_loss(scene: Scene, pick: int) -> None:
     scene.wait(command)
     if not scene.mounted:
         raise Wrong(f"the set cannot be mounted after a power failure: {command.refusal}")
+
+
+# -- memory
+
+
+def scarce_pool(scene: Scene, pick: int) -> None:
+    """Somebody takes all the pool of a node but one piece."""
+    nodes = scene.nodes
+    if not nodes:
+        return
+    node = nodes[pick % len(nodes)]
+    pool = node.platform.pool
+    spared = pool.try_allocate(_PIECES_LEFT[pick // 7 % len(_PIECES_LEFT)])
+    taken = scene.taken_pool.setdefault(node, [])
+    size = pool.size_bytes
+    while size >= GRANULE_BYTES:
+        address = pool.try_allocate(size)
+        if address is None:
+            size //= 2
+        else:
+            taken.append(address)
+    if spared is not None:
+        pool.free(spared)
+
+
+def free_pool(scene: Scene, pick: int) -> None:
+    for node, addresses in scene.taken_pool.items():
+        for address in addresses:
+            node.platform.pool.free(address)
+    scene.taken_pool.clear()
 
 
 # -- the LAN

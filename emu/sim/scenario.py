@@ -33,6 +33,8 @@ class Action(Enum):
     BREAK_ONE_WAY = "a cable between two nodes breaks in one direction"
     STORM = "the LAN loses, doubles and delays"
     MEND_LAN = "the LAN is well again"
+    SCARCE_POOL = "the pool of a node is nearly used up"
+    FREE_POOL = "pool is free again"
 
 
 FIRMWARE = ("hbvs-shadow", "kdm70")  # with copy commands, and without
@@ -63,12 +65,13 @@ class Settings:
 
     parameters: of the system, by name; the others have their defaults.  keeps_local: whether it has local bitmaps.
     stores: how many stores wait in the processor before they are in memory, WITHOUT_END until there is a barrier; 0 for
-    none.
+    none.  map_registers: those that other devices of its bus leave for its disks; 0 for all of them.
     """
 
     parameters: Mapping[str, int] = field(default_factory=dict)
     keeps_local: bool = True
     stores: int = 0
+    map_registers: int = 0
 
     def __str__(self) -> str:
         words = [f"{name} {value}" for name, value in self.parameters.items()]
@@ -77,6 +80,7 @@ class Settings:
             words += [
                 "stores wait for a barrier" if self.stores == WITHOUT_END else f"{self.stores} stores wait"
             ]
+        words += [f"{self.map_registers} map registers"] if self.map_registers else []
         return ", ".join(words)
 
 

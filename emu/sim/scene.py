@@ -10,6 +10,8 @@ from hashlib import sha256
 
 from drivers.cluster.node import Node
 from drivers.message import Failure, Message
+from drivers.platform.host import Platform
+from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.mount import MountRequest
 from drivers.shadow.shdriver import VirtualUnit
@@ -55,14 +57,25 @@ class Command:
             self.refusal = " ".join(message.ident for message in result.messages)
 
 
+def _take_map_registers(platform: Platform, left: int) -> None:
+    """Have other devices of a node's bus take all map registers but so many."""
+    page = platform.page_bytes
+    spared = platform.map_buffer(0, left * page)
+    assert spared is not None, "a bus whose devices sleep has map registers"
+    for pages in (2048, 1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1):
+        while platform.map_buffer(0, pages * page) is not None:
+            pass
+    platform.unmap_buffer(spared, left * page)
+
+
 class Scene:
     """A world for a scenario.
 
     firmware: by name, all that scenarios name.  hear: is told of every event, for ladders.
 
     acknowledged: what judges a write at the instant it is answered.  commands, booting (by name of the node), leaving
-    (nodes that dismount the set), reborn (nodes that have crashed) are those since the power came.  patience_ns: how
-    long `wait` waits.
+    (nodes that dismount the set), reborn (nodes that have crashed), taken_pool (addresses), booted_with
+    (pool in use when the drivers were loaded) are those since the power came.  patience_ns: how long `wait` waits.
     """
 
     def __init__(
@@ -107,6 +120,7 @@ class Scene:
             self.controller.attach_unit(
                 FIRST_UNIT + disk.number, medium, drive_for(self.firmware, disk.platter)
             )
+        self.booted_with: dict[Node, int] = {}
         for name in scenario.nodes:
             self._add_node(name)
         self.applications: dict[str, Application] = {}
@@ -115,6 +129,7 @@ class Scene:
         self.booting: dict[str, Command] = {}
         self.leaving: dict[str, Command] = {}
         self.reborn: set[str] = set()
+        self.taken_pool: dict[Node, list[int]] = {}
         self.lan_suffered = False
         world.lan.weather = self.fair_weather()
         world.boot()
@@ -137,7 +152,11 @@ class Scene:
 
     def set_up(self, node: Node) -> None:
         """Set up the software of a node that has been loaded."""
-        node.shadow.recorder.keeps_local = self.scenario.settings[node.name].keeps_local
+        self.booted_with[node] = node.platform.pool.size_bytes - node.platform.pool.free_bytes
+        settings = self.scenario.settings[node.name]
+        node.shadow.recorder.keeps_local = settings.keeps_local
+        if settings.map_registers:
+            _take_map_registers(node.platform, settings.map_registers)
 
     def _stores_of(self, name: str, memory: Ram) -> StoreBuffer:
         entries = self.scenario.settings[name].stores
@@ -148,8 +167,9 @@ class Scene:
         """Stop everything at this instant; what was under way may have come anywhere."""
         for application in self.applications.values():
             application.abandon()
+            self._count(application)
+        self.applications.clear()
         self.outcome.virtual_ns += self.clock.now_ns
-        self.count_applications()
         for disk in self.disks:
             disk.trouble.heal()
 
@@ -280,12 +300,19 @@ class Scene:
 
     # -- applications
 
-    def application(self, node: Node) -> Application:
-        """The application of a node that has mounted the set."""
+    def start_application(self, node: Node, writes: int) -> None:
+        """Have a node that has mounted the set make so many writes; one without memory makes none."""
+        try:
+            self._application(node).start(writes)
+        except InsufficientMemory:
+            self.note(node.name, "no memory")
+
+    def _application(self, node: Node) -> Application:
         application = self.applications.get(node.name)
         unit = node.shadow.units[SET]
         if application is None or application.vu is not unit:
             if application is not None:
+                del self.applications[node.name]
                 self._count(application)
                 application.close()
             scenario = self.scenario
@@ -314,10 +341,11 @@ class Scene:
                 application.abandon()
                 self._count(application)
 
-    def count_applications(self) -> None:
-        """Add up what all applications did, and be done with them."""
+    def close_applications(self) -> None:
+        """Add up what all applications did, and be done with them: nothing is under way."""
         for application in self.applications.values():
             self._count(application)
+            application.close()
         self.applications.clear()
 
     def _count(self, application: Application) -> None:

@@ -9,7 +9,8 @@ The judges, in the order in which they have their say:
 * full members are equal, hold what was acknowledged, and so does each disk that is still away, as of its departure;
 * the disks return, and the same holds for all of them;
 * a read takes as long as a disk does;
-* at the ports of the controller no answer, no credit and no descriptor is missing.
+* at the ports of the controller no answer, no credit and no descriptor is missing;
+* and no pool.
 """
 
 import traceback
@@ -42,6 +43,8 @@ _PLAYS: dict[Action, Callable[[Scene, int], None]] = {
     Action.BREAK_ONE_WAY: mishaps.break_one_way,
     Action.STORM: mishaps.storm,
     Action.MEND_LAN: mishaps.mend_lan,
+    Action.SCARCE_POOL: mishaps.scarce_pool,
+    Action.FREE_POOL: mishaps.free_pool,
 }
 
 
@@ -72,6 +75,7 @@ class Simulation:
             judges.judge_media(scene)
             judges.judge_signals(scene)
             judges.judge_ports(scene)
+            judges.judge_pool(scene)
         except Wrong as wrong:
             scene.outcome.failures.append(str(wrong))
         except Exception:
@@ -83,7 +87,7 @@ class Simulation:
         scene.bury()
         for node in scene.mounted:
             if node.name not in scene.leaving or scene.leaving[node.name].has_ended():
-                scene.application(node).start(step.writes)
+                scene.start_application(node, step.writes)
         scene.clock.run_for(step.after_ns)
         scene.bury()
         scene.patience_ns = step.patience_ns
@@ -98,6 +102,7 @@ class Simulation:
         scene.patience_ns = PATIENCE_NS
         mishaps.heal(scene, 0)
         mishaps.mend_lan(scene, 0)
+        mishaps.free_pool(scene, 0)
         if scene.lan_suffered:
             scene.clock.run_for(2 * LONG_NS)  # who is put out of the cluster stops, perhaps late
         scene.bury()
@@ -112,7 +117,7 @@ class Simulation:
             operator_actions.mount(scene, 0)
         judges.judge_applications(scene)
         judges.judge_copies(scene)
-        scene.count_applications()
+        scene.close_applications()
 
     def _return_all(self) -> None:
         """Mount every disk that is away again, as far as a set has room."""

@@ -9,6 +9,7 @@ from drivers.shadow.state import MemberState
 from drivers.shadow.utility import Policy
 from drivers.shadow.volume import write_blocks
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function
+from emu.core.clock import SECOND_NS
 from emu.core.trace import BlocksMoved, Event
 from emu.media.faulty import Hold
 from tests.simulation.stage import NORMAL, SET, Stage, contents
@@ -384,3 +385,21 @@ def test_a_copy_by_the_host_that_finds_no_memory_ends_and_takes_nobody_down() ->
     for address in taken:
         pool.free(address)
     assert stage.read_now(vu, 100, 512) == (NORMAL, BLOCK)
+
+
+def test_a_member_leaves_when_there_is_memory_for_its_control_block_again() -> None:
+    stage = Stage()
+    vu = stage.ready()
+    pool = stage.alpha.platform.pool
+    taken = [pool.allocate(size) for _, size in list(pool._free)]
+    ended: list[object] = []
+    leaving = stage.alpha.utilities.dismount_member(LEAVING, Policy.NOMINICOPY, stage.said.append)
+    stage.alpha.run("dismount", leaving, ended.append)
+    stage.world.clock.run_for(SECOND_NS)
+    assert not ended
+    for address in taken:
+        pool.free(address)
+    stage.world.clock.run_for(SECOND_NS)
+    assert ended == [None]
+    assert [member.device for member in vu.members] == ["$1$DUA10:", "$1$DUA12:"]
+    assert stage.write_now(vu, 100, BLOCK) == NORMAL

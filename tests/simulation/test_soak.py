@@ -66,6 +66,7 @@ def test_the_first_seeds_meet_every_setting_of_a_node() -> None:
     assert {name for each in settings for name in each.parameters} == set(PARAMETERS)
     assert {each.stores for each in settings} == {0, 1, 2, 4, 16, WITHOUT_END}
     assert {each.keeps_local for each in settings} == {True, False}
+    assert {each.map_registers for each in settings} == {0, 131, 140, 300}
     assert sum(not str(each) for each in settings) > len(settings) // 3
 
 
