@@ -6,7 +6,6 @@ stream of its own, so that a seed keeps its story: it only happens on other mach
 
 from collections.abc import Sequence
 from dataclasses import replace
-from random import Random
 
 from emu.core.chance import Chance
 from emu.core.clock import MICROSECOND_NS
@@ -69,7 +68,7 @@ def draw(seed: int) -> Scenario:
         )
         for number in range(stream.randint(3, 9))
     )
-    steps = _with_some(Chance(seed).stream("pool"), 0.15, _POOL, steps)
+    steps = _with_some(seed, "pool", 0.15, _POOL, steps)
     return Scenario(
         seed=seed,
         nodes=tuple(nodes),
@@ -88,9 +87,10 @@ def draw(seed: int) -> Scenario:
 
 
 def _with_some(
-    stream: Random, share: float, actions: Sequence[Action], steps: tuple[Step, ...]
+    seed: int, name: str, share: float, actions: Sequence[Action], steps: tuple[Step, ...]
 ) -> tuple[Step, ...]:
-    """In this share of the runs, let up to three steps of a story end with other actions."""
+    """In this share of the runs, let up to three steps of a story end with other actions; the stream has this name."""
+    stream = Chance(seed).stream(name)
     if stream.random() >= share:
         return steps
     changed = list(steps)
