@@ -4,7 +4,7 @@ Everything here reads and returns lines, in the shapes of VMS V7.3 (shadowing re
 
 DEVIATION: SHOW DEVICE/FULL tells nothing of geometry and caches, which are not there.  SHOW CLUSTER is one picture
 with the fields that shadowing is about, without /CONTINUOUS and ADD; controllers are no rows of it.  SHOW SHADOW is of
-later versions.
+later versions.  The system dump analyzer, whose SHOW DEVICE displays a set as the driver knows it, is not there.
 
 DEVIATION: a node counts free blocks when it mounts a volume and when it changes files; of what others change it
 does not hear.

@@ -69,6 +69,8 @@ def test_a_merge_and_a_copy_that_goes_first_are_shown() -> None:
         if "Merge" in state:
             break
     assert re.fullmatch(r"  Virtual Unit State:   Merge Active \(\d+%\) on ALPHA1", state)
+    brief = r"\$1\$DUA10: +\(ALPHA1\) +ShadowMergeMbr +0  \(merging DSA42: +\d+% merged\)"
+    assert re.fullmatch(brief, console.well("SHOW DEVICE DSA42")[3])
     console.well(f"MOUNT DSA42:/SHADOW={C} PAYROLL")
     said = console.well("SHOW SHADOW DSA42:")
     assert re.fullmatch(r".* Copy Active \(\d+%\),Merge Pending \(\d+%\) on ALPHA1", said[1])
@@ -77,5 +79,7 @@ def test_a_merge_and_a_copy_that_goes_first_are_shown() -> None:
     assert re.search(r", merge \d+% complete on\s+ALPHA1\.", full)
     assert "Copy or merge on node     ALPHA1" in full
     assert re.search(r", copy target, \d+% copied", full)
+    brief = r"\$1\$DUA12: +\(ALPHA1\) +ShadowCopying +0  \(copy trgt DSA42: +\d+% copied\)"
+    assert re.fullmatch(brief, console.well("SHOW DEVICE DSA42")[5])
     console.well("WAIT DSA42:")
     assert console.well("SHOW SHADOW DSA42:")[1] == "  Virtual Unit State:   Steady State"
