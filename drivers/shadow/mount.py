@@ -153,7 +153,7 @@ class Mount(Utility):
     def _go_without(
         self, request: MountRequest, device: str, missing: _Unreachable, say: Say, *, others: bool
     ) -> None:
-        """Say that a disk is not there; raise Failure when all are wanted, or when it was the last and there are no others.
+        """Say that a disk is not there; raise Failure when all are wanted, or it was the last and there are no others.
 
         others: disks that are there.
         """
