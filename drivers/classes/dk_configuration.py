@@ -64,11 +64,11 @@ class Configuration:
         for target in range(TARGETS):
             if target != self._driver.port.scsi_id:
                 for lun in range(LUNS):
-                    if not (yield from self._find_unit(target, lun)) and lun == 0:
+                    if not (yield from self.find_unit(target, lun)) and lun == 0:
                         break
         self._driver.ready.set(True)
 
-    def _find_unit(self, target: int, lun: int) -> Procedure:
+    def find_unit(self, target: int, lun: int) -> Procedure:
         """INQUIRY; returns whether a target answers, and remembers a disk."""
         number = 100 * target + lun
         unit = self._driver.units.get(number) or DkUnit(self._driver, target, lun, bytes(INQUIRY_BYTES))

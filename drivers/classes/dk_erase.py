@@ -71,7 +71,9 @@ class Erasure:
             if key == _ILLEGAL and asc == Asc.INVALID_OPERATION_CODE:
                 unit.erases = False
                 return SS.NORMAL
-            return system_status(key, asc)
+            status = system_status(key, asc)
+            if status != SS.NORMAL:
+                return status
         return SS.NORMAL
 
     def compare(self, unit: DkUnit, irp: Irp) -> Procedure:

@@ -15,7 +15,7 @@ from emu.wire.generated import scsi as wire
 KEY, ILI = 0x0F, 0x20
 _VALID = 0x80
 _STATUS_OF_KEY = {
-    int(SenseKey.NO_SENSE): int(SS.NORMAL),
+    int(SenseKey.NO_SENSE): int(SS.DRVERR),  # something was wrong, and nobody knows any more what
     int(SenseKey.RECOVERED_ERROR): int(SS.NORMAL),
     int(SenseKey.NOT_READY): int(SS.MEDOFL),
     int(SenseKey.MEDIUM_ERROR): int(SS.PARITY),

@@ -13,7 +13,6 @@ erasing and copying are modules of their own.
 """
 
 # UNCERTAIN: DKDRIVER's retry counts and time-outs.
-# DEVIATION: VMS's SCDRP and the SPI calls between class and port driver are not there: a request and its answer are.
 
 from collections import deque
 
@@ -54,7 +53,7 @@ _BUSY, _FULL = int(Status.BUSY), int(Status.TASK_SET_FULL)
 _CONFLICT = int(Status.RESERVATION_CONFLICT)
 _ENDED = PortStatus.ENDED
 _NORMAL = int(SS.NORMAL)
-_RETRIED = (int(SenseKey.HARDWARE_ERROR), int(SenseKey.ABORTED_COMMAND))
+_RETRIED = (int(SenseKey.NO_SENSE), int(SenseKey.HARDWARE_ERROR), int(SenseKey.ABORTED_COMMAND))
 _ATTENTION = int(SenseKey.UNIT_ATTENTION)
 _NOT_READY = int(SenseKey.NOT_READY)
 _ILLEGAL = int(SenseKey.ILLEGAL_REQUEST)
@@ -222,8 +221,8 @@ class DkDriver:
 
     def _check_condition(self, unit: DkUnit, irp: Irp, request: _Transfer) -> None:
         key, asc = key_and_asc(request.sense)
-        if key in (SenseKey.NO_SENSE, SenseKey.RECOVERED_ERROR):
-            unit.errors += key == SenseKey.RECOVERED_ERROR
+        if key == SenseKey.RECOVERED_ERROR:
+            unit.errors += 1
             self._transferred(unit, irp, request)
             return
         if key == _ATTENTION:

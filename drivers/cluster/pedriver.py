@@ -60,9 +60,6 @@ class CircuitState(Enum):
     OPEN = "open"
 
 
-_OPEN = CircuitState.OPEN
-
-
 class Circuit:
     """One circuit, from its first START to its end; a new one follows.
 
@@ -401,10 +398,9 @@ class PeDriver:
             or header.source_circuit != circuit.remote_number
         ):
             return  # of a circuit that is no more
-        if circuit.state is not _OPEN:
-            circuit.opened()
+        circuit.opened()
         circuit.acknowledged(header.acknowledged)
-        if circuit.state is not _OPEN:
+        if circuit.state is not CircuitState.OPEN:
             return
         if channel == Channel.SEQUENCED:
             circuit.packet_heard(header.sequence, packet)

@@ -86,6 +86,11 @@ class PkeDriver:
     def revision(self) -> int:
         return self.adapter.revision
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any request waits, or is on its way."""
+        return bool(self._waiting) or len(self._free) != len(self.area.blocks)
+
     def connect(self, client: Client) -> None:
         """Connect the class driver."""
         self._client = client
@@ -243,7 +248,7 @@ class PkeDriver:
         assert request is not None, "a block that is answered has a request"
         if block.senses:
             block.senses = False
-            del self.frozen[request.target, request.lun]
+            self.frozen.pop((request.target, request.lun), None)
         block.is_disconnected = False
         self._free.append(block)
         if request.mapped is not None:

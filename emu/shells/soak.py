@@ -18,13 +18,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from emu.core.trace import Event
-from emu.hw.firmware import Firmware
-from emu.shells.firmware_files import load_firmware
-from emu.sim.drawing import draw
+from emu.shells.firmware_files import load_firmware, load_scripts
+from emu.sim.drawing import draw, draw_scsi
 from emu.sim.outcome import Outcome
 from emu.sim.scenario import FIRMWARE, Scenario
 from emu.sim.shrink import shrink
 from emu.sim.simulation import Simulation
+from emu.sim.storage import Equipment
 from emu.trace.ladder import Ladder
 
 BATCH = 20  # seeds a process is given at a time
@@ -80,6 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes (default one a processor)",
     )
     parser.add_argument(
+        "--scsi", action="store_true", help="the same stories, on SCSI disks: all nodes are Alphas on one bus"
+    )
+    parser.add_argument(
         "--scheduler",
         metavar="tcp://HOST:PORT",
         help="of a dask cluster whose workers have hbvs; needs hbvs[soak]",
@@ -95,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     try:
         if arguments.replay is not None:
-            return _replay(console, arguments.replay, arguments.steps)
+            return _replay(console, arguments.replay, arguments.steps, scsi=arguments.scsi)
         if arguments.steps is not None:
             raise SoakError("--steps goes with --replay")
         if arguments.seeds < 1 or arguments.jobs < 1:
@@ -110,13 +113,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 @cache
-def _firmware() -> dict[str, Firmware]:
-    return {name: load_firmware(name) for name in FIRMWARE}
+def equipment() -> Equipment:
+    """Load what worlds are made of, once."""
+    return Equipment({name: load_firmware(name) for name in FIRMWARE}, load_scripts("pke"))
 
 
 def play(scenario: Scenario, hear: Callable[[Event], None] | None = None) -> Outcome:
     """Play one scenario."""
-    return Simulation(scenario, _firmware(), hear).run()
+    return Simulation(scenario, equipment(), hear).run()
 
 
 def _begin() -> None:
@@ -129,13 +133,18 @@ def _begin() -> None:
     gc.set_threshold(COLLECT_AFTER)
 
 
-def play_batch(span: Span) -> Summary:
+def drawn(seed: int, *, scsi: bool) -> Scenario:
+    """Draw the scenario of a seed."""
+    return draw_scsi(seed) if scsi else draw(seed)
+
+
+def play_batch(span: Span, *, scsi: bool = False) -> Summary:
     """Play some seeds; what a process or a worker does."""
     first, count = span
     summary = Summary(first)
     digests = sha256()
     for seed in range(first, first + count):
-        outcome = play(draw(seed))
+        outcome = play(drawn(seed, scsi=scsi))
         summary.runs += 1
         summary.writes += outcome.writes
         summary.reads += outcome.reads
@@ -178,11 +187,13 @@ def players(jobs: int, scheduler: str | None) -> Iterator[tuple[Executor, int]]:
             yield executor, threads
 
 
-def play_all(spans: Iterator[Span], executor: Executor, at_a_time: int) -> Iterator[Summary]:
+def play_all(
+    spans: Iterator[Span], executor: Executor, at_a_time: int, *, scsi: bool = False
+) -> Iterator[Summary]:
     """Have batches played; summaries come as they are ready."""
     pending: set[Future[Summary]] = set()
     for span in spans:
-        pending.add(executor.submit(play_batch, span))
+        pending.add(executor.submit(play_batch, span, scsi=scsi))
         if len(pending) > 2 * at_a_time:
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
@@ -220,7 +231,7 @@ def _soak(console: Console, arguments: argparse.Namespace) -> int:
         Progress(*columns, console=console) as progress,
     ):
         task = progress.add_task("", total=arguments.seeds, rate=0.0, failed=0)
-        for summary in play_all(spans(), executor, at_a_time):
+        for summary in play_all(spans(), executor, at_a_time, scsi=arguments.scsi):
             total.add(summary)
             digests[summary.first] = summary.digest
             rate = total.runs / (monotonic() - begun)
@@ -234,7 +245,7 @@ def _soak(console: Console, arguments: argparse.Namespace) -> int:
     )
     console.print(f"digest {digest[:16]}")
     for seed, _ in [] if arguments.until_failure else sorted(total.failures)[:REPORTS]:
-        _report(console, seed)
+        _report(console, seed, scsi=arguments.scsi)
     if total.failures:
         seeds = ", ".join(str(seed) for seed, _ in sorted(total.failures))
         console.print(f"%HBVS-E-SOAK, {len(total.failures)} of {total.runs} runs failed: seeds {seeds}")
@@ -259,13 +270,13 @@ def _coverage(total: Summary) -> Table:
     return table
 
 
-def _report(console: Console, seed: int) -> None:
+def _report(console: Console, seed: int, *, scsi: bool) -> None:
     """Tell the shortest story of a failure, and how to see it again."""
-    shortest = shrink(draw(seed), play)
+    shortest = shrink(drawn(seed, scsi=scsi), play)
     console.rule(f"seed {seed}")
     _tell(console, shortest)
     steps = ",".join(str(step.number) for step in shortest.steps)
-    console.print(f"again: hbvs soak --replay {seed} --steps '{steps}'")
+    console.print(f"again: hbvs soak {'--scsi ' * scsi}--replay {seed} --steps '{steps}'")
 
 
 def _tell(console: Console, scenario: Scenario) -> Sequence[str]:
@@ -285,8 +296,8 @@ def _tell(console: Console, scenario: Scenario) -> Sequence[str]:
     return outcome.failures
 
 
-def _replay(console: Console, seed: int, steps: str | None) -> int:
-    scenario = draw(seed)
+def _replay(console: Console, seed: int, steps: str | None, *, scsi: bool) -> int:
+    scenario = drawn(seed, scsi=scsi)
     if steps is not None:
         try:
             numbers = frozenset(int(word) for word in steps.split(",") if word)

@@ -1,6 +1,5 @@
 """The disks of a simulated world, which outlive its power, and what they hold before a story begins."""
 
-from emu.core.block import BlockDevice
 from emu.hw.firmware import Firmware
 from emu.media.memory import MemoryDevice
 from emu.sim.faults import Trouble
@@ -15,18 +14,18 @@ NODE_MEMORY_BYTES = 3 << 19  # for the largest requests of an application, and a
 class Disk:
     """A disk of the world: what it holds and what ails it outlive the power."""
 
-    def __init__(self, number: int, block_count: int) -> None:
+    def __init__(self, number: int, block_count: int, device: str) -> None:
         self.number = number
-        self.device = device_name(number)
+        self.device = device
         self.platter = MemoryDevice(block_count)
         self.trouble = Trouble()
-        self.medium: BlockDevice | None = None  # while it is taken out
+        self.is_out = False  # somebody has taken it out
         self.current = True  # it is a member, or would be one
         self.departed: Ledger | None = None  # what it holds, when it left in good order
 
     @property
     def ails(self) -> bool:
-        return self.trouble.exists or self.medium is not None
+        return self.trouble.exists or self.is_out
 
     @property
     def content(self) -> bytes:
@@ -34,6 +33,7 @@ class Disk:
 
 
 def device_name(number: int) -> str:
+    """Tell the name of a disk behind the MSCP controller."""
     return f"$1$DUA{FIRST_UNIT + number}:"
 
 

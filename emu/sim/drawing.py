@@ -9,7 +9,18 @@ from dataclasses import replace
 
 from emu.core.chance import Chance
 from emu.core.clock import MICROSECOND_NS
-from emu.sim.scenario import COMMAND_NS, FIRMWARE, LONG_NS, WITHOUT_END, Action, Scenario, Settings, Step
+from emu.sim.scenario import (
+    COMMAND_NS,
+    FIRMWARE,
+    LONG_NS,
+    SCSI_ARRAY,
+    SCSI_DRIVES,
+    WITHOUT_END,
+    Action,
+    Scenario,
+    Settings,
+    Step,
+)
 
 _ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT, Action.MOUNT)
 _LAN_FAULTS = (Action.BREAK_LINK, Action.BREAK_ONE_WAY, Action.STORM)
@@ -83,6 +94,18 @@ def draw(seed: int) -> Scenario:
         hot_percent=stream.choice((5, 30, 100)),
         steps=steps,
         settings=_draw_settings(seed, nodes),
+    )
+
+
+def draw_scsi(seed: int) -> Scenario:
+    """Draw the same story on a SCSI bus: whoever is a VAX in the other one is an Alpha here."""
+    scenario = draw(seed)
+    names = {name: name.replace("VAX1", "ALPHA3") for name in scenario.nodes}
+    return replace(
+        scenario,
+        nodes=tuple(names.values()),
+        firmware=(SCSI_ARRAY, SCSI_DRIVES)[FIRMWARE.index(scenario.firmware)],
+        settings={names[name]: replace(each, map_registers=0) for name, each in scenario.settings.items()},
     )
 
 

@@ -10,7 +10,6 @@ from drivers.platform.pool import GRANULE_BYTES
 from drivers.shadow.mount import UNIT_BYTES
 from emu.core.block import BLOCK_BYTES
 from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS
-from emu.hw.uqssp.connection import FIRST_CREDITS
 from emu.sim.application import Application
 from emu.sim.disks import Disk
 from emu.sim.ledger import Ledger
@@ -162,21 +161,9 @@ def _block(data: bytes, lbn: int) -> bytes:
 
 
 def judge_ports(scene: Scene) -> None:
-    """Every command was answered, every credit and every descriptor is where it belongs."""
-    for name, port in zip(scene.scenario.nodes, scene.controller.ports, strict=True):
-        if port.rings is None:
-            continue  # it has stopped, and nobody has had a reason to find out
-        if port.traffic.busy:
-            raise Wrong(f"{name}: the controller owes an answer")
-        responses, commands = port.rings
-        if commands.owned or responses.owned != responses.length:
-            raise Wrong(f"{name}: a descriptor is not given back")
-        held = {connection.identifier: connection.credits for connection in port.traffic.connections}
-        for connection in scene.world.nodes[name].controllers[0].port.connections:
-            if connection.credits != held[connection.identifier]:
-                raise Wrong(f"{name}: host and controller do not agree about credits")
-        if sum(held.values()) + port.traffic.pool != FIRST_CREDITS * len(held) + scene.firmware.credits:
-            raise Wrong(f"{name}: credits are lost")
+    """Every command was answered, and whatever was lent is where it belongs."""
+    for leftover in scene.storage.leftovers():
+        raise Wrong(leftover)
 
 
 def judge_pool(scene: Scene) -> None:

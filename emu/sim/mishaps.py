@@ -3,13 +3,12 @@
 from drivers.platform.pool import GRANULE_BYTES
 from drivers.shadow.equalize import PIECE_BYTES
 from emu.core.clock import MILLISECOND_NS
-from emu.sim.disks import FIRST_UNIT, Disk
+from emu.sim.disks import Disk
 from emu.sim.lan import Weather
 from emu.sim.operator_actions import choose
 from emu.sim.outcome import Wrong
 from emu.sim.scene import Scene
 
-FATAL_CODE = 12
 BAD_WEATHER = Weather(latency_ns=(MILLISECOND_NS // 10, 2 * MILLISECOND_NS), loss=0.03, doubling=0.03)
 _PIECES_LEFT = (64, 512, 1024, 4608, 9728, PIECE_BYTES, PIECE_BYTES + 1024)
 
@@ -52,25 +51,23 @@ def unreadable_block(scene: Scene, pick: int) -> None:
 
 def take_disk(scene: Scene, pick: int) -> None:
     if (disk := _victim(scene, pick)) is not None:
-        disk.medium = scene.controller.detach_unit(FIRST_UNIT + disk.number)
+        disk.is_out = True
+        scene.storage.take_out(disk)
 
 
 def heal(scene: Scene, pick: int) -> None:
     for disk in scene.disks:
         disk.trouble.heal()
-        if disk.medium is not None:
-            scene.controller.load_unit(FIRST_UNIT + disk.number, disk.medium)
-            disk.medium = None
+        if disk.is_out:
+            scene.storage.put_back(disk)
+            disk.is_out = False
 
 
 # -- controllers, nodes, the power
 
 
 def stop_controller(scene: Scene, pick: int) -> None:
-    ports = scene.controller.ports
-    port = ports[pick % len(ports)]
-    if port.state.name == "RUN":
-        port.fail(FATAL_CODE)
+    scene.storage.stop(pick)
 
 
 def crash(scene: Scene, pick: int) -> None:

@@ -38,6 +38,7 @@ class Action(Enum):
 
 
 FIRMWARE = ("hbvs-shadow", "kdm70")  # with copy commands, and without
+SCSI_ARRAY, SCSI_DRIVES = "SCSI array", "SCSI drives"  # the same two, on a SCSI bus
 WITHOUT_END = -1  # of stores that wait
 COMMAND_NS = 300 * SECOND_NS  # how long an operator waits for a command: longer than a member is waited for
 LONG_NS = 40 * SECOND_NS  # time enough to find out that a node is gone, and to go on without it
@@ -88,9 +89,9 @@ class Settings:
 class Scenario:
     """Everything a run is made of.
 
-    nodes: names; those that begin with VAX are VAXes.  firmware: of the controller.  latency_us: of a disk's
-    requests, least and most.  lan_us: latency of the LAN.  depth: requests that an application has under way.  hot: the
-    part of the blocks that is written, in percent.  settings: by node.
+    nodes: names; those that begin with VAX are VAXes.  firmware: of the controller, or what is on the SCSI bus.
+    latency_us: of a disk's requests, least and most.  lan_us: latency of the LAN.  depth: requests that an application
+    has under way.  hot: the part of the blocks that is written, in percent.  settings: by node.
     """
 
     seed: int

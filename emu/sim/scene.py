@@ -4,7 +4,7 @@ Here is what actions and judges look at: which nodes are up, who has mounted the
 in which anybody does something, an operator's commands and the applications of the nodes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
 
@@ -21,23 +21,21 @@ from emu.core.block import BlockRequest
 from emu.core.chance import Chance
 from emu.core.clock import MICROSECOND_NS, SECOND_NS
 from emu.core.trace import Event, StateChanged
-from emu.hw.firmware import Firmware
 from emu.hw.memory.ram import Ram
 from emu.hw.memory.store_buffer import StoreBuffer
-from emu.hw.mscp.controller import Controller
 from emu.media.faulty import FaultyDevice
 from emu.media.slow import SlowDevice
 from emu.sim.application import Application
-from emu.sim.disks import FIRST_UNIT, LABEL, NODE_MEMORY_BYTES, Disk, initialized
+from emu.sim.disks import LABEL, Disk, initialized
 from emu.sim.lan import Weather
 from emu.sim.ledger import Ledger
 from emu.sim.outcome import Outcome, Wrong
 from emu.sim.scenario import COMMAND_NS, WITHOUT_END, Scenario
-from emu.sim.world import World, drive_for
+from emu.sim.storage import Equipment
+from emu.sim.world import World
 
 SET = "DSA1:"
 PATIENCE_NS = 60 * SECOND_NS  # once faults have stopped, whatever is to happen has happened by then
-READS_A_STEP = 1000  # of one node; reads of a microsecond go on while a write waits for seconds
 _NO_MEMBER = "no member"
 
 
@@ -72,7 +70,7 @@ def _take_map_registers(platform: Platform, left: int) -> None:
 class Scene:
     """A world for a scenario.
 
-    firmware: by name, all that scenarios name.  hear: is told of every event, for ladders.
+    equipment: what scenarios name.  hear: is told of every event, for ladders.
 
     acknowledged: what judges a write at the instant it is answered.  commands, booting (by name of the node), leaving
     (nodes that dismount the set), reborn (nodes that have crashed), taken_pool (addresses), booted_with
@@ -82,15 +80,18 @@ class Scene:
     def __init__(
         self,
         scenario: Scenario,
-        firmware: Mapping[str, Firmware],
+        equipment: Equipment,
         acknowledged: Callable[["Scene", Application, range], None],
         hear: Callable[[Event], None] | None = None,
     ) -> None:
         self.scenario = scenario
         self.outcome = Outcome(scenario.seed)
-        self.firmware = firmware[scenario.firmware]
         self.chance = Chance(scenario.seed)
-        self.disks = [Disk(number, scenario.block_count) for number in range(scenario.disks)]
+        self._equipment = equipment
+        self.disks = [
+            Disk(number, scenario.block_count, equipment.device_name(scenario, number))
+            for number in range(scenario.disks)
+        ]
         self.ledger = Ledger()
         self.lives = 0
         self._acknowledged = acknowledged
@@ -109,7 +110,7 @@ class Scene:
         world.tracer.subscribe(self._watch, StateChanged)
         if self._hear is not None:
             world.tracer.subscribe(self._hear)
-        self.controller: Controller = world.add_controller(self.firmware)
+        self.storage = self._equipment.storage(world, scenario)
         for disk in self.disks:
             medium = SlowDevice(
                 FaultyDevice(disk.platter, [disk.trouble]),
@@ -117,10 +118,8 @@ class Scene:
                 self._access_time(disk),
                 parallel=True,
             )
-            disk.medium = None
-            self.controller.attach_unit(
-                FIRST_UNIT + disk.number, medium, drive_for(self.firmware, disk.platter)
-            )
+            disk.is_out = False
+            self.storage.plug_in(disk, medium)
         self.booted_with: dict[Node, int] = {}
         for name in scenario.nodes:
             self._add_node(name)
@@ -137,19 +136,8 @@ class Scene:
 
     def _add_node(self, name: str) -> None:
         settings = self.scenario.settings[name]
-        if name.startswith("VAX"):
-            node = self.world.add_vax(
-                name, self.controller, memory_bytes=NODE_MEMORY_BYTES, parameters=settings.parameters
-            )
-        else:
-            node = self.world.add_alpha(
-                name,
-                self.controller,
-                memory_bytes=NODE_MEMORY_BYTES,
-                stores=partial(self._stores_of, name) if settings.stores else None,
-                parameters=settings.parameters,
-            )
-        self.set_up(node)
+        stores = partial(self._stores_of, name) if settings.stores else None
+        self.set_up(self.storage.add_node(name, settings.parameters, stores))
 
     def set_up(self, node: Node) -> None:
         """Set up the software of a node that has been loaded."""
@@ -177,7 +165,7 @@ class Scene:
     def mount_first(self) -> None:
         """Put what INITIALIZE/SHADOW made on the disks, and mount the set on every node."""
         devices = [disk.device for disk in self.disks[:3]]
-        fresh = initialized(self.firmware, self.scenario.block_count, len(devices))
+        fresh = initialized(self._equipment.any_firmware, self.scenario.block_count, len(devices))
         for disk, content in zip(self.disks, fresh, strict=False):
             disk.platter.content[:] = content
         for node in self.nodes:
@@ -294,7 +282,7 @@ class Scene:
         if self.mounted:
             return []
         ordered = sorted(self.disks, key=lambda disk: not disk.current)
-        return sorted(disk.device for disk in ordered[:3] if disk.medium is None)
+        return sorted(disk.device for disk in ordered[:3] if not disk.is_out)
 
     def say(self, message: Message) -> None:
         self.note(message.ident)
@@ -304,7 +292,7 @@ class Scene:
     def start_application(self, node: Node, writes: int) -> None:
         """Have a node that has mounted the set make so many writes; one without memory makes none."""
         try:
-            self._application(node).start(writes, READS_A_STEP)
+            self._application(node).start(writes)
         except InsufficientMemory:
             self.note(node.name, "no memory")
 

@@ -14,14 +14,14 @@ The judges, in the order in which they have their say:
 """
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from emu.core.trace import Event
-from emu.hw.firmware import Firmware
 from emu.sim import judges, mishaps, operator_actions
 from emu.sim.outcome import Outcome, Wrong
 from emu.sim.scenario import LONG_NS, Action, Scenario, Step
 from emu.sim.scene import PATIENCE_NS, Scene
+from emu.sim.storage import Equipment
 
 _PLAYS: dict[Action, Callable[[Scene, int], None]] = {
     Action.LEAVE: operator_actions.leave,
@@ -51,16 +51,16 @@ _PLAYS: dict[Action, Callable[[Scene, int], None]] = {
 class Simulation:
     """A scenario being played.
 
-    firmware: by name, all that scenarios name.  hear: is told of every event, for ladders.
+    equipment: what scenarios name.  hear: is told of every event, for ladders.
     """
 
     def __init__(
         self,
         scenario: Scenario,
-        firmware: Mapping[str, Firmware],
+        equipment: Equipment,
         hear: Callable[[Event], None] | None = None,
     ) -> None:
-        self._scene = Scene(scenario, firmware, judges.judge_bits, hear)
+        self._scene = Scene(scenario, equipment, judges.judge_bits, hear)
 
     def run(self) -> Outcome:
         """Play the story; returns what came of it, whatever that is."""
@@ -102,6 +102,8 @@ class Simulation:
         scene.patience_ns = PATIENCE_NS
         mishaps.heal(scene, 0)
         mishaps.mend_lan(scene, 0)
+        if scene.storage.recovery_ns:
+            scene.clock.run_for(scene.storage.recovery_ns)
         mishaps.free_pool(scene, 0)
         if scene.lan_suffered:
             scene.clock.run_for(2 * LONG_NS)  # who is put out of the cluster stops, perhaps late

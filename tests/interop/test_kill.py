@@ -7,30 +7,35 @@ from pathlib import Path
 import pytest
 
 BLOCKS = 40_000
-MEMBERS = "$1$DUA10:,$1$DUA11:"
+DISKS = {"MSCP": ("DUA10", "DUA11"), "SCSI array": ("DKA100", "DKA101"), "SCSI drives": ("DKA0", "DKA100")}
 
 
-def console(images: list[Path], *commands: str) -> list[str]:
-    return [sys.executable, "-m", "emu", "console", *map(str, images), "-c", "; ".join(commands)]
+def console(bus: str, images: list[Path], *commands: str) -> list[str]:
+    units = [f"--unit={name}={image}" for name, image in zip(DISKS[bus], images, strict=True)]
+    return [sys.executable, "-m", "emu", "console", *units, "-c", "; ".join(commands)]
 
 
+@pytest.mark.parametrize("bus", DISKS)
 @pytest.mark.parametrize("killed_at", ["%LOAD-S-STARTED", "DISMOUNTED", "SHDWMEMMCPY"])
-def test_a_killed_process_loses_no_set(killed_at: str, tmp_path: Path) -> None:
+def test_a_killed_process_loses_no_set(killed_at: str, bus: str, tmp_path: Path) -> None:
+    first, second = (f"$1${name}:" for name in DISKS[bus])
+    members = f"{first},{second}"
     images = [tmp_path / "one.dsk", tmp_path / "two.dsk"]
     for image in images:
         with image.open("wb") as file:
             file.truncate(BLOCKS * 512)
     story = console(
+        bus,
         images,
-        f"INITIALIZE/SHADOW=({MEMBERS}) PAYROLL",
-        f"MOUNT DSA1:/SHADOW=({MEMBERS}) PAYROLL",
+        f"INITIALIZE/SHADOW=({members}) PAYROLL",
+        f"MOUNT DSA1:/SHADOW=({members}) PAYROLL",
         "LOAD DSA1:/WRITES=1000000",
-        "DISMOUNT $1$DUA11:/POLICY=MINICOPY",
-        "SHOW DEVICE $1$DUA11:",
-        "MOUNT DSA1:/SHADOW=$1$DUA11: PAYROLL/POLICY=MINICOPY",
+        f"DISMOUNT {second}/POLICY=MINICOPY",
+        f"SHOW DEVICE {second}",
+        f"MOUNT DSA1:/SHADOW={second} PAYROLL/POLICY=MINICOPY",
         "WAIT/LOAD",
     )
-    seen = "$1$DUA11:   (ALPHA1)    Online" if killed_at == "DISMOUNTED" else killed_at
+    seen = f"{second}{'(ALPHA1)':>{20 - len(second)}}    Online" if killed_at == "DISMOUNTED" else killed_at
     with subprocess.Popen(story, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -41,7 +46,7 @@ def test_a_killed_process_loses_no_set(killed_at: str, tmp_path: Path) -> None:
             raise AssertionError(f"the story never came to {seen}")
     assert process.returncode == -9
     again = subprocess.run(
-        console(images, f"MOUNT DSA1:/SHADOW=({MEMBERS}) PAYROLL", "WAIT DSA1:", "DISMOUNT DSA1:"),
+        console(bus, images, f"MOUNT DSA1:/SHADOW=({members}) PAYROLL", "WAIT DSA1:", "DISMOUNT DSA1:"),
         capture_output=True,
         text=True,
         check=False,

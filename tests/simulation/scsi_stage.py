@@ -22,7 +22,8 @@ TARGET = 1
 class ScsiStage(Stage):
     """SCSI disks behind rules and latencies, on one bus with one or two Alphas.
 
-    drives: one target each instead of units of one.  mscp_members: more disks, behind an MSCP controller.
+    drives: one target each instead of units of one.  mscp_members: more disks, behind an MSCP controller.  votes: of
+    the Alphas.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class ScsiStage(Stage):
         profile: Profile = HSZ,
         drives: bool = False,
         alphas: int = 1,
+        votes: Sequence[int] = (2, 2),
     ) -> None:
         self.chance = Chance(seed)
         self.world = World()
@@ -68,6 +70,7 @@ class ScsiStage(Stage):
                 program=program,
                 scsi_id=7 - number,
                 stores=self._stores,
+                cluster={"votes": votes[number]},
             )
             for number in range(alphas)
         ]

@@ -26,15 +26,20 @@ BAD = Weather(latency_ns=(MILLISECOND_NS // 10, 2 * MILLISECOND_NS), loss=0.03, 
 class Crashing(Stage):
     """An Alpha and a VAX that write to one set, and share a ledger."""
 
+    node_names = ("ALPHA1", "VAX1")
+
     def __init__(self, *, seed: int = 1, weather: Weather | None = None, **options: object) -> None:
         super().__init__(seed=seed, vax=True, latency_us=(1_000, 20_000), block_count=1_500, **options)  # type: ignore[arg-type]
+        self.begin(weather)
+
+    def begin(self, weather: Weather | None) -> None:
         if weather is not None:
             self.world.lan.storm(weather, self.chance.stream("lan"))
         self.ready()
-        self.mount([], node=self.node("VAX1"))
+        self.mount([], node=self.node(self.node_names[1]))
         self.ledger = Ledger()
         self.applications: dict[str, Application] = {}
-        for name in ("ALPHA1", "VAX1"):
+        for name in self.node_names:
             self.load(name)
 
     def node(self, name: str) -> Node:
@@ -98,7 +103,7 @@ class Crashing(Stage):
         for lbns, promised in self.ledger.extents():
             extent = data[lbns.start * BLOCK_BYTES : lbns.stop * BLOCK_BYTES]
             assert self.ledger.fault_in(extent, lbns, promised) == ""
-        assert self.node("VAX1").shadow.bitmaps == {}
+        assert not any(node.kind == "VAX" and node.shadow.bitmaps for node in self.world.nodes.values())
 
 
 def test_an_application_goes_on_when_another_node_dies() -> None:
@@ -195,7 +200,7 @@ def _change(stage: Crashing, stream: Random, node: Node) -> None:
         request = MountRequest(SET, [stream.choice(away)], LABEL)
         procedure = node.utilities.mount(request, node.cluster.nodes, stage.said.append)
     else:
-        policy = stream.choice((Policy.MINICOPY, Policy.DEFAULT)) if node.name == "ALPHA1" else Policy.DEFAULT
+        policy = stream.choice((Policy.MINICOPY, Policy.DEFAULT)) if node.kind == "Alpha" else Policy.DEFAULT
         procedure = node.utilities.dismount_member(stream.choice(stage.names), policy, stage.said.append)
     node.run("change", procedure, lambda result: None)
 
@@ -205,9 +210,9 @@ def die_at_random(stage: Crashing) -> None:
     stream = stage.chance.stream("crashes")
     for _ in range(3):
         for _ in range(stream.randrange(3)):
-            _change(stage, stream, stage.node(stream.choice(("ALPHA1", "VAX1"))))
+            _change(stage, stream, stage.node(stream.choice(stage.node_names)))
             stage.go_on(stream.randrange(20 * MILLISECOND_NS))
-        victim = stream.choice(("ALPHA1", "VAX1"))
+        victim = stream.choice(stage.node_names)
         _change(stage, stream, stage.node(victim))
         stage.go_on(stream.randrange(120 * MILLISECOND_NS))
         stage.crash(victim)

@@ -13,10 +13,9 @@ from time import monotonic
 import pytest
 
 from drivers.shadow.write_bitmap import WriteBitmap
-from emu.shells.firmware_files import load_firmware
-from emu.shells.soak import play, play_batch
-from emu.sim.drawing import draw
-from emu.sim.scenario import FIRMWARE, WITHOUT_END, Action
+from emu.shells.soak import equipment, play, play_batch
+from emu.sim.drawing import draw, draw_scsi
+from emu.sim.scenario import WITHOUT_END, Action
 from emu.sim.scene import Scene
 from emu.sim.shrink import kind_of, shrink
 
@@ -53,6 +52,21 @@ def test_no_seed_loses_anything(first: int) -> None:
     assert summary.writes > 100
 
 
+def test_no_seed_loses_anything_on_scsi_disks() -> None:
+    summary = play_batch((0, 20), scsi=True)
+    assert summary.failures == []
+    assert summary.writes > 100
+
+
+def test_the_same_stories_are_played_on_scsi_disks() -> None:
+    told = soak("--scsi", "--replay", "7")
+    assert told.returncode == 0
+    assert "SCSI" in told.stdout.splitlines()[0]
+    assert draw_scsi(7).steps == draw(7).steps
+    kinds = {draw_scsi(seed).firmware for seed in range(20)}
+    assert kinds == {"SCSI array", "SCSI drives"}
+
+
 def test_the_first_seeds_meet_every_action_and_every_kind_of_world() -> None:
     scenarios = [draw(seed) for seed in range(4 * SEEDS)]
     assert {step.action for scenario in scenarios for step in scenario.steps} == set(Action)
@@ -83,7 +97,7 @@ def test_a_node_boots_with_its_parameters_again_and_again() -> None:
         for scenario in map(draw, range(SEEDS))
         if "SHADOW_MBR_TMO" in scenario.settings["ALPHA1"].parameters
     )
-    scene = Scene(scenario, {name: load_firmware(name) for name in FIRMWARE}, lambda *_: None)
+    scene = Scene(scenario, equipment(), lambda *_: None)
     wanted = scenario.settings["ALPHA1"]
     for node in (scene.world.nodes["ALPHA1"], scene.world.reboot("ALPHA1")):
         assert node.platform.parameters["SHADOW_MBR_TMO"] == wanted.parameters["SHADOW_MBR_TMO"]

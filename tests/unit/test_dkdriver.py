@@ -306,7 +306,7 @@ def test_every_sense_key_is_a_status_of_the_system(key: int, asc: int, status: i
     assert rig.unit.errors
 
 
-@pytest.mark.parametrize("key", [0x4, 0xB])
+@pytest.mark.parametrize("key", [0x0, 0x4, 0xB])  # 0: the sense has got lost, and with it what was not done
 def test_drive_errors_are_tried_twice_more_and_no_oftener(key: int) -> None:
     rig = Rig()
     rig.answers(0x2A, times(2, sense(key, 0x4400)))
@@ -322,6 +322,36 @@ def test_a_bad_block_is_a_parity_error_and_what_came_before_it_is_told() -> None
     irp = rig.queue(READ, 10, length=8 * 512)
     rig.finish(irp)
     assert (irp.status, irp.transferred) == (PARITY, 3 * 512)
+
+
+def test_requests_that_fail_at_one_instant_get_the_sense_of_their_own() -> None:
+    hold = Hold()
+    hold.holding = False
+    rig = Rig(FaultyDevice(MemoryDevice(BLOCKS), [hold, BadBlocks([13, 105])]))
+    hold.holding = True
+    reads = [rig.queue(READ, lbn, length=8 * 512) for lbn in (10, 100, 300)]
+    assert rig.world.settle(lambda: len(hold.held) == 3)
+    hold.holding = False
+    hold.release()
+    rig.finish(*reads)
+    assert [(irp.status, irp.transferred) for irp in reads] == [
+        (PARITY, 3 * 512),
+        (PARITY, 5 * 512),
+        (NORMAL, 8 * 512),
+    ]
+    assert rig.opcodes.count(0x28) == 3  # none was sent again for want of sense
+
+
+def test_blocks_behind_a_recovered_error_are_erased_too() -> None:
+    rig = Rig(MemoryDevice(200_000))
+    assert rig.do(WRITE, 150_000, b"x" * 512) == NORMAL
+    rig.answers(0x41, times(1, sense(0x1, 0x1800)))
+    irp = Request(ERASE, 0, 0, 0)
+    irp.byte_count = 200_000 * 512
+    rig.unit.queue_io(irp)
+    rig.finish(irp)
+    assert irp.status == NORMAL
+    assert rig.content(150_000) == bytes(512)
 
 
 def test_a_unit_attention_makes_the_unit_be_looked_at_and_the_request_be_sent_again() -> None:

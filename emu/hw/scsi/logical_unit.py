@@ -463,7 +463,7 @@ class LogicalUnit:
         """Write sense as the initiator wants it, or hold it until that asks."""
         if task.autosense:
             return self.sense_data(sense)
-        task.itl.sense = sense
+        task.hold(sense)
         return b""
 
     def sense_data(self, sense: Sense) -> bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from emu.core.block import BlockDevice, BlockRequest, Function
 from emu.core.trace import BlocksMoved
-from emu.hw.scsi.sense import Refusal
+from emu.hw.scsi.sense import Refusal, Sense
 from emu.wire.codes.scsi import Attribute, Status
 
 if TYPE_CHECKING:
@@ -133,6 +133,10 @@ class Task(BlockRequest):
     def complete(self, status: int, sense: bytes) -> None:
         """Send the status behind all data; `sense` is empty unless the transport has autosense."""
         raise AssertionError("a transport moves status")
+
+    def hold(self, sense: Sense) -> None:
+        """Keep sense until the initiator asks: where the transport has no autosense."""
+        self.itl.sense = sense
 
     def aborted(self) -> None:
         """Hear that the task ended without a status: the initiator, or another one, wanted it so."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
 from emu.core.clock import MILLISECOND_NS, Clock, Timer
+from emu.hw.scsi.sense import Sense
 from emu.hw.scsi.task import Nexus, Task
 from emu.hw.scsibus.bus import Device, ParallelBus
 from emu.wire.codes.scsi import Asc, Attribute, TaskManagement
@@ -81,6 +82,7 @@ class BusTask(Task):
         "buffer",
         "disconnected",
         "fetched",
+        "held",
         "initiator_id",
         "is_over",
         "may_disconnect",
@@ -115,6 +117,7 @@ class BusTask(Task):
         self.saved = 0
         self.fetched: Callable[[Sequence[memoryview]], None] | None = None
         self.status: bytearray | None = None
+        self.held: Sense | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -146,6 +149,9 @@ class BusTask(Task):
     def complete(self, status: int, sense: bytes) -> None:
         self.status = bytearray((status,))
         self.port.task_ready(self)
+
+    def hold(self, sense: Sense) -> None:
+        self.held = sense  # the initiator gets it when it has got the status
 
     def aborted(self) -> None:
         self.port.task_aborted(self)
@@ -205,6 +211,9 @@ class TargetPort(Device):
         self._sent = b""
         self._deciding = False  # inside of a call that ends in `_advance`
         self._returning: deque[BusTask] = deque()
+        self._allegiances: set[tuple[int, int]] = (
+            set()
+        )  # initiators and LUNs: it has yet to ask for the sense
         self._contending = False
         self._unanswered: BusTask | None = None
         self._timer: Timer | None = None
@@ -247,6 +256,7 @@ class TargetPort(Device):
         self._connection = self._unanswered = self._moved = None
         self._replies.clear()
         self._returning.clear()
+        self._allegiances.clear()
         self._contending = False
         self.agreements.clear()
         self._server.reset(int(Asc.SCSI_BUS_RESET))
@@ -388,7 +398,10 @@ class TargetPort(Device):
         self._replies.clear()
         if code == MESSAGE.BUS_DEVICE_RESET:
             self.agreements.clear()
+            self._allegiances.clear()
         initiator_id = connection.initiator_id
+        if code not in (MESSAGE.ABORT_TAG, MESSAGE.CLEAR_ACA):
+            self._allegiances.discard((initiator_id or 0, connection.lun or 0))
         if connection.lun is not None or code == MESSAGE.BUS_DEVICE_RESET:
             self._server.manage(ABORTS[code], self._nexus(initiator_id), connection.lun or 0, connection.tag)
 
@@ -438,6 +451,7 @@ class TargetPort(Device):
         )
         task.may_disconnect = connection.may_disconnect
         connection.task = task
+        self._allegiances.discard((task.initiator_id, lun))
         self._deciding = True
         try:
             self._server.submit(task)
@@ -535,23 +549,38 @@ class TargetPort(Device):
             self.task_ready(task)
 
     def _finish(self, connection: _Connection) -> None:
+        """End a task whose status has been taken; with sense a contingent allegiance begins."""
+        task = connection.task
+        if task is not None and task.held is not None:
+            task.itl.sense = task.held
+            self._allegiances.add((task.initiator_id, task.lun))
         self._replies.append(COMPLETE)
         connection.leaving = True
         self._advance()
 
     # ---- reselection
 
+    def _next_to_return(self) -> BusTask | None:
+        """Choose who comes back: not to an initiator that has yet to ask for the sense of another task there."""
+        if not self._allegiances:
+            return self._returning[0] if self._returning else None
+        held_back = self._allegiances
+        return next(
+            (task for task in self._returning if (task.initiator_id, task.lun) not in held_back), None
+        )
+
     def _return_soon(self) -> None:
-        if self._returning and not self._contending and self._unanswered is None:
+        if not self._contending and self._unanswered is None and self._next_to_return() is not None:
             self._contending = True
             self._bus.arbitrate(self, self.scsi_id)
 
     def won(self) -> None:
         self._contending = False
-        if not self._returning:
+        task = self._next_to_return()
+        if task is None:
             self._bus.abandon(self)
             return
-        task = self._returning.popleft()
+        self._returning.remove(task)
         if not self._bus.reselect(self, self.scsi_id, task.initiator_id):
             self._unanswered = task
             self._timer = self._clock.call_after(SELECTION_TIMEOUT_NS, self._give_up)
