@@ -171,6 +171,39 @@ def test_no_bitmap_is_made_by_mount_where_another_node_has_the_set() -> None:
     assert vu.state.bitmaps == ()
 
 
+def test_mount_makes_no_bitmap_when_no_member_is_absent() -> None:
+    stage = Stage()
+    stage.ready()
+    stage.dismount(SET)
+    stage.idents()
+    assert stage.refusal(lambda: stage.mount(policy=Policy.MINICOPY)) == ["REQ_WBM_FAIL"]
+    vu = stage.mount(policy=Policy.OPTIONAL)
+    assert stage.idents()[:2] == ["WBM_NOTSTARTED", "MOUNTED"]
+    assert vu.state.bitmaps == ()
+
+
+def test_a_member_returns_by_full_copy_where_minicopy_is_not_wanted() -> None:
+    stage = Stage()
+    vu = stage.ready()
+    stage.dismount(LEAVING, Policy.MINICOPY)
+    stage.idents()
+    stage.mount([LEAVING], Policy.NOMINICOPY)
+    assert stage.idents() == ["SHDWMEMCOPY"]
+    assert vu.state.bitmaps == ()  # it would serve nobody any more
+    stage.wait_for_copies(vu)
+    assert stage.alpha.shadow.server.copies[-1].blocks_copied == vu.block_count
+
+
+def test_an_expelled_member_stays_away_until_somebody_mounts_it() -> None:
+    stage = Stage(members=2)
+    vu = stage.ready()
+    medium = stage.controller.detach_unit(11)
+    assert stage.write_now(vu, 100, BLOCK) == NORMAL
+    stage.controller.load_unit(11, medium)
+    stage.world.clock.run_for(3_600 * SECOND_NS)
+    assert [member.device for member in vu.members] == ["$1$DUA10:"]
+
+
 # -- INITIALIZE/SHADOW
 
 
