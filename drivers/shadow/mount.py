@@ -48,6 +48,7 @@ class MountRequest:
     confirm: asked with the devices that would be overwritten, False stops the mount; None copies
     without asking, as /NOCONFIRM.  copy: False is /NOCOPY.  override_no_forced_error: /OVERRIDE=NO_FORCED_ERROR
     takes disks on which no block can be marked.  require_members: a set is not formed without one that is named.
+    write: False is /NOWRITE: nobody on this node writes to the set, but copies, merges and control blocks are written.
     """
 
     unit: str
@@ -58,6 +59,7 @@ class MountRequest:
     confirm: Callable[[Sequence[str]], bool] | None = None
     override_no_forced_error: bool = False
     require_members: bool = False
+    write: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,10 @@ class Mount(Utility):
         if here is None:
             state = yield from self._form_unless_mounted(request, nodes, say)
             if state is None:
+                self._mounted_here(request.unit).write_locked = not request.write
                 return
             yield from self._join(request, state, say)
+            self._mounted_here(request.unit).write_locked = not request.write
         elif all(here.state.member(device) for device in request.devices):
             self._refuse_mounted(request.unit)
         for device in request.devices:

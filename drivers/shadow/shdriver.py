@@ -160,7 +160,7 @@ class VirtualUnit:
     state: what all nodes agree on.  active: requests and copy ranges under way.  operations, errors:
     counts since the mount.  changing: a node changes the set.  verification_timeout_s: how long all members may be
     away; None for MVTIMEOUT.  copy_source: the device from which the host reads what it copies; "" for any.
-    site: where this node is, 0 when nobody has told.
+    site: where this node is, 0 when nobody has told.  write_locked: this node mounted it /NOWRITE.
     lost_epoch: of the cluster, when a node was lost that had it mounted.
     ahead: what other nodes asked that have gone on before this one; (take it up again, refuse it).
     """
@@ -191,6 +191,7 @@ class VirtualUnit:
         self.verification_timeout_s: int | None = None
         self.copy_source = ""
         self.site = 0
+        self.write_locked = False
         self._bitmaps: tuple[WriteBitmap, ...] = ()  # masters on this node that record
         self._remote_bitmaps: tuple[RemoteBitmap, ...] = ()  # whose masters must know first
         self._remote_copier = ""
@@ -231,6 +232,8 @@ class VirtualUnit:
                 self.driver.server.merge_before_read(self, irp)
             else:
                 self._read(irp, ())
+        elif self.write_locked:
+            self._end_later(irp, SS.WRITLCK)
         else:
             self._write(irp)
 

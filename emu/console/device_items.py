@@ -54,7 +54,7 @@ class Asked:
     @property
     def is_write_locked(self) -> bool:
         if isinstance(self.unit, VirtualUnit):
-            return False
+            return self.unit.write_locked
         mount = self.session.node.utilities.private.get(self.unit.name)
         return self.unit.write_protected or (mount is not None and mount.write_locked)
 

@@ -129,7 +129,9 @@ def brief_devices(
 def _set_status(vu: VirtualUnit) -> str:
     if not vu.members:
         return "MntVerifyTimeout"
-    return "MntVerifyInProgress" if vu.stalled else "Mounted"
+    if vu.stalled:
+        return "MntVerifyInProgress"
+    return "Mounted wrtlck" if vu.write_locked else "Mounted"
 
 
 def _brief_line(name: str, node: str, status: str, errors: int, volume: str) -> str:
@@ -172,6 +174,8 @@ def full_set(session: Session, vu: VirtualUnit) -> Iterator[str]:
         phrases += ", mount verification timed out"
     elif vu.stalled:
         phrases += ", mount verification in progress"
+    if vu.write_locked:
+        phrases += ", volume is write-locked"
     if vu.state.merging:
         phrases += f", merge {merged_percent(session, vu)}% complete on {vu.state.copier}"
     # Without members the set has been aborted: nothing tells what it was made of.

@@ -3,14 +3,15 @@
 import pytest
 
 from drivers.platform.host import WaitingIrp
+from drivers.shadow.mount import MountRequest
 from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function
 from emu.core.clock import SECOND_NS
 from emu.core.trace import ConsoleLine
-from emu.wire.codes.vms import IO
+from emu.wire.codes.vms import IO, SS
 from emu.wire.generated.ods2 import StorageControlBlock
-from tests.simulation.stage import NORMAL, SET, Stage, contents
+from tests.simulation.stage import LABEL, NORMAL, SET, Stage, contents
 
 LEAVING = "$1$DUA11:"
 SCB_LBN = 29
@@ -112,6 +113,20 @@ def test_an_erase_is_a_write_to_bitmaps_and_members() -> None:
     stage.wait_for_copies(vu)
     stage.assert_members_identical(vu)
     assert contents(stage.disks[1])[5000 * BLOCK_BYTES : 5002 * BLOCK_BYTES] == bytes(2 * BLOCK_BYTES)
+
+
+def test_no_write_of_a_node_that_mounted_nowrite_reaches_a_member() -> None:
+    stage = Stage(members=2, vax=True)
+    vu = stage.ready()
+    request = MountRequest(SET, (), LABEL, write=False)
+    assert stage.vax is not None
+    stage.world.run(stage.vax, stage.vax.utilities.mount(request, stage.vax.cluster.nodes, stage.said.append))
+    on_vax = stage.vax.shadow.units[SET]
+    before = contents(stage.disks[0])
+    assert stage.write_now(on_vax, 900, BLOCK, stage.vax) == SS.WRITLCK
+    assert contents(stage.disks[0]) == before
+    assert stage.write_now(vu, 900, BLOCK) == NORMAL
+    assert stage.read_now(on_vax, 900, BLOCK_BYTES, stage.vax) == (NORMAL, BLOCK)
 
 
 # -- copies

@@ -267,6 +267,15 @@ def test_a_set_is_mounted_on_all_nodes_and_dismounted_from_all(mounted: Console)
     assert [list(node.shadow.units) for node in mounted.world.nodes.values()] == [[], []]
 
 
+def test_a_set_mounted_nowrite_is_written_to_by_others_only(mounted: Console) -> None:
+    mounted.well("SET HOST VAX1", "MOUNT/NOWRITE DSA42: PAYROLL")
+    assert "Mounted wrtlck" in mounted.well("SHOW DEVICE DSA42")[2]
+    assert mounted.well('WRITE SYS$OUTPUT F$GETDVI("DSA42","SWL")') == ["TRUE"]
+    assert mounted.refused("LOAD DSA42: /WRITES=10") == ["SYSTEM-F-WRITLCK"]
+    assert mounted.refused("CREATE/DIRECTORY DSA42:[REPORTS]")[-1] == "SYSTEM-F-WRITLCK"
+    mounted.well("LOGOUT", "LOAD DSA42: /WRITES=10", "WAIT/LOAD")
+
+
 def test_set_host_and_logout_move_between_nodes(console: Console) -> None:
     assert console.well("SET HOST VAX1") == ["        Welcome to node VAX1, a model of OpenVMS VAX V7.3"]
     said = console.well("SHOW CLUSTER")
@@ -299,7 +308,7 @@ def test_set_host_and_logout_move_between_nodes(console: Console) -> None:
         (f"MOUNT {A}/SHADOW={B} PAYROLL", ["MOUNT-F-NOTSHDWVU"]),
         (f"MOUNT {A} PAYROLL", ["MOUNT-F-DEVSHAMEM"]),
         (f"MOUNT/POLICY=MINICOPY {A} PAYROLL", ["DCL-W-CONFLICT"]),
-        ("MOUNT/NOWRITE DSA42: PAYROLL", ["DCL-W-CONFLICT"]),
+        ("MOUNT/NOWRITE DSA42: PAYROLL", ["MOUNT-F-DEVMOUNT"]),
         ("MOUNT/POLICY=NEVER DSA42: PAYROLL", ["DCL-W-IVKEYW"]),
         ("DISMOUNT DUA99:", ["DISM-W-CANNOTDMT", "SYSTEM-W-NOSUCHDEV"]),
         ("DISMOUNT DSA7:", ["DISM-W-CANNOTDMT", "SYSTEM-F-DEVNOTMOUNT"]),

@@ -1,5 +1,6 @@
 """LOAD and STOP, WAIT, SET, HELP, LOGOUT: the session itself and what runs beside it."""
 
+from drivers.files.xqp import system_failure
 from drivers.message import Failure, Message
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
@@ -37,6 +38,8 @@ def _load(job: Job, command: Command) -> Procedure:
     if not writes and "READS" in command.qualifiers:
         raise DclError("CONFLICT", "READS")
     if writes:
+        if vu.write_locked:
+            raise system_failure("WRITLCK", f"device is currently write locked, _{vu.name}", "F")
         yield from refuse_files(job, vu)
     try:
         ledger = next((load.application.ledger for load in running.values()), None)

@@ -80,7 +80,7 @@ def count_free_blocks(job: Job, unit: Unit) -> Procedure:
 def _mounted(job: Job, device: str) -> tuple[Unit, str, bool]:
     unit = job.session.unit(device)
     if isinstance(unit, VirtualUnit):
-        return unit, unit.state.label, False
+        return unit, unit.state.label, unit.write_locked
     mount = job.node.utilities.private.get(unit.name)
     if mount is None:
         raise system_failure("DEVNOTMOUNT", f"device is not mounted, _{unit.name}", "F")

@@ -180,8 +180,6 @@ def _mount(job: Job, command: Command) -> Procedure:
         yield from _mount_disk(job, command, label)
         yield from count_free_blocks(job, job.node.disk(command.parameter("DEVICE")))
         return
-    if command.is_negated("WRITE"):
-        raise DclError("CONFLICT", "NOWRITE")  # DEVIATION: a shadow set is always mounted for writing
     if command.keyword("OVERRIDE", "SHADOW_MEMBERSHIP") is not None:
         raise DclError("CONFLICT", "OVERRIDE")  # DEVIATION: membership is overridden on single disks only
     devices = _devices(job, command.values("SHADOW"), "MOUNT")
@@ -198,7 +196,7 @@ def _mount(job: Job, command: Command) -> Procedure:
     if command.is_given("CLUSTER"):
         for node in _others(job):
             if unit not in node.shadow.units:
-                request = MountRequest(unit, (), label)
+                request = MountRequest(unit, (), label, write=not command.is_negated("WRITE"))
                 yield from node.utilities.mount(request, node.cluster.nodes, job.tell)
 
 
@@ -232,6 +230,7 @@ def _mount_set(
         confirm=consent if command.is_given("CONFIRM") or verifies else None,
         override_no_forced_error=command.keyword("OVERRIDE", "NO_FORCED_ERROR") is not None,
         require_members=_asks_for(command, "REQUIRE_MEMBERS"),
+        write=not command.is_negated("WRITE"),
     )
     while True:
         refused.clear()
@@ -330,7 +329,7 @@ MOUNT = Verb(
         ),
         Keyword("COPY", "/NOCOPY: fail if a copy would be needed.", negatable=True),
         Keyword("CONFIRM", "Ask before a disk is overwritten by a copy.", negatable=True),
-        Keyword("WRITE", "/NOWRITE: mount a disk write-locked.", negatable=True),
+        Keyword("WRITE", "/NOWRITE: mount write-locked; a shadow set on this node only.", negatable=True),
         Keyword(
             "OVERRIDE",
             "SHADOW_MEMBERSHIP: mount a former member for writing. It then returns to its set by full copy only. "
