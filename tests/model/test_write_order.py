@@ -15,6 +15,7 @@ WRONG_ORDERS = [
     "FENCE_FIRST",
     "BLIND_REPAIR",
     "BITMAP_WHILE_TORN",
+    "ASKED_TOO_EARLY",
 ]
 
 

@@ -15,6 +15,7 @@
  *   FENCE_FIRST        the fence of a merge moves on before the range is equal
  *   BLIND_REPAIR       a read that repairs a range ahead of the fence does not lock it
  *   BITMAP_WHILE_TORN  a member leaves with a bitmap although the set needs a merge
+ *   ASKED_TOO_EARLY    ALPHA, which adopts a state last, lets VAX write by it before, and locks nothing
  */
 
 #define ALPHA 0
@@ -31,7 +32,7 @@ mtype = { FULL, AWAY, COPYING };
 
 mtype phase = FULL;           /* of member T; the state that all nodes have adopted */
 mtype known[2] = FULL;        /* what each node acts on: the same, unless LATE_BITMAP */
-bool stalled;                 /* new requests are held */
+bool stalled[2];              /* new requests of a node are held */
 byte under_way[2];               /* requests under way, for each node */
 
 byte s[BLOCKS], t[BLOCKS];    /* the members */
@@ -54,6 +55,10 @@ byte fence;                   /* bits below are merged */
 byte seen[BLOCKS];            /* what a read made of VAX's last write since the merge began: it may not become untrue */
 bool quiet;                   /* the story is told */
 
+bool copies;                  /* by the state adopted last, ALPHA copies or merges */
+bool behind;                  /* VAX has adopted it, and ALPHA has not */
+bool unlocked;                /* VAX writes without a lock: only where ASKED_TOO_EARLY */
+
 /* Range locks (drivers/shadow/range_lock.py). */
 inline lock(range)
 {
@@ -63,7 +68,7 @@ inline lock(range)
 
 inline unlock(range) { locked[range] = false }
 
-inline begin_write(whose, range)
+inline count_write(whose, range)
 {
 #ifdef NO_RANGE_LOCK
 	atomic { writing[range]++; held[range] = held[range] || whose == VAX }
@@ -72,12 +77,33 @@ inline begin_write(whose, range)
 #endif
 }
 
-inline end_write(whose, range) { atomic { writing[range]--; if :: whose == VAX -> held[range] = false :: else fi } }
+inline begin_write(whose, range)
+{
+#ifdef ASKED_TOO_EARLY
+	if
+	:: atomic { whose == VAX && copies && behind -> unlocked = true }
+	:: !(whose == VAX && copies && behind) -> count_write(whose, range)
+	fi
+#else
+	/* VAX asks ALPHA, and who is behind takes it up later (ShadowDriver._set_in_step). */
+	!(whose == VAX && copies && behind);
+	count_write(whose, range)
+#endif
+}
+
+inline end_write(whose, range)
+{
+	if
+	:: whose == VAX && unlocked -> unlocked = false
+	:: else -> atomic { writing[range]--; if :: whose == VAX -> held[range] = false :: else fi }
+	fi
+}
 
 /* A change of the set (ShadowDriver.change): hold new requests, wait for what is under way, tell everybody. */
 inline stall()
 {
-	stalled = true;
+	stalled[ALPHA] = true;
+	stalled[VAX] = true;
 	under_way[ALPHA] == 0 && under_way[VAX] == 0   /* a dead node's are ended by the others, once it is buried */
 }
 
@@ -85,7 +111,7 @@ inline adopt(new)
 {
 	atomic {
 		phase = new;
-		known[ALPHA] = new;
+		copies = (new == COPYING || merging);
 #ifdef LATE_BITMAP
 		if
 		:: new != AWAY -> known[VAX] = new
@@ -94,7 +120,13 @@ inline adopt(new)
 #else
 		known[VAX] = new;
 #endif
-		stalled = false
+		behind = true;
+		stalled[VAX] = false
+	}
+	atomic {                      /* who made the state is the last */
+		known[ALPHA] = new;
+		behind = false;
+		stalled[ALPHA] = false
 	}
 }
 
@@ -102,7 +134,7 @@ inline adopt(new)
 inline write(who, block)
 {
 	atomic {
-		!stalled -> under_way[who]++;
+		!stalled[who] -> under_way[who]++;
 		issued[block]++
 	}
 	if
@@ -201,7 +233,7 @@ proctype reader()
 		:: block = 0 :: block = 1 :: block = 2 :: block = 3
 		fi;
 		atomic {
-			!stalled -> under_way[ALPHA]++;
+			!stalled[ALPHA] -> under_way[ALPHA]++;
 			must = acknowledged[block];
 			if :: seen[block] > must -> must = seen[block] :: else fi
 		}
@@ -293,7 +325,8 @@ proctype operator()
 	:: else -> break
 	od;
 	quiet = true;
-	stalled = false
+	stalled[ALPHA] = false;
+	stalled[VAX] = false
 }
 
 init { atomic { run writer(ALPHA); run mortal_writer(); run crash(); run reader(); run operator() } }
