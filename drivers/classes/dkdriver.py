@@ -13,6 +13,7 @@ erasing and copying are modules of their own.
 """
 
 # UNCERTAIN: DKDRIVER's retry counts and time-outs.
+# DEVIATION: VMS's SCDRP and the SPI calls between class and port driver are not there: a request and its answer are.
 
 from collections import deque
 

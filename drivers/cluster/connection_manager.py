@@ -287,6 +287,11 @@ class ConnectionManager:
             if view.member(csb.key) is None and status.epoch < view.epoch:
                 csb.send_uncounted(Facility.CNX, CnxFunction.EXPEL)
                 return
+            if status.epoch == view.epoch and not (status.known and view.member(csb.key)):
+                # Each has a change of its own, one without having heard that it was decided: only one has the votes.
+                if not self.works and (status.works or not status.known):
+                    self._exit(f"left out while {csb.name} was not reached")
+                return
         if was is not CsbState.OPEN:
             csb.resynchronize()
             again = view is not None and view.member(csb.key) is not None

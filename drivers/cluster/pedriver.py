@@ -60,6 +60,9 @@ class CircuitState(Enum):
     OPEN = "open"
 
 
+_OPEN = CircuitState.OPEN
+
+
 class Circuit:
     """One circuit, from its first START to its end; a new one follows.
 
@@ -398,9 +401,10 @@ class PeDriver:
             or header.source_circuit != circuit.remote_number
         ):
             return  # of a circuit that is no more
-        circuit.opened()
+        if circuit.state is not _OPEN:
+            circuit.opened()
         circuit.acknowledged(header.acknowledged)
-        if circuit.state is not CircuitState.OPEN:
+        if circuit.state is not _OPEN:
             return
         if channel == Channel.SEQUENCED:
             circuit.packet_heard(header.sequence, packet)

@@ -17,8 +17,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from drivers.platform.host import POOL_POLL_NS
 from drivers.platform.irp import Irp
-from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import EventFlag, Procedure
 from drivers.shadow.equalize import PIECE_BLOCKS, PIECE_BYTES, Equalized, equalize
 from drivers.shadow.shdriver import MEMBER_LOST, Member, VirtualUnit
@@ -169,11 +169,12 @@ class CopyThread:
 
     def _move_by_host(self, piece: _Range) -> Procedure:
         platform = self.vu.platform
-        try:
-            address = platform.pool.allocate(PIECE_BYTES)
-        except InsufficientMemory:
-            self._fail("insufficient dynamic memory")
-            self._range_ended(piece)
+        address = platform.pool.try_allocate(PIECE_BYTES)
+        if address is None:
+            self._release(piece)  # writes that wait for the range may be those that have the memory
+            yield POOL_POLL_NS
+            self._put_back(piece)
+            self._ended()
             return
         try:
             end = piece.lbn + piece.byte_count // BLOCK_BYTES
@@ -187,8 +188,10 @@ class CopyThread:
                     address,
                     compare=self.bitmap is None,
                 )
-                if result.status in MEMBER_LOST and result.culprit is None:
-                    self._wait_for_sources(piece)
+                if result.status in MEMBER_LOST:
+                    self._put_back(piece)  # until it is known who is a member
+                    self.vu.suspects += self.vu.sources if result.culprit is None else (self.target,)
+                    self.vu.driver.volume_processing.process(self.vu)
                     break
                 if result.status != _NORMAL:
                     failed = (
@@ -205,11 +208,9 @@ class CopyThread:
             platform.pool.free(address)
         self._range_ended(piece)
 
-    def _wait_for_sources(self, piece: _Range) -> None:
-        """Copy a range again when it is known who is a member: no full member could be reached."""
+    def _put_back(self, piece: _Range) -> None:
+        """Have a range copied again, later."""
         self._again.append((piece.lbn, piece.byte_count // BLOCK_BYTES, piece.bits))
-        self.vu.suspects += self.vu.sources
-        self.vu.driver.volume_processing.process(self.vu)
 
     def _by_preference(self) -> list[Member]:
         return sorted(self.vu.sources, key=lambda member: member.device != self.vu.copy_source)
@@ -246,10 +247,16 @@ class CopyThread:
             self.vu.driver.publish_fence(self.vu, self.target)
 
     def _range_ended(self, piece: _Range) -> None:
+        self._release(piece)
+        self._ended()
+
+    def _release(self, piece: _Range) -> None:
         assert piece.lock is not None, "a range is moved under its lock"
         self._locks.unlock(piece.lock)
-        self._pending -= 1
         self.vu.leave()
+
+    def _ended(self) -> None:
+        self._pending -= 1
         if self._room is not None:
             room, self._room = self._room, None
             room.set()

@@ -140,13 +140,44 @@ class Mount(Utility):
             if state is None:
                 self._mounted_here(request.unit).write_locked = not request.write
                 return
+            self._tell_of_no_bitmap(request, state, say)
             yield from self._join(request, state, say)
             self._mounted_here(request.unit).write_locked = not request.write
         elif all(here.state.member(device) for device in request.devices):
             self._refuse_mounted(request.unit)
+        added = False
         for device in request.devices:
             if self._mounted_here(request.unit).state.member(device) is None:
-                yield from self._add_member(request, device, say)
+                try:
+                    yield from self._add_member(request, device, say)
+                    added = True
+                except _Unreachable as missing:
+                    self._go_without(request, device, missing, say, others=added)
+
+    def _go_without(
+        self, request: MountRequest, device: str, missing: _Unreachable, say: Say, *, others: bool
+    ) -> None:
+        """Say that a disk is not there; raise Failure when all are wanted, or it was the last and there are no others.
+
+        others: disks that are there.
+        """
+        if request.require_members:
+            text = "not all members of the shadow set are there, which /POLICY=REQUIRE_MEMBERS asks for"
+            raise Failure(mount_message("F", "NOTALLMEM", text), *missing.messages[1:]) from None
+        if device == request.devices[-1] and not others:
+            raise missing
+        text = f"_{device} ({self._shadow.node}) failed as a member of the shadow set"
+        say(mount_message("I", "SHDWMEMFAIL", text))
+        say(missing.messages[-1])
+
+    def _tell_of_no_bitmap(self, request: MountRequest, state: SetState, say: Say) -> None:
+        """No bitmap is made by mounting what other nodes have mounted; raises Failure when one is required."""
+        if not request.policy.wants_bitmap or not all(state.member(device) for device in request.devices):
+            return
+        text = "write bitmap not started: the shadow set is mounted on another node"
+        if request.policy is Policy.MINICOPY:
+            raise Failure(mount_message("F", "REQ_WBM_FAIL", text))
+        say(mount_message("W", "WBM_NOTSTARTED", text))
 
     def _mounted_here(self, name: str) -> VirtualUnit:
         """Return a set that this node has mounted; raises Failure when it was dismounted meanwhile."""
@@ -218,16 +249,7 @@ class Mount(Utility):
             try:
                 candidates.append((yield from self._candidate(request, device, say)))
             except _Unreachable as missing:
-                if request.require_members:
-                    text = (
-                        "not all members of the shadow set are there, which /POLICY=REQUIRE_MEMBERS asks for"
-                    )
-                    raise Failure(mount_message("F", "NOTALLMEM", text), *missing.messages[1:]) from None
-                if device == request.devices[-1] and not candidates:
-                    raise
-                text = f"_{device} ({self._shadow.node}) failed as a member of the shadow set"
-                say(mount_message("I", "SHDWMEMFAIL", text))
-                say(missing.messages[-1])
+                self._go_without(request, device, missing, say, others=bool(candidates))
         unit_id = unit_identifier(request.unit)
         for candidate in candidates:
             scb = candidate.identity.scb

@@ -27,19 +27,22 @@ def class_of(text: str) -> str:
     return next((kind for facility, kind in _CLASS_OF.items() if text.startswith(facility)), "CENTRAL")
 
 
-def opcom(world: World, event: ConsoleLine) -> Iterator[str]:
-    """A message as OPCOM writes it."""
+def opcom(world: World, event: ConsoleLine, here: str = "") -> Iterator[str]:
+    """A message as OPCOM writes it; of another node than `here` it says so."""
     time = absolute_time(world.boot_time + event.now_ns // 100)
     yield f"%%%%%%%%%%%  OPCOM  {time}  %%%%%%%%%%%"
+    if here not in ("", event.source):
+        yield f"(from node {event.source} at {time})"
     yield f"Message from user SYSTEM on {event.source}"
     yield event.text
 
 
 class OperatorTerminal:
-    """What one terminal gets to see.  classes: those it is enabled for."""
+    """What one terminal gets to see.  node: tells where its operator is.  classes: those it is enabled for."""
 
-    def __init__(self, world: World, say: Callable[[str], None]) -> None:
+    def __init__(self, world: World, node: Callable[[], str], say: Callable[[str], None]) -> None:
         self._world = world
+        self._node = node
         self._say = say
         self.classes: set[str] = set()
 
@@ -58,7 +61,7 @@ class OperatorTerminal:
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, ConsoleLine) and class_of(event.text) in self.classes:
-            for line in opcom(self._world, event):
+            for line in opcom(self._world, event, self._node()):
                 self._say(line)
 
 

@@ -59,7 +59,7 @@ class Session:
         self.claimed = commands.claimed
         self.ended = False
         self.process = Process()
-        self.operator = OperatorTerminal(world, self._say_now)
+        self.operator = OperatorTerminal(world, lambda: self.hosts[-1], self._say_now)
         self.operator_log = commands.operator_log
 
     @property

@@ -49,7 +49,8 @@ class MemoryDevice:
                 end = position + len(view)
                 content[position:end] = view
                 position = end
-            content[position : whole_blocks_bytes(position)] = bytes(-position % BLOCK_BYTES)
+            if position % BLOCK_BYTES:
+                content[position : whole_blocks_bytes(position)] = bytes(-position % BLOCK_BYTES)
         else:
             assert function == _ERASE, "a request has one of the five functions"
             length = whole_blocks_bytes(request.byte_count)

@@ -16,6 +16,7 @@ from emu.core.trace import Event, StateChanged
 from emu.sim.ledger import Ledger, stamp
 from emu.wire.codes.vms import IO, SS
 
+WITHOUT_END = 1 << 62
 FAULT_LIMIT = 100  # an application gives up here: on a dead set every request fails at once, for ever
 
 
@@ -94,6 +95,7 @@ class Application:
         self.depth = depth
         self._running = False
         self._writes_left = 0
+        self._reads_left = 0
         length = block_limit * BLOCK_BYTES
         self._buffers = _allocate(node.platform.pool, length, depth)
         self._idle = list(range(depth))
@@ -118,9 +120,10 @@ class Application:
     def choose_anywhere(self, stream: Random) -> int:
         return stream.randrange(*self._region)
 
-    def start(self, writes: int = 1 << 62) -> None:
-        """Begin; stop by itself after so many more writes."""
+    def start(self, writes: int = WITHOUT_END, reads: int = WITHOUT_END) -> None:
+        """Begin; stop by itself after so many more writes, or reads."""
         self._writes_left = writes
+        self._reads_left = reads
         self._running = True
         self._fill()
 
@@ -155,6 +158,10 @@ class Application:
             lbn = self.choose_lbn(self._stream)
             block_count = min(self._stream.randint(1, self._block_limit), self._region[1] - lbn)
             if self._stream.random() < self._read_share:
+                if not self._reads_left:
+                    self._running = False
+                    return
+                self._reads_left -= 1
                 self._read(lbn, block_count)
             elif not self.ledger.may_write(range(lbn, lbn + block_count)):
                 continue  # a host orders its own overlapping writes

@@ -12,10 +12,13 @@ from itertools import count
 from emu.core.block import BLOCK_BYTES
 from emu.wire.packet import QUADWORD, TWO_QUADWORDS, Bytes
 
+_pack = TWO_QUADWORDS.pack
+_COPIES = BLOCK_BYTES // TWO_QUADWORDS.size
+
 
 def stamp(number: int, lbn: int) -> bytes:
     """The contents of a block after write `number`."""
-    return TWO_QUADWORDS.pack(number, lbn) * (BLOCK_BYTES // TWO_QUADWORDS.size)
+    return _pack(number, lbn) * _COPIES
 
 
 class Ledger:
@@ -61,14 +64,14 @@ class Ledger:
 
         promised: as it was when the read began.  Blocks nobody had written then may hold anything.
         """
-        content = bytes(data)  # views compare slowly
+        content, issued = bytes(data), self.issued  # views compare slowly
         for start, lbn, first in zip(count(0, BLOCK_BYTES), lbns, promised, strict=False):
             if not first:
                 continue
             number = QUADWORD.unpack_from(content, start)[0]
-            if not first <= number <= self.issued[lbn]:
-                return f"LBN {lbn} held write {number}, not between {first} and {self.issued[lbn]}"
-            if content[start : start + BLOCK_BYTES] != stamp(number, lbn):
+            if not first <= number <= issued[lbn]:
+                return f"LBN {lbn} held write {number}, not between {first} and {issued[lbn]}"
+            if content[start : start + BLOCK_BYTES] != _pack(number, lbn) * _COPIES:
                 return f"LBN {lbn} is torn"
         return ""
 

@@ -36,6 +36,7 @@ from emu.sim.world import World
 
 SET = "DSA1:"
 PATIENCE_NS = 60 * SECOND_NS  # once faults have stopped, whatever is to happen has happened by then
+READS_A_STEP = 1000  # of one node; reads of a microsecond go on while a write waits for seconds
 _NO_MEMBER = "no member"
 
 
@@ -292,7 +293,7 @@ class Scene:
     def start_application(self, node: Node, writes: int) -> None:
         """Have a node that has mounted the set make so many writes; one without memory makes none."""
         try:
-            self._application(node).start(writes)
+            self._application(node).start(writes, READS_A_STEP)
         except InsufficientMemory:
             self.note(node.name, "no memory")
 

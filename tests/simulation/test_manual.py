@@ -182,7 +182,10 @@ def test_no_bitmap_is_made_by_mount_where_another_node_has_the_set() -> None:
     stage.ready()
     stage.mount([], node=stage.vax)
     stage.dismount(SET)
+    assert stage.refusal(lambda: stage.mount(stage.names[:2], Policy.MINICOPY)) == ["REQ_WBM_FAIL"]
+    stage.idents()
     vu = stage.mount(stage.names[:2], Policy.OPTIONAL)
+    assert stage.idents() == ["WBM_NOTSTARTED", "MOUNTED"]
     assert vu.state.bitmaps == ()
 
 

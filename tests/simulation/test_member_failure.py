@@ -3,6 +3,7 @@
 import pytest
 
 from drivers.platform.host import WaitingIrp
+from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function
 from emu.core.clock import SECOND_NS
@@ -169,3 +170,59 @@ def test_a_request_beyond_the_end_is_refused() -> None:
     vu = stage.ready()
     assert stage.write_now(vu, 19_999, 2 * BLOCK) == 0xDC  # SS$_ILLBLKNUM
     assert contents(stage.disks[0])[19_999 * 512 :] == bytes(512)
+
+
+def copying(*, by_command: bool) -> tuple[Stage, VirtualUnit]:
+    """A set that copies to $1$DUA12:, which takes some time."""
+    stage = Stage(latency_us=(100, 2_000))
+    vu = stage.ready()
+    stage.alpha.shadow.use_copy_commands = by_command
+    stage.dismount("$1$DUA12:")
+    for lbn in range(100, 20_000, 500):
+        stage.write_now(vu, lbn, BLOCK)
+    stage.mount(["$1$DUA12:"])
+    assert stage.world.settle(lambda: vu.targets[0].fence_lbn > 0)
+    return stage, vu
+
+
+@pytest.mark.parametrize("by_command", [False, True])
+def test_a_target_that_comes_back_in_time_is_copied_on(by_command: bool) -> None:
+    stage, vu = copying(by_command=by_command)
+    medium = stage.controller.detach_unit(12)
+    stage.world.clock.run_for(20 * SECOND_NS)
+    assert len(vu.targets) == 1
+    stage.controller.load_unit(12, medium)
+    stage.wait_for_copies(vu)
+    assert len(vu.sources) == 3
+    stage.assert_members_identical(vu)
+    assert len(stage.alpha.shadow.server.copies) == 1
+
+
+def test_a_target_that_stays_away_is_put_out_in_the_end() -> None:
+    stage, vu = copying(by_command=False)
+    stage.controller.detach_unit(12)
+    stage.world.clock.run_for(130 * SECOND_NS)  # SHADOW_MBR_TMO and a little
+    assert not vu.targets
+    assert stage.write_now(vu, 100, BLOCK) == NORMAL
+    stage.assert_members_identical(vu)
+
+
+def test_a_copy_by_the_host_waits_for_memory_and_keeps_no_write_waiting() -> None:
+    stage = Stage(members=2)
+    vu = stage.ready()
+    stage.alpha.shadow.use_copy_commands = False
+    stage.dismount("$1$DUA11:")
+    pool, taken = stage.alpha.platform.pool, []
+    while (address := pool.try_allocate(BLOCK_BYTES)) is not None:
+        taken.append(address)
+    for address in taken[-100:]:  # enough for MOUNT and writes, too little for a range
+        pool.free(address)
+    stage.mount(["$1$DUA11:"])
+    stage.world.clock.run_for(10 * SECOND_NS)
+    assert stage.write_now(vu, 100, BLOCK) == NORMAL
+    assert vu.targets[0].fence_lbn == 0
+    for address in taken[:-100]:
+        pool.free(address)
+    stage.wait_for_copies(vu)
+    assert len(vu.sources) == 2
+    stage.assert_members_identical(vu)

@@ -408,6 +408,18 @@ def test_a_set_is_formed_without_a_member_that_cannot_be_reached() -> None:
     assert states(stage) == [SOURCE] * 2
 
 
+def test_of_several_disks_to_add_the_one_that_is_there_is_added() -> None:
+    stage = Stage()
+    stage.initialize()
+    vu = stage.mount(stage.names[:1])
+    stage.controller.detach_unit(11)
+    stage.idents()
+    stage.mount(stage.names[1:])
+    assert stage.idents() == ["SHDWMEMFAIL", "MEDOFL", "SHDWMEMCOPY"]
+    assert [member.device for member in vu.members] == ["$1$DUA10:", "$1$DUA12:"]
+    assert stage.refusal(lambda: stage.mount(["$1$DUA11:"])) == ["SHADOWFAIL", "MEDOFL"]
+
+
 def test_the_policy_require_members_forms_no_set_without_one() -> None:
     stage, request = without_its_last_disk(require_members=True)
     mount = stage.alpha.utilities.mount(request, ["ALPHA1"], stage.said.append)

@@ -1,5 +1,6 @@
 """The connection manager: who is a member, who must stop, who may work, and what becomes of requests."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,6 +100,28 @@ def test_who_was_removed_while_its_cable_was_broken_must_stop() -> None:
     members.lan.mend()
     members.run(5)
     assert list(members.exits) == ["VAX1"]
+
+
+def test_of_two_changes_of_one_epoch_the_one_without_the_votes_gives_way() -> None:
+    stage = Members({"ALPHA1": 2, "ALPHA2": 2, "VAX1": 1})
+    stage.run(6)
+    manager = stage.nodes["VAX1"].manager
+    view = manager.view
+    assert view is not None
+    stage.lan.isolate("VAX1")
+    # ALPHA2 had agreed that ALPHA1 is removed, and never heard that it was so.
+    left = tuple(member for member in view.members if member.name != "ALPHA1")
+    manager._apply(replace(view, epoch=view.epoch + 1, members=left))
+    stage.run(40)
+    assert stage.views("ALPHA1", "ALPHA2") == {("ALPHA1", "ALPHA2")}
+    assert stage.nodes["ALPHA1"].manager.view.epoch == manager.view.epoch  # type: ignore[union-attr]
+    stage.lan.mend()
+    stage.run(6)
+    assert stage.exits.keys() == {"VAX1"}
+    assert stage.nodes["ALPHA1"].works
+    stage.boot("VAX1")
+    stage.run(6)
+    assert len(stage.nodes["VAX1"].nodes) == 3
 
 
 def test_half_of_the_votes_is_not_enough_to_remove_anybody() -> None:

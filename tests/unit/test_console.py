@@ -470,7 +470,7 @@ def test_confirm_names_the_owner_of_the_disk(console: Console) -> None:
 def test_confirm_asks_before_a_disk_is_overwritten(console: Console) -> None:
     assert confirmed(console, "maybe", "y")[:4] == [
         "%MOUNT-F-SHDWCOPYREQ, shadow copy required",
-        "Virtual Unit - DSA1                  Volume Label - PAYROLL",
+        "Virtual Unit - DSA1                    Volume Label - PAYROLL",
         "     Member                   Volume Label  Owner UIC",
         "     $1$DUA11: (ALPHA1)       OLD_DATA      [SYSTEM]",
     ]
@@ -660,6 +660,18 @@ def test_an_operator_may_be_enabled_for_some_messages(mounted: Console) -> None:
     mounted.well(f"DISMOUNT {B}", "REPLY/ENABLE=DISKS")
     mounted.do(f"MOUNT DSA42:/SHADOW={B} PAYROLL")
     assert any("OPCOM" in line for line in [*mounted.lines, *mounted.well("WAIT DSA42:")])
+
+
+def test_an_operator_sees_from_which_node_a_message_is() -> None:
+    console = Console(slow=True)
+    console.well(
+        f"INIT {A} PAYROLL", f"MOUNT DSA42:/SHADOW={A} PAYROLL", "SET HOST VAX1", "MOUNT DSA42: PAYROLL"
+    )
+    console.well("LOGOUT", f"MOUNT DSA42:/SHADOW={B} PAYROLL", "REPLY/ENABLE", "SET HOST VAX1")
+    said = console.well("WAIT DSA42:")
+    place = next(number for number, line in enumerate(said) if "SSRVCMPFCPY" in line)
+    assert said[place - 2].startswith("(from node ALPHA1 at ")
+    assert said[place - 1] == "Message from user SYSTEM on ALPHA1"
 
 
 def test_the_operator_log_keeps_all_messages(mounted: Console) -> None:

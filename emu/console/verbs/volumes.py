@@ -251,7 +251,7 @@ def _mount_set(
 
 def _ask_consent(job: Job, unit: str, label: str, devices: Sequence[str]) -> Procedure:
     job.tell(_SHDWCOPYREQ)
-    job.say(f"Virtual Unit - {unit.rstrip(':'):22}Volume Label - {label}")
+    job.say(f"Virtual Unit - {unit.rstrip(':'):24}Volume Label - {label}")
     job.say("     Member                   Volume Label  Owner UIC")
     for device in devices:
         target: VolumeIdentity = yield from job.node.utilities.volume_identity(device)

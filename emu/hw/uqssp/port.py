@@ -82,7 +82,9 @@ class UqsspPort:
         self._interrupt = interrupt
         self._tracer = tracer
         self._heard: Callable[[], None] = _nobody
-        self._registers = REGISTERS.bind(self, self._stray)
+        registers = REGISTERS.bind(self, self._stray)
+        self.read_register = registers.read_register
+        self.write_register = registers.write_register
         self.traffic = Traffic(clock, tracer, name, self.bus_mask, self.request_interrupt, self.fail)
         self.purges = Purges(self.request_interrupt, self.fail)
         self.initialisation = Initialisation(self)
@@ -94,12 +96,6 @@ class UqsspPort:
         return self.traffic.connect(identifier, server)
 
     # ---- registers
-
-    def read_register(self, offset: int, width: int) -> int:
-        return self._registers.read_register(offset, width)
-
-    def write_register(self, offset: int, value: int, width: int) -> None:
-        self._registers.write_register(offset, value, width)
 
     def read_ip(self) -> int:
         if RegisterAccess in self._tracer.heard:
