@@ -18,7 +18,8 @@ from drivers.shadow.state import MAXIMUM_MEMBERS
 from drivers.shadow.volume import BARE_SCB_LBN, bare_control_block_in
 from emu.core.block import BLOCK_BYTES
 from emu.media.file import FileDevice, ImageError
-from emu.sim.mirror import SIDE_BLOCKS, MirrorMedia
+from emu.sim.mirror import MirrorMedia
+from emu.sim.mirror_device import SIDE_BLOCKS
 from emu.wire.generated.ods2 import StorageControlBlock
 from emu.wire.layouts.side_file import OWNER, LayoutError
 
