@@ -16,6 +16,7 @@ erasing and copying are modules of their own.
 # DEVIATION: VMS's SCDRP and the SPI calls between class and port driver are not there: a request and its answer are.
 
 from collections import deque
+from functools import partial
 
 from drivers.classes.disk import UnitState
 from drivers.classes.dk_configuration import READY_POLL_NS, TRANSFER_TIMEOUT_NS, Configuration
@@ -113,7 +114,9 @@ class DkDriver:
     # -- requests
 
     def start_io(self, unit: DkUnit, irp: Irp) -> None:
-        if unit.state is not UnitState.ONLINE:
+        if self.platform.io_blocked:
+            self.platform.hold_io(partial(self.start_io, unit, irp))
+        elif unit.state is not UnitState.ONLINE:
             self.put_aside(unit, irp)
         elif irp.function in _OPCODES:
             if irp.byte_count > self.maximum_bytes:

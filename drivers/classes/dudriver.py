@@ -14,6 +14,7 @@ Where a request may be:
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
 from drivers.classes.disk import Disk, UnitState
@@ -198,7 +199,9 @@ class DuDriver(Generic[Port]):
     # -- requests
 
     def start_io(self, unit: DiskUnit, irp: Irp) -> None:
-        if unit.state is not _ONLINE:
+        if self.platform.io_blocked:
+            self.platform.hold_io(partial(self.start_io, unit, irp))
+        elif unit.state is not _ONLINE:
             self._put_aside(irp)
         elif irp.byte_count > self.maximum_bytes and irp.function in _BUFFERED:
             self._fail_later(irp, SS.IVBUFLEN)
@@ -259,6 +262,8 @@ class DuDriver(Generic[Port]):
             irp = waiting[0]
             if irp.function != _EXCHANGE and irp.unit.state is not _ONLINE:
                 self._put_aside(waiting.popleft())
+            elif irp.function != _EXCHANGE and self.platform.io_blocked:
+                self.platform.hold_io(partial(self.start_io, irp.unit, waiting.popleft()))
             elif self._issue(irp):
                 waiting.popleft()
             else:

@@ -101,6 +101,12 @@ class Cluster:
         view = self.manager.view
         return tuple(member.name for member in view.members) if view is not None else (self.node,)
 
+    @property
+    def epoch(self) -> int:
+        """Number of the cluster's last change; 0 while this node is no member."""
+        view = self.manager.view
+        return view.epoch if view is not None else 0
+
     def circuit_to(self, node: str) -> Circuit | None:
         """Find the circuit to a member; None while it is not reached."""
         member = self.manager.view.named(node) if self.manager.view is not None else None

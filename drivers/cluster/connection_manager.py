@@ -22,7 +22,7 @@ from collections.abc import Callable
 from functools import partial
 
 from drivers.cluster.csb import Csb, CsbState, Deliver
-from drivers.cluster.pedriver import Circuit, CircuitState, Identity
+from drivers.cluster.pedriver import CIRCUIT_TIMEOUT_NS, Circuit, CircuitState, Identity
 from drivers.cluster.scs import Connection, Scs
 from drivers.cluster.view import Key, MemberNode, View, member_of
 from drivers.platform.host import Platform
@@ -38,6 +38,7 @@ DISCOVERY_NS = (
 RETRY_NS = SECOND_NS
 PROPOSAL_NS = 16 * SECOND_NS
 EXPULSION_NS = 14 * SECOND_NS  # by then a node notices that nobody hears it
+OVERSLEPT_NS = CIRCUIT_TIMEOUT_NS // 2  # before anybody can have given up a circuit in the meantime
 FIRST_CSID = 0x0001_0001
 
 
@@ -126,6 +127,7 @@ class ConnectionManager:
         self._scs = scs
         scs.listen(SYSAP_NAME, self._asked)
         scs.circuit_opened = self._circuit_opened
+        self._platform.overslept.append(self._overslept)
         self._clock.call_after(DISCOVERY_NS, self._discovered)
 
     def leave(self) -> None:
@@ -137,6 +139,11 @@ class ConnectionManager:
     def stop(self) -> None:
         """Hear and say nothing more."""
         self._stopped = True
+
+    def _overslept(self, slept_ns: int) -> None:
+        """Trust no circuit after the processor stood still for long: the others may have gone on without this node."""
+        if slept_ns >= OVERSLEPT_NS and self._scs is not None and not self._stopped:
+            self._scs.close_circuits()
 
     def _discovered(self) -> None:
         self._may_form = True

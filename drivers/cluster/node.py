@@ -43,6 +43,7 @@ class Node:
             platform, server_identifier(cluster.manager.identity.system), lambda: self.direct_disks
         )
         cluster.lost.append(self.server.nodes_lost)
+        cluster.manager.worked.append(lambda: platform.block_io(blocked=not cluster.works))
         self.shadow = ShadowDriver(platform, name, self.cluster, self.disk)
         self.utilities = ShadowUtilities(self.shadow)
         self.reset_buses: list[Callable[[], None]] = []

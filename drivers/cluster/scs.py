@@ -273,6 +273,11 @@ class Scs:
         port.packet = self._packet_came
         port.datagram = self._packet_came
 
+    def close_circuits(self) -> None:
+        """Give up every circuit; new ones open when their nodes are heard."""
+        for circuit in list(self.port.circuits.values()):
+            circuit.close()
+
     def listen(self, name: str, asked: Callable[[Connection], None]) -> None:
         """Have connections to the process of this name offered to `asked`, which accepts or rejects them."""
         self._listeners[name] = asked

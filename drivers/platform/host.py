@@ -9,7 +9,7 @@ from drivers.platform.parameters import SystemParameters
 from drivers.platform.pool import Pool
 from drivers.platform.process import EventFlag, KernelProcess, Procedure
 from emu.core.bus import HostMemory
-from emu.core.clock import MILLISECOND_NS, Clock
+from emu.core.clock import MILLISECOND_NS, Action, Clock
 from emu.core.trace import ConsoleLine, Tracer
 
 POOL_POLL_NS = 10 * MILLISECOND_NS
@@ -45,7 +45,8 @@ class Platform:
 
     memory: host memory as the processor sees it, by physical address.  page_table: what goes with every mapped
     buffer as the second longword of its descriptor (UQSSP 1.15).  boot_time: when the clock started, as a VMS
-    time (100 ns since 17-Nov-1858).  maximum_buffer_bytes: the longest buffer that can be mapped.
+    time (100 ns since 17-Nov-1858).  maximum_buffer_bytes: the longest buffer that can be mapped.  overslept: told, in
+    nanoseconds, that the processor has stood still.  io_blocked: nothing is sent to disks, this node has no quorum.
     """
 
     kind: ClassVar[str]
@@ -67,7 +68,11 @@ class Platform:
         self.halted = False
         self.unexpected_interrupts = 0
         self.boot_time = 0
+        self.overslept: list[Callable[[int], None]] = []
+        self.io_blocked = False
         self._services: dict[int, Callable[[], None]] = {}
+        self._blocked_io: dict[Action, None] = {}  # in the order in which it came
+        self._paused_ns = 0
 
     def halt(self) -> None:
         """Stop: no process goes on, no timer fires, no interrupt is served."""
@@ -75,6 +80,32 @@ class Platform:
         self.clock.halt()
         self.fork = self.clock.call_soon
         self._services.clear()
+
+    def pause(self) -> None:
+        """Let the processor stand still: nothing is served before `go_on`, and memory is as it is."""
+        self._paused_ns = self.clock.now_ns
+        self.clock.pause()
+        self.fork = self.clock.call_soon
+
+    def go_on(self) -> None:
+        """Let the processor go on.  The clock interrupt is the first thing, and finds out how late it is."""
+        if not self.halted:
+            self.clock.go_on()
+            self.fork = self.clock.call_soon
+            for watcher in self.overslept:
+                watcher(self.clock.now_ns - self._paused_ns)
+
+    def block_io(self, *, blocked: bool) -> None:
+        """Hold back what drivers of disks would send, or let it go."""
+        self.io_blocked = blocked
+        if not blocked:
+            waiting, self._blocked_io = self._blocked_io, {}
+            for action in waiting:
+                self.fork(action)
+
+    def hold_io(self, action: Action) -> None:
+        """Call `action`, later and once, when I/O is not blocked any more."""
+        self._blocked_io[action] = None
 
     def system_time(self) -> int:
         """Tell the time as VMS counts it: 100 ns since 17-Nov-1858."""

@@ -168,13 +168,16 @@ class PkeDriver:
         waiting, frozen = self._waiting, self.frozen
         if not waiting or not self._free:
             return None
+        if self.platform.io_blocked:
+            self.platform.hold_io(self._may_go_on)
+            return None
         for index, request in enumerate(waiting):
             if frozen and (request.target, request.lun) in frozen:
                 continue
             if request.byte_count and request.mapped is None:
                 request.mapped = self.bridge.map_buffer(request.address, request.byte_count)
                 if request.mapped is None:
-                    self.bridge.await_map_registers(self._map_registers_came)
+                    self.bridge.await_map_registers(self._may_go_on)
                     return None
             del waiting[index]
             block = self._free.popleft()
@@ -182,7 +185,7 @@ class PkeDriver:
             return block
         return None
 
-    def _map_registers_came(self) -> None:
+    def _may_go_on(self) -> None:
         if self.adapter.running:
             self.feed()
 

@@ -143,6 +143,9 @@ class ShadowDriver:
             if vu is None:
                 vu = self.units[state.name] = VirtualUnit(self, state)
                 vu.block(without_quorum=not self.cluster.works)
+                if not self._lost_since(state).isdisjoint(_concerned(state)):
+                    # It was lost while this node was mounting the set with it.
+                    self.platform.process(f"{vu.name} recovery", self._recover(vu.name, self.cluster.epoch))
             else:
                 departed = [m.unit for m in vu.members if state.member(m.device) is None]
                 if vu.merge is not None and (not state.merging or state.epoch != vu.state.epoch):

@@ -298,6 +298,7 @@ class Mount(Utility):
             nodes=(self._shadow.node,),
             merging=_needs_merge(winner_scb),
             structure_level=winner_scb.struclev,
+            epoch=self._cluster.epoch,
         ).settled()
         bitmaps = self._bitmaps_at_mount(request, winner, state, say)
         written = yield from self._shadow.write_control_blocks(state)

@@ -26,7 +26,7 @@ _ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT,
 _LAN_FAULTS = (Action.BREAK_LINK, Action.BREAK_ONE_WAY, Action.STORM)
 _REPAIRS = (Action.HEAL, Action.REBOOT, Action.MEND_LAN)
 _POOL = (Action.SCARCE_POOL, Action.SCARCE_POOL, Action.FREE_POOL)
-_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS, *_POOL))
+_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS, *_POOL, Action.PAUSE))
 
 _MAP_REGISTERS = (131, 140, 300)  # the largest request takes 131, one page more than its blocks
 
@@ -80,6 +80,7 @@ def draw(seed: int) -> Scenario:
         for number in range(stream.randint(3, 9))
     )
     steps = _with_some(seed, "pool", 0.15, _POOL, steps)
+    steps = _with_some(seed, "pause", 0.15, (Action.PAUSE,), steps)
     return Scenario(
         seed=seed,
         nodes=tuple(nodes),

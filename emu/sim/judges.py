@@ -29,6 +29,8 @@ def judge_bits(scene: Scene, application: Application, lbns: range) -> None:
         bitmap = master.shadow.bitmaps.get(record.identifier)
         if master.kind == "VAX":
             raise Wrong("a VAX is master of a bitmap")
+        if record.master not in application.node.cluster.nodes:
+            continue  # its master was removed, and has yet to find out
         if master.crashed or (bitmap is None and record.master in scene.reborn):
             continue  # it died with its master
         if bitmap is None or not all(bitmap.is_set(lbn) for lbn in lbns):
@@ -176,3 +178,14 @@ def judge_pool(scene: Scene) -> None:
         used = pool.size_bytes - pool.free_bytes
         if used != needed:
             raise Wrong(f"{node.name}: {used - needed} bytes of pool are lost")
+
+
+def judge_map_registers(scene: Scene) -> None:
+    """Where few map registers are left for disks, all of these are free."""
+    for node in scene.nodes:
+        platform, left = node.platform, scene.scenario.settings[node.name].map_registers
+        if left:
+            mapped = platform.map_buffer(0, left * platform.page_bytes)
+            if mapped is None:
+                raise Wrong(f"{node.name}: map registers are lost")
+            platform.unmap_buffer(mapped, left * platform.page_bytes)

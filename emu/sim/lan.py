@@ -13,6 +13,7 @@ from emu.core.clock import Clock
 from emu.wire.codes.scs import DATAGRAM_BYTES, EVERYBODY
 from emu.wire.generated.scs import DatagramHeader
 
+RING_DATAGRAMS = 64  # that an Ethernet adapter keeps for a processor that does not look
 Receive = Callable[[bytes], None]
 
 
@@ -44,6 +45,7 @@ class Station:
         self.system = EVERYBODY
         self.receive: Receive | None = None
         self._lan = lan
+        self._ring: list[bytes] | None = None
 
     def open(self, system: int, receive: Receive) -> None:
         self.system = system
@@ -55,6 +57,23 @@ class Station:
 
     def close(self) -> None:
         self.receive = None
+
+    def take(self, datagram: bytes) -> None:
+        """Hear a datagram."""
+        if self._ring is None:
+            if self.receive is not None:
+                self.receive(datagram)
+        elif len(self._ring) < RING_DATAGRAMS:
+            self._ring.append(datagram)
+
+    def hold(self) -> None:
+        """Keep what comes, as far as there is room: nobody looks at it."""
+        self._ring = []
+
+    def release(self) -> list[bytes]:
+        """Hear again; returns what has come meanwhile."""
+        ring, self._ring = self._ring, None
+        return ring or []
 
 
 class Lan:
@@ -119,7 +138,7 @@ class Lan:
         system = header.destination_hi << 32 | header.destination_lo
         for station in list(self.stations.values()):
             if system in (EVERYBODY, station.system):
-                _give(station, datagram)
+                station.take(datagram)
         if not self._is_here(system):
             for other in list(self.uplinks):
                 if other is not uplink:
@@ -145,11 +164,6 @@ class Lan:
             low, high = weather.latency_ns
             delay_ns = stream.randrange(low, high + 1) if stream is not None else low
             if delay_ns:
-                self._clock.call_after(delay_ns, partial(_give, station, datagram))
+                self._clock.call_after(delay_ns, partial(station.take, datagram))
             else:
-                self._clock.call_soon(partial(_give, station, datagram))
-
-
-def _give(station: Station, datagram: bytes) -> None:
-    if station.receive is not None:
-        station.receive(datagram)
+                self._clock.call_soon(partial(station.take, datagram))

@@ -1,15 +1,26 @@
 """What goes wrong in a simulated world, and how it is well again (`emu.sim.faults` says what may)."""
 
+from drivers.cluster.node import Node
 from drivers.platform.pool import GRANULE_BYTES
 from drivers.shadow.equalize import PIECE_BYTES
-from emu.core.clock import MILLISECOND_NS
+from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.sim.disks import Disk
 from emu.sim.lan import Weather
 from emu.sim.operator_actions import choose
 from emu.sim.outcome import Wrong
+from emu.sim.scenario import LONG_NS
 from emu.sim.scene import Scene
 
 BAD_WEATHER = Weather(latency_ns=(MILLISECOND_NS // 10, 2 * MILLISECOND_NS), loss=0.03, doubling=0.03)
+_PAUSES_NS = (
+    MILLISECOND_NS,
+    300 * MILLISECOND_NS,
+    3 * SECOND_NS,
+    6 * SECOND_NS,
+    LONG_NS // 2,
+    LONG_NS,
+    2 * LONG_NS,
+)
 _PIECES_LEFT = (64, 512, 1024, 4608, 9728, PIECE_BYTES, PIECE_BYTES + 1024)
 
 # -- disks
@@ -73,8 +84,26 @@ def stop_controller(scene: Scene, pick: int) -> None:
 def crash(scene: Scene, pick: int) -> None:
     up = [node for node in scene.world.nodes.values() if not node.crashed]
     if up:
-        scene.world.crash(up[pick % len(up)].name, last_gasp=bool(pick // 7 % 2))
+        node = up[pick % len(up)]
+        scene.world.crash(node.name, last_gasp=node not in scene.paused and bool(pick // 7 % 2))
         scene.bury()
+
+
+def pause(scene: Scene, pick: int) -> None:
+    """A processor stands still, for less or more than the others wait for its node."""
+    nodes = scene.nodes
+    if nodes:
+        node = nodes[pick % len(nodes)]
+        scene.lan_suffered = True
+        scene.world.pause(node.name)
+        scene.paused.add(node)
+        scene.clock.call_after(_PAUSES_NS[pick // 7 % len(_PAUSES_NS)], lambda: _go_on(scene, node))
+
+
+def _go_on(scene: Scene, node: Node) -> None:
+    scene.paused.discard(node)
+    if not node.crashed:
+        scene.world.go_on(node.name)
 
 
 def power_loss(scene: Scene, pick: int) -> None:

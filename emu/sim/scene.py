@@ -74,8 +74,9 @@ class Scene:
     equipment: what scenarios name.  hear: is told of every event, for ladders.
 
     acknowledged: what judges a write at the instant it is answered.  commands, booting (by name of the node), leaving
-    (nodes that dismount the set), reborn (nodes that have crashed), taken_pool (addresses), booted_with
-    (pool in use when the drivers were loaded) are those since the power came.  patience_ns: how long `wait` waits.
+    (nodes that dismount the set), reborn (nodes that have crashed), paused (nodes whose processor
+    stands still), taken_pool (addresses), booted_with (pool in use when the drivers were loaded) are those since the
+    power came.  patience_ns: how long `wait` waits.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class Scene:
         self.booting: dict[str, Command] = {}
         self.leaving: dict[str, Command] = {}
         self.reborn: set[str] = set()
+        self.paused: set[Node] = set()
         self.taken_pool: dict[Node, list[int]] = {}
         self.lan_suffered = False
         world.lan.weather = self.fair_weather()
@@ -214,12 +216,12 @@ class Scene:
 
     @property
     def nodes(self) -> list[Node]:
-        """The nodes that are up."""
-        booting = self.booting
+        """The nodes that are up, and do something."""
+        booting, paused = self.booting, self.paused
         return [
             node
             for name, node in self.world.nodes.items()
-            if not node.crashed and (name not in booting or booting[name].has_ended())
+            if not node.crashed and node not in paused and (name not in booting or booting[name].has_ended())
         ]
 
     @property

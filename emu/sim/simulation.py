@@ -10,7 +10,7 @@ The judges, in the order in which they have their say:
 * the disks return, and the same holds for all of them;
 * a read takes as long as a disk does;
 * at the ports of the controller no answer, no credit and no descriptor is missing;
-* and no pool.
+* and no map register and no pool.
 """
 
 import traceback
@@ -36,6 +36,7 @@ _PLAYS: dict[Action, Callable[[Scene, int], None]] = {
     Action.TAKE_DISK: mishaps.take_disk,
     Action.HEAL: mishaps.heal,
     Action.STOP_CONTROLLER: mishaps.stop_controller,
+    Action.PAUSE: mishaps.pause,
     Action.POWER_LOSS: mishaps.power_loss,
     Action.CRASH: mishaps.crash,
     Action.REBOOT: operator_actions.reboot,
@@ -75,6 +76,7 @@ class Simulation:
             judges.judge_media(scene)
             judges.judge_signals(scene)
             judges.judge_ports(scene)
+            judges.judge_map_registers(scene)
             judges.judge_pool(scene)
         except Wrong as wrong:
             scene.outcome.failures.append(str(wrong))
@@ -105,6 +107,7 @@ class Simulation:
         if scene.storage.recovery_ns:
             scene.clock.run_for(scene.storage.recovery_ns)
         mishaps.free_pool(scene, 0)
+        scene.clock.run_until(lambda: not scene.paused)
         if scene.lan_suffered:
             scene.clock.run_for(2 * LONG_NS)  # who is put out of the cluster stops, perhaps late
         scene.bury()

@@ -5,6 +5,7 @@ Nothing here knows files or wall time: media come ready made, the time of day is
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 
 from drivers.cluster.cluster import Cluster
@@ -260,6 +261,19 @@ class World:
     def crash(self, name: str, *, last_gasp: bool = False) -> None:
         """Stop a node at this instant."""
         self.nodes[name].crash(last_gasp=last_gasp)
+
+    def pause(self, name: str) -> None:
+        """Let a node's processor stand still between two instants (HALT at its console); what comes for it waits."""
+        self.clock.run_soon()
+        self.nodes[name].platform.pause()
+        self.lan.stations[name].hold()
+
+    def go_on(self, name: str) -> None:
+        """Let a processor go on that stands still (CONTINUE)."""
+        station = self.lan.stations[name]
+        self.nodes[name].platform.go_on()
+        for datagram in station.release():
+            self.clock.call_soon(partial(station.take, datagram))
 
     def reboot(self, name: str) -> Node:
         """Load the drivers of a node anew; `Node.boot` boots it.  One that runs crashes first."""

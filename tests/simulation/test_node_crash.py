@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from drivers.classes.disk import UnitState
 from drivers.cluster.node import Node
 from drivers.message import Failure
 from drivers.shadow.mount import MountRequest
@@ -12,6 +13,7 @@ from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
+from emu.media.faulty import Hold
 from emu.sim.application import Application
 from emu.sim.lan import Weather
 from emu.sim.ledger import Ledger
@@ -334,3 +336,26 @@ def test_no_bitmap_is_made_before_the_loss_of_a_node_that_is_back_is_recovered_f
     assert [message.ident for message in refusals[0].messages] == ["CANNOTDMT", "WBMFAIL"]
     stage.go_on(RECOVERED_NS)
     stage.end()
+
+
+def test_a_set_whose_only_other_node_is_lost_while_it_is_mounted_is_merged_and_forgets_that_node() -> None:
+    hold = Hold(lambda request: request.lbn == 500)
+    stage = Stage(vax=True, block_count=1_500, rules=[[hold], [], []])
+    alpha, vax = stage.alpha, stage.world.nodes["VAX1"]
+    stage.initialize()
+    vu = stage.mount(node=vax)
+    ended: list[object] = []
+    request = MountRequest(SET, [], LABEL)
+    alpha.run("mount", alpha.utilities.mount(request, alpha.cluster.nodes, stage.said.append), ended.append)
+    stage.world.settle(lambda: all(alpha.disk(name).state is UnitState.ONLINE for name in stage.names))
+    stage.write(vu, 500, BLOCK, vax)
+    stage.world.clock.run_for(SECOND_NS)
+    assert not ended  # it waits until the write has ended
+    stage.world.crash("VAX1")
+    stage.world.clock.run_for(RECOVERED_NS)
+    assert ended == [None]
+    vu = alpha.shadow.units[SET]
+    assert vu.state.nodes == ("ALPHA1",)
+    assert len(alpha.shadow.server.merges) == 1
+    assert not vu.state.merging  # any more
+    stage.assert_members_identical(vu)

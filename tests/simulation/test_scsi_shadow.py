@@ -3,13 +3,16 @@
 import pytest
 
 from drivers.classes.disk import UnitState
+from drivers.platform.host import WaitingIrp
 from drivers.platform.irp import Irp
 from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
+from emu.core.block import BlockRequest, MediumError
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.media.faulty import BadBlocks, DeadFrom, Hold
 from emu.sim.ledger import Ledger
 from emu.wire.codes.scsi_bus import PHASE
+from emu.wire.codes.vms import IO, SS
 from tests.simulation.scsi_stage import TARGET, ScsiStage
 from tests.simulation.stage import LABEL, NORMAL, SET
 
@@ -364,3 +367,35 @@ def test_a_request_of_a_unit_that_has_gone_fails_when_the_unit_does_not_come_bac
     port.scsi_id = TARGET
     assert stage.world.settle(lambda: bool(irp.status))
     assert irp.status == NORMAL
+
+
+def test_writes_that_fail_together_are_all_known_to_have_failed() -> None:
+    hold = Hold()
+    hold.holding = False
+    stage = ScsiStage(members=1, rules=[[hold, Unwritable()]])
+    stage.ready()
+    disk, platform = stage.alpha.disk("DKA100"), stage.alpha.platform
+    hold.holding = True
+    writes = []
+    for lbn in (100, 200, 300):
+        writes.append(WaitingIrp(platform, IO.WRITEPBLK, lbn, 512, platform.pool.allocate(512)))
+        disk.queue_io(writes[-1])
+    stage.world.clock.run_for(SECOND_NS)
+    assert len(hold.held) == 3
+    hold.holding = False
+    hold.release()  # at one instant: each sense is held until it is fetched
+    assert stage.world.settle(lambda: all(write.finished.is_set for write in writes))
+    assert [write.status for write in writes] == [int(SS.PARITY)] * 3
+
+
+class Unwritable:
+    """A medium that cannot be written at three places, once each."""
+
+    def __init__(self) -> None:
+        self._bad = {100, 200, 300}
+
+    def on_request(self, request: BlockRequest) -> MediumError | None:
+        if request.lbn in self._bad:
+            self._bad.discard(request.lbn)
+            return MediumError("the block cannot be written", lbn=request.lbn)
+        return None

@@ -85,10 +85,9 @@ def test_the_first_seeds_meet_every_setting_of_a_node() -> None:
 
 
 def test_settings_do_not_change_the_story() -> None:
-    scenario = draw(0)
-    assert [step.action for step in scenario.steps] == [
-        Action.MOUNT, Action.RETURN, Action.LEAVE, Action.HEAL, Action.LEAVE
-    ]  # fmt: skip
+    scenario = draw(3)
+    assert str(scenario.settings["ALPHA1"])
+    assert [step.action for step in scenario.steps] == [Action.REBOOT, Action.HEAL, Action.MOUNT]
 
 
 def test_a_node_boots_with_its_parameters_again_and_again() -> None:
