@@ -28,6 +28,8 @@ from drivers.shadow.state import BitmapRecord
 from drivers.shadow.write_bitmap import WriteBitmap
 from emu.core.clock import MILLISECOND_NS
 
+DETAIL = 2  # of WBM_OPCOM_LVL
+
 Recorded = Callable[[], None]
 
 
@@ -90,6 +92,7 @@ class _Sender:
                 done()
 
         self._recorder.messages += 1
+        self._recorder.tell(f"SETBITS, writes reported to node {self._node}: {len(waiting)}", DETAIL)
         self._recorder.cluster.request(self._node, SetBits(tuple(part for part, _ in waiting)), answered)
 
     def _assess(self) -> None:
@@ -182,11 +185,11 @@ class Recorder:
         sender = self._senders.get(node)
         return sender.mode if sender is not None else Mode.SINGLE
 
-    def tell(self, text: str) -> None:
-        """Tell the operator, if WBM_OPCOM_LVL asks for it.
+    def tell(self, text: str, level: int = 1) -> None:
+        """Tell the operator, if WBM_OPCOM_LVL is this level or a higher one.
 
-        DEVIATION: the texts of these messages are not published; facility and words are our own.  Level 2 says no more
-        than level 1, and no bitmap is ever renamed.
+        DEVIATION: the texts of these messages are not published; facility and words are our own, and so is what level 2
+        adds: every message to a master.  No bitmap is ever renamed.
         """
-        if self.platform.parameters["WBM_OPCOM_LVL"]:
+        if self.platform.parameters["WBM_OPCOM_LVL"] >= level:
             self.platform.operator(f"%WBM-I-{text}")

@@ -144,6 +144,17 @@ def test_a_lonely_write_in_buffered_mode_waits_an_interval_and_no_longer() -> No
     assert clock.now_ns - before_ns < 12 * MILLISECOND_NS
 
 
+@pytest.mark.parametrize(("level", "heard"), [(1, 0), (2, 2)])
+def test_the_operator_hears_of_each_message_to_a_master_if_he_wants_details(level: int, heard: int) -> None:
+    stage = recording()
+    assert stage.vax is not None
+    lines: list[str] = []
+    stage.world.tracer.subscribe(lambda e: lines.append(e.text) if isinstance(e, ConsoleLine) else None)
+    stage.vax.platform.parameters.write_active("WBM_OPCOM_LVL", level)
+    write(stage, 5000, 5001, 9000)
+    assert lines == ["%WBM-I-SETBITS, writes reported to node ALPHA1: 1"] * heard
+
+
 @pytest.mark.parametrize("level", [0, 1])
 def test_the_operator_hears_of_bitmaps_if_he_wants_to(level: int) -> None:
     stage = Stage()
