@@ -22,6 +22,9 @@ class Disk:
         self.is_out = False  # somebody has taken it out
         self.current = True  # it is a member, or would be one
         self.departed: Ledger | None = None  # what it holds, when it left in good order
+        self.images: list[
+            tuple[bytes, Ledger]
+        ] = []  # as it was each time that it left so, where somebody keeps them
 
     @property
     def ails(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from emu.core.chance import Chance
-from emu.core.clock import MICROSECOND_NS
+from emu.core.clock import MICROSECOND_NS, SECOND_NS
 from emu.sim.scenario import (
     COMMAND_NS,
     FIRMWARE,
@@ -26,9 +26,20 @@ _ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT,
 _LAN_FAULTS = (Action.BREAK_LINK, Action.BREAK_ONE_WAY, Action.STORM)
 _REPAIRS = (Action.HEAL, Action.REBOOT, Action.MEND_LAN)
 _POOL = (Action.SCARCE_POOL, Action.SCARCE_POOL, Action.FREE_POOL)
-_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS, *_POOL, Action.PAUSE))
+_FAULTS = tuple(
+    action for action in Action if action not in (*_ORDINARY, *_REPAIRS, *_POOL, Action.PAUSE, Action.RESTORE)
+)
 
 _MAP_REGISTERS = (131, 140, 300)  # the largest request takes 131, one page more than its blocks
+
+# Of what the disk misses, as long as it is restored, only what is written before it leaves again is in no bitmap.
+_RESTORATION = (
+    (4, Action.LEAVE),
+    (0, Action.RETURN),
+    (12, Action.LEAVE),
+    (0, Action.RESTORE),
+    (0, Action.RETURN),
+)
 
 # What is drawn of each system parameter; times in the parameter's own unit.
 _VALUES = {
@@ -81,6 +92,7 @@ def draw(seed: int) -> Scenario:
     )
     steps = _with_some(seed, "pool", 0.15, _POOL, steps)
     steps = _with_some(seed, "pause", 0.15, (Action.PAUSE,), steps)
+    steps = _with_restoration(seed, steps)
     return Scenario(
         seed=seed,
         nodes=tuple(nodes),
@@ -120,6 +132,19 @@ def _with_some(
     changed = list(steps)
     for place in stream.sample(range(len(steps)), stream.randint(1, 3)):
         changed[place] = replace(steps[place], action=stream.choice(actions))
+    return tuple(changed)
+
+
+def _with_restoration(seed: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """In some runs, let a disk come and go, and come back as it was long ago."""
+    stream = Chance(seed).stream("restoration")
+    if stream.random() >= 0.06 or len(steps) < len(_RESTORATION):
+        return steps
+    first, pick = stream.randrange(len(steps) - len(_RESTORATION) + 1), stream.randrange(1 << 16)
+    changed = list(steps)
+    for place, (writes, action) in enumerate(_RESTORATION, first):
+        step = steps[place]
+        changed[place] = Step(step.number, writes, step.after_ns + SECOND_NS, action, pick)
     return tuple(changed)
 
 

@@ -13,11 +13,11 @@ Promised, whatever the order and the moment, as long as one full member of a set
 What may happen meanwhile: a disk fails its next requests, or all of them until it is mended, or is taken out of the
 controller and put back; a block cannot be read until it is written; a write of several blocks stops half way with an
 error; requests take long; a controller stops with a fatal error and is started anew by its hosts; members are
-dismounted, backed up and mounted, sets dismounted and mounted, bitmaps deleted, on any node, one command while
-another is under way; a processor stands still and goes on; a node of either kind crashes, with or without a last word
-to the others, and boots again; a cable of the LAN breaks, in one direction or both, so that nodes stall, leave the
-cluster and stop; the LAN loses, doubles, delays and disorders datagrams; the pool of a node is used up; few map
-registers are left to it; the power of everything fails, which loses all memory and the order of nothing that was
+dismounted, backed up, restored and mounted, sets dismounted and mounted, bitmaps deleted, on any node, one command
+while another is under way; a processor stands still and goes on; a node of either kind crashes, with or without a
+last word to the others, and boots again; a cable of the LAN breaks, in one direction or both, so that nodes stall,
+leave the cluster and stop; the LAN loses, doubles, delays and disorders datagrams; the pool of a node is used up; few
+map registers are left to it; the power of everything fails, which loses all memory and the order of nothing that was
 acknowledged.
 
 A write that was under way on a node that died is in doubt: each of its blocks is old or new.  A bitmap dies with its

@@ -34,6 +34,15 @@ def return_disk(scene: Scene, pick: int) -> None:
     scene.wait(scene.command(node, scene.mounting(node, [disk.device], policy)))
 
 
+def restore(scene: Scene, pick: int) -> None:
+    """Restore an image of a disk that is away: of an earlier absence, with the control block it had then."""
+    if any(not command.has_ended() for command in scene.commands):
+        return  # who knows who will be a member
+    disk = choose([disk for disk in scene.away() if len(disk.images) > 1 and not disk.ails], pick)
+    if disk is not None:
+        disk.platter.content[:], disk.departed = disk.images[-2]
+
+
 def delete_bitmap(scene: Scene, pick: int) -> None:
     unit = scene.unit
     if unit is not None and unit.state.bitmaps:

@@ -33,6 +33,7 @@ class Action(Enum):
     BREAK_ONE_WAY = "a cable between two nodes breaks in one direction"
     STORM = "the LAN loses, doubles and delays"
     MEND_LAN = "the LAN is well again"
+    RESTORE = "a disk that left gets back what it held when it left before"
     PAUSE = "a processor stands still for a while"
     SCARCE_POOL = "the pool of a node is nearly used up"
     FREE_POOL = "pool is free again"

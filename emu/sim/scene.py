@@ -30,7 +30,7 @@ from emu.sim.disks import LABEL, Disk, initialized
 from emu.sim.lan import Weather
 from emu.sim.ledger import Ledger
 from emu.sim.outcome import Outcome, Wrong
-from emu.sim.scenario import COMMAND_NS, WITHOUT_END, Scenario
+from emu.sim.scenario import COMMAND_NS, WITHOUT_END, Action, Scenario
 from emu.sim.storage import Equipment
 from emu.sim.world import World
 
@@ -95,6 +95,7 @@ class Scene:
             for number in range(scenario.disks)
         ]
         self.ledger = Ledger()
+        self._keeps_images = any(step.action is Action.RESTORE for step in scenario.steps)
         self.lives = 0
         self._acknowledged = acknowledged
         self._hear = hear
@@ -187,6 +188,8 @@ class Scene:
         disk.current = event.after != _NO_MEMBER
         in_order = event.before == MemberState.SOURCE.value and not disk.ails
         disk.departed = self.ledger.copy() if not disk.current and in_order else None
+        if disk.departed is not None and self._keeps_images:
+            disk.images.append((disk.content, disk.departed))
 
     def fair_weather(self) -> Weather:
         latency_ns = self.scenario.lan_us * MICROSECOND_NS

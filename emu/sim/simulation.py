@@ -26,6 +26,7 @@ from emu.sim.storage import Equipment
 _PLAYS: dict[Action, Callable[[Scene, int], None]] = {
     Action.LEAVE: operator_actions.leave,
     Action.RETURN: operator_actions.return_disk,
+    Action.RESTORE: operator_actions.restore,
     Action.DELETE_BITMAP: operator_actions.delete_bitmap,
     Action.DISMOUNT: operator_actions.dismount,
     Action.MOUNT: operator_actions.mount,

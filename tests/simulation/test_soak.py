@@ -12,6 +12,7 @@ from time import monotonic
 
 import pytest
 
+from drivers.shadow.state import BitmapRecord, SetState
 from drivers.shadow.write_bitmap import WriteBitmap
 from emu.shells.soak import equipment, play, play_batch
 from emu.sim.drawing import draw, draw_scsi
@@ -118,6 +119,18 @@ def test_a_bitmap_that_forgets_is_found_and_its_story_is_short(monkeypatch: pyte
     shortest = shrink(draw(seed), play)
     assert len(shortest.steps) <= 3
     assert kind_of(play(shortest).failures[0]) == kind_of(failure)
+
+
+def test_a_disk_that_is_restored_from_an_older_image_is_copied_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = draw(226)
+    assert Action.RESTORE in {step.action for step in story.steps}
+    assert play(story).failures == []
+
+    def by_name_alone(state: SetState, member: int, name: bytes, generation: int) -> BitmapRecord | None:
+        return next((b for b in state.bitmaps if (b.member, b.name) == (member, name) and not b.in_use), None)
+
+    monkeypatch.setattr(SetState, "bitmap_of", by_name_alone)
+    assert "differ at LBN" in play(story).failures[0]
 
 
 def test_a_replay_tells_the_story() -> None:
