@@ -106,11 +106,14 @@ def judge_copies(scene: Scene) -> None:
 def judge_signals(scene: Scene) -> None:
     """A read on a quiet node takes as long as a disk does: no bell and no interrupt is missed, no watch has to help.
 
-    A first one may take longer: by it a node may find out that its controller has stopped.
+    A first one may take longer: by it a node may find out that its controller has stopped, or that a block has to be
+    mended.
     """
     quick_ns = scene.scenario.latency_us[1] * MICROSECOND_NS + MILLISECOND_NS
     for node in scene.mounted:
         _read(scene, node, PATIENCE_NS)
+    judge_copies(scene)
+    for node in scene.mounted:
         _read(scene, node, quick_ns)
 
 
