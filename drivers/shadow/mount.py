@@ -546,7 +546,7 @@ def _tell_home_block(identity: VolumeIdentity, say: Say) -> None:
 
 def _different_volume(unit: str, state: SetState) -> Failure:
     return Failure(
-        mount_message("F", "DIFVOLMNT", f"different volume already mounted on _{unit}: {state.label}")
+        mount_message("F", "DIFVOLMNT", f"different volume already mounted on _{unit} ({state.label})")
     )
 
 

@@ -122,7 +122,7 @@ def _wait(job: Job, command: Command) -> Procedure:
         return
     if not text:
         raise DclError("INSFPRM")
-    if "$" not in text and ":" in text and not text.upper().lstrip("_").startswith("DSA"):
+    if "$" not in text and not text.upper().lstrip("_").startswith("DSA"):
         raise DclError("IVDTIME", text)
     vu = job.session.mounted_set(text)
     while vu.state.copier and job.node.shadow.units.get(vu.name) is vu:

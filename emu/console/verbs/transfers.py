@@ -288,7 +288,8 @@ def _copy_out(job: Job, command: Command, unit: Unit, file_name: str) -> Procedu
 def _copy_in(job: Job, command: Command, file_name: str, unit: Unit) -> Procedure:
     _require_writable(job, unit)
     if not command.is_given("START"):
-        raise DclError("VALREQ", "START")
+        text = "a device alone is its blocks: say from which on with /START, or name a file of the volume"
+        raise Failure(Message("COPY", "F", "NOSTART", text))
     try:
         file = job.session.host_files.open(file_name)
     except HostFileError as error:
@@ -389,6 +390,8 @@ def _dump(job: Job, command: Command) -> Procedure:
         if last is not None and count is not None:
             raise DclError("CONFLICT", "COUNT")
         end = last + 1 if last is not None else start + (1 if count is None else count)
+        if end <= start:
+            raise Failure(Message("CLI", "F", "IVVALU", "/BLOCKS names no block"))
         if not 0 <= start < end <= unit.block_count:
             raise Failure(
                 Message(
