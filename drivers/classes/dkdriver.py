@@ -59,6 +59,7 @@ _RETRIED = (int(SenseKey.NO_SENSE), int(SenseKey.HARDWARE_ERROR), int(SenseKey.A
 _ATTENTION = int(SenseKey.UNIT_ATTENTION)
 _NOT_READY = int(SenseKey.NOT_READY)
 _ILLEGAL = int(SenseKey.ILLEGAL_REQUEST)
+_MISCOMPARE = int(SenseKey.MISCOMPARE)
 
 
 class _Transfer(ScsiRequest):
@@ -238,7 +239,7 @@ class DkDriver:
             unit.verifies = False
             self._put_back(unit, irp)
             return
-        unit.errors += 1
+        unit.errors += key != _MISCOMPARE  # that two blocks differ is no error of the disk
         if key == _NOT_READY:
             self._find_again(unit, irp)
         elif key in _RETRIED:

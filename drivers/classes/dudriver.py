@@ -67,7 +67,7 @@ _COPY = int(IO.DISK_COPY_DATA)
 _ERASE = int(IO.DSE)
 _transfer_text = PortTransferCommand.pack_fields
 _OPCODE_OFFSET = Header.LAYOUT["opcd"][0]
-_SUCCESS, _AVAILABLE, _OFFLINE = int(ST.SUC), int(ST.AVL), int(ST.OFL)
+_SUCCESS, _AVAILABLE, _OFFLINE, _COMPARE = int(ST.SUC), int(ST.AVL), int(ST.OFL), int(ST.CMP)
 _RETRYABLE = frozenset((int(ST.DRV), int(ST.CNT)))
 _NORMAL = int(SS.NORMAL)
 _PROTECTED = int(UF.WPH | UF.WPS | UF.WPD)
@@ -343,7 +343,7 @@ class DuDriver(Generic[Port]):
             self._waiting.append(irp)
             self.platform.fork(self.credits_came)
         else:
-            unit.errors += 1
+            unit.errors += code != _COMPARE  # that two blocks differ is no error of the disk
             if code == _OFFLINE:
                 unit.enter(UnitState.OFFLINE)
             irp.status = _system_status(status)

@@ -87,9 +87,14 @@ class PkeDriver:
         return self.adapter.revision
 
     @property
+    def free_blocks(self) -> int:
+        """Tell how many requests more may be under way."""
+        return len(self._free)
+
+    @property
     def is_busy(self) -> bool:
         """Whether any request waits, or is on its way."""
-        return bool(self._waiting) or len(self._free) != len(self.area.blocks)
+        return bool(self._waiting) or self.free_blocks != len(self.area.blocks)
 
     def connect(self, client: Client) -> None:
         """Connect the class driver."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 
 from drivers.classes.disk import Disk, UnitState
+from drivers.classes.dkdriver import DkDriver
 from drivers.classes.dudriver import DuDriver
 from drivers.cluster.cluster import SOFTWARE
 from drivers.port.pudriver import PuDriver
@@ -316,6 +317,26 @@ def controller(driver: DuDriver[PuDriver]) -> Iterator[str]:
         ("Maximum byte count", driver.maximum_bytes),
         ("Error log datagrams", len(driver.datagrams)),
         ("Units", len(driver.units)),
+    )
+
+
+def adapter(driver: DkDriver) -> Iterator[str]:
+    """SHOW DEVICE PKA0: an adapter, its bus, its disks."""
+    port = driver.port
+    yield from _sentence(
+        f"Device {port.name}:, 53C810 SCSI adapter, revision {port.revision}, is {port.state.value}, PKEDRIVER and "
+        "DKDRIVER loaded."
+    )
+    yield ""
+    yield from _fields(
+        ("Error count", port.failures),
+        ("Interrupts", port.interrupts),
+        ("SCSI identifier", port.scsi_id),
+        ("Bus resets", port.resets),
+        ("Maximum byte count", port.maximum_bytes),
+        ("Selection time-outs", port.selection_timeouts),
+        ("Units", len(driver.units)),
+        ("Requests under way", len(port.area.blocks) - port.free_blocks),
     )
 
 

@@ -57,6 +57,10 @@ def _show_device(job: Job, command: Command) -> Procedure:
         if name and name.upper().strip("_:") == driver.port.name:
             yield from _say_all(job, displays.controller(driver))
             return
+    for adapter in job.node.adapters:
+        if name and name.upper().strip("_:") == adapter.port.name:
+            yield from _say_all(job, displays.adapter(adapter))
+            return
     sets = _matching_sets(job, name)
     disks = _matching_disks(job, name)
     mounted = command.is_given("MOUNTED")
@@ -142,7 +146,7 @@ SHOW = Verb(
         Verb(
             "DEVICES",
             "Display shadow sets, members and disks; a name may be cut short to see all that begin so. PUA0 "
-            "and its like are the ports.",
+            "and PKA0 and their like are the ports.",
             _show_device,
             (Parameter("DEVICE", "Device", Kind.DEVICE, required=False),),
             (
