@@ -102,7 +102,7 @@ class Transfer(Outstanding):
     def _end_text(self, status: int, byte_count: int) -> bytes:
         command, flags = self.command, self.end_flags
         # RQDX3 and SIMH leave the buffer descriptor and the LBN of the command where they were.
-        return TransferEnd(
+        return TransferEnd.pack_fields(
             command.crf,
             command.unit,
             self.log_number,
@@ -113,7 +113,7 @@ class Transfer(Outstanding):
             command.buff,
             command.pte_base,
             self._bad_block if flags & _BAD_BLOCK_REPORTED else command.lbn,
-        ).pack()
+        )
 
     def refuse(self, status: int) -> None:
         command, server = self.command, self.server
