@@ -403,6 +403,31 @@ def test_a_chunk_of_one_mebibyte_finds_holes(sparse_pair: tuple[FileDevice, File
     assert allocated_bytes_of(target) == before
 
 
+def test_chunks_of_one_run_of_data_look_for_its_end_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    lseek = os.lseek
+
+    def count(descriptor: int, position: int, whence: int) -> int:
+        asked.append(whence)
+        return lseek(descriptor, position, whence)
+
+    with (
+        closing(FileDevice.create(tmp_path / "source.dsk", 8 * MIB_BLOCKS)) as source,
+        closing(FileDevice.create(tmp_path / "target.dsk", 8 * MIB_BLOCKS)) as target,
+    ):
+        write(source, 0, b"\1" * (8 << 20))
+        monkeypatch.setattr(os, "lseek", count)
+        for lbn in range(0, 4 * MIB_BLOCKS, MIB_BLOCKS):
+            assert ask(target, Asked(Function.COPY, lbn, 1 << 20, (), source, lbn)) is None
+        assert asked == [os.SEEK_DATA, os.SEEK_HOLE]
+        assert ask(source, Asked(Function.ERASE, 5 * MIB_BLOCKS, 1 << 20)) is None
+        for lbn in range(4 * MIB_BLOCKS, 8 * MIB_BLOCKS, MIB_BLOCKS):
+            assert ask(target, Asked(Function.COPY, lbn, 1 << 20, (), source, lbn)) is None
+    assert digest(tmp_path / "source.dsk") == digest(tmp_path / "target.dsk")
+
+
 def allocated_bytes_of(device: FileDevice) -> int:
     assert device.descriptor is not None
     return os.fstat(device.descriptor).st_blocks * 512
