@@ -11,8 +11,8 @@ SHADOW_MAX_COPY sets of a node are worked on at a time.  A copier that is not th
 DEVIATION: in V7.3 all nodes compete for the copier's lock, each after a delay of 30 s for every served member; here
 they are asked for their delays, and the one with the shortest begins at once.
 
-DEVIATION: the operator hears when a copy or merge begins and ends.  That one goes on or was given up (SSRVRESCPY,
-SSRVTERMCPY and their like), and that the server itself is ready (SSRVINICOMP), is not told.
+UNCERTAIN: the words with which a copy or merge is begun, resumed and terminated; those of its completion are certain.
+DEVIATION: that the server itself is ready (SSRVINICOMP) is not told.
 """
 
 from dataclasses import replace
@@ -130,20 +130,17 @@ class ShadowServer:
         vu.copy = thread = CopyThread(vu, target, bitmap)
         self.copies.append(thread)
         self._number += 1
-        self._tell(
-            f"SSRVINICPY, initiating copy operation on device _{vu.name} at LBN: {target.fence_lbn}, "
-            f"I/O size: {PIECE_BLOCKS} blocks, ID number: {self._number}"
-        )
         number = self._number
+        begins = "SSRVRESCPY, resuming" if target.fence_lbn else "SSRVINICPY, initiating"
+        self._tell_begin(f"{begins} copy", vu, target.fence_lbn, number)
         done = yield from thread.run()
         thread.ended_ns = self._platform.clock.now_ns
         if done:
             yield from self._driver.change_if_mounted(vu.name, partial(_copied, device=target.device))
-            self._tell(
-                f"SSRVCMPFCPY, completing copy operation on device _{vu.name} "
-                f"at LBN: {vu.block_count}, ID number: {number}"
-            )
+            self._tell_end("SSRVCMPFCPY, completing copy", vu, vu.block_count, number)
             self._platform.operator(f"%SHADOW-I-VOLPROC, {target.device} shadow copy has been completed.")
+        else:
+            self._tell_end("SSRVTERMCPY, terminating copy", vu, target.fence_lbn, number)
         while self._is_ours(vu) and vu.targets and vu.targets[0] is target:
             yield EXPULSION_POLL_NS  # a failed target is being put out of the set
         vu.copy = None
@@ -156,8 +153,13 @@ class ShadowServer:
         expel = self._driver.change_if_mounted(vu.name, lambda state: state.without(target.device))
         self._platform.process(f"{vu.name} expel", expel)
 
-    def _tell(self, text: str) -> None:
-        self._platform.operator(f"%SHADOW_SERVER-I-{text}")
+    def _tell_begin(self, what: str, vu: VirtualUnit, lbn: int, number: int) -> None:
+        where = f"_{vu.name} at LBN: {lbn}, I/O size: {PIECE_BLOCKS} blocks, ID number: {number}"
+        self._platform.operator(f"%SHADOW_SERVER-I-{what} operation on device {where}")
+
+    def _tell_end(self, what: str, vu: VirtualUnit, lbn: int, number: int) -> None:
+        where = f"_{vu.name} at LBN: {lbn}, ID number: {number}"
+        self._platform.operator(f"%SHADOW_SERVER-I-{what} operation on device {where}")
 
     # -- merges
 
@@ -168,22 +170,19 @@ class ShadowServer:
             self.merges.append(vu.merge)
             self._number += 1
             vu.merge.number = self._number
-            self._tell(
-                f"SSRVINIMRG, initiating merge operation on device _{vu.name} at LBN: {vu.merge.fence_lbn}, "
-                f"I/O size: {PIECE_BLOCKS} blocks, ID number: {self._number}"
-            )
         thread = vu.merge
+        begins = "SSRVRESMRG, resuming" if thread.fence_lbn else "SSRVINIMRG, initiating"
+        self._tell_begin(f"{begins} merge", vu, thread.fence_lbn, thread.number)
         done = yield from thread.run()
         if done:
             thread.ended_ns = self._platform.clock.now_ns
             yield from self._driver.change_if_mounted(vu.name, partial(_merged, thread=thread))
-            self._tell(
-                f"SSRVCMPMRG, completing merge operation on device _{vu.name} "
-                f"at LBN: {vu.block_count}, ID number: {thread.number}"
-            )
+            self._tell_end("SSRVCMPMRG, completing merge", vu, vu.block_count, thread.number)
             self._platform.operator(f"%SHADOW-I-VOLPROC, {vu.name} shadow merge has been completed.")
-        elif not vu.targets:
-            yield EXPULSION_POLL_NS  # a failed member is being put out of the set
+        else:
+            self._tell_end("SSRVTERMMRG, terminating merge", vu, thread.fence_lbn, thread.number)
+            if not vu.targets:
+                yield EXPULSION_POLL_NS  # a failed member is being put out of the set
         if vu.merge is thread and (done or thread.cancelled):
             vu.merge = None
 

@@ -3,6 +3,7 @@
 from drivers.shadow.utility import Policy
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function
+from emu.core.trace import ConsoleLine
 from emu.media.faulty import BadBlocks
 from tests.simulation.stage import SET, Stage
 
@@ -43,6 +44,23 @@ def test_a_full_copy_goes_on_from_its_fence_when_its_node_dismounts() -> None:
     (copy,) = stage.vax.shadow.server.copies
     assert copy.blocks_copied <= vax_vu.block_count - begun_at
     stage.assert_members_identical(vax_vu)
+
+
+def test_the_operators_hear_where_a_copy_ends_and_goes_on() -> None:
+    stage = copying()
+    assert stage.vax is not None
+    lines: list[str] = []
+    stage.world.tracer.subscribe(lambda e: lines.append(e.text) if isinstance(e, ConsoleLine) else None)
+    vu = stage.alpha.shadow.units[SET]
+    assert stage.world.settle(lambda: vu.targets[0].fence_lbn > 0)
+    stage.dismount(SET)
+    lbn = stage.vax.shadow.units[SET].state.targets[0].fence_lbn
+    said = [line for line in lines if "SHADOW_SERVER" in line]
+    assert sorted(said) == [
+        f"%SHADOW_SERVER-I-SSRVRESCPY, resuming copy operation on device _DSA1: at LBN: {lbn}, "
+        "I/O size: 127 blocks, ID number: 1",
+        f"%SHADOW_SERVER-I-SSRVTERMCPY, terminating copy operation on device _DSA1: at LBN: {lbn}, ID number: 1",
+    ]
 
 
 def test_a_full_copy_goes_on_from_the_fence_that_was_published_when_its_node_is_lost() -> None:
