@@ -29,8 +29,9 @@ def judge_bits(scene: Scene, application: Application, lbns: range) -> None:
         bitmap = master.shadow.bitmaps.get(record.identifier)
         if master.kind == "VAX":
             raise Wrong("a VAX is master of a bitmap")
-        if record.master not in application.node.cluster.nodes:
-            continue  # its master was removed, and has yet to find out
+        node = application.node
+        if record.master not in node.cluster.nodes or node.name not in master.cluster.nodes:
+            continue  # one of the two was removed, and has yet to find out
         if master.crashed or (bitmap is None and record.master in scene.reborn):
             continue  # it died with its master
         if bitmap is None or not all(bitmap.is_set(lbn) for lbn in lbns):
