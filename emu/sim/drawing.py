@@ -26,9 +26,9 @@ _ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT,
 _LAN_FAULTS = (Action.BREAK_LINK, Action.BREAK_ONE_WAY, Action.STORM)
 _REPAIRS = (Action.HEAL, Action.REBOOT, Action.MEND_LAN)
 _POOL = (Action.SCARCE_POOL, Action.SCARCE_POOL, Action.FREE_POOL)
-_FAULTS = tuple(
-    action for action in Action if action not in (*_ORDINARY, *_REPAIRS, *_POOL, Action.PAUSE, Action.RESTORE)
-)
+_UNIT = (Action.RESET_UNIT, Action.ATTENTION)
+_LATER = (*_POOL, *_UNIT, Action.PAUSE, Action.RESTORE)  # of streams of their own
+_FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS, *_LATER))
 
 _MAP_REGISTERS = (131, 140, 300)  # the largest request takes 131, one page more than its blocks
 
@@ -111,12 +111,13 @@ def draw(seed: int) -> Scenario:
 
 
 def draw_scsi(seed: int) -> Scenario:
-    """Draw the same story on a SCSI bus: whoever is a VAX in the other one is an Alpha here."""
+    """Draw the same story on a SCSI bus: who is a VAX in the other one is an Alpha here, and units want attention."""
     scenario = draw(seed)
     names = {name: name.replace("VAX1", "ALPHA3") for name in scenario.nodes}
     return replace(
         scenario,
         nodes=tuple(names.values()),
+        steps=_with_some(seed, "unit", 0.3, _UNIT, scenario.steps),
         firmware=(SCSI_ARRAY, SCSI_DRIVES)[FIRMWARE.index(scenario.firmware)],
         settings={names[name]: replace(each, map_registers=0) for name, each in scenario.settings.items()},
     )

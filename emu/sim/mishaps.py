@@ -81,6 +81,14 @@ def stop_controller(scene: Scene, pick: int) -> None:
     scene.storage.stop(pick)
 
 
+def reset_unit(scene: Scene, pick: int) -> None:
+    scene.storage.disturb(scene.disks[pick % len(scene.disks)], reset=True)
+
+
+def attention(scene: Scene, pick: int) -> None:
+    scene.storage.disturb(scene.disks[pick % len(scene.disks)], reset=False)
+
+
 def crash(scene: Scene, pick: int) -> None:
     up = [node for node in scene.world.nodes.values() if not node.crashed]
     if up:

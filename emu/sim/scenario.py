@@ -34,6 +34,8 @@ class Action(Enum):
     STORM = "the LAN loses, doubles and delays"
     MEND_LAN = "the LAN is well again"
     RESTORE = "a disk that left gets back what it held when it left before"
+    RESET_UNIT = "a SCSI unit is reset, and says so"
+    ATTENTION = "a SCSI unit says that its parameters have changed"
     PAUSE = "a processor stands still for a while"
     SCARCE_POOL = "the pool of a node is nearly used up"
     FREE_POOL = "pool is free again"

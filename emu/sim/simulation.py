@@ -37,6 +37,8 @@ _PLAYS: dict[Action, Callable[[Scene, int], None]] = {
     Action.TAKE_DISK: mishaps.take_disk,
     Action.HEAL: mishaps.heal,
     Action.STOP_CONTROLLER: mishaps.stop_controller,
+    Action.RESET_UNIT: mishaps.reset_unit,
+    Action.ATTENTION: mishaps.attention,
     Action.PAUSE: mishaps.pause,
     Action.POWER_LOSS: mishaps.power_loss,
     Action.CRASH: mishaps.crash,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from drivers.classes.dk_copy import COPY_TIMEOUT_NS
 from drivers.cluster.node import Node
 from emu.core.block import BlockDevice
 from emu.core.clock import SECOND_NS
@@ -16,9 +17,11 @@ from emu.sim.disks import FIRST_UNIT, NODE_MEMORY_BYTES, Disk, device_name
 from emu.sim.scenario import SCSI_ARRAY, SCSI_DRIVES, Scenario
 from emu.sim.storage_shelf import HSZ
 from emu.sim.world import World, drive_for
+from emu.wire.codes.scsi import Asc
 from emu.wire.scripts_image import ScriptsImage
 
 FATAL_CODE = 12
+RECOVERY_NS = 70 * SECOND_NS  # a minute's time-out, and the means of recovery one after another
 HOST_ID = 7  # of the first node; the next one's is lower
 
 Stores = Callable[[Ram], StoreBuffer]  # makes what an Alpha's stores wait in
@@ -43,6 +46,9 @@ class Storage(Protocol):
 
     def stop(self, pick: int) -> None:
         """Have a controller stop, or a bus be reset, under whatever is going on."""
+
+    def disturb(self, disk: Disk, *, reset: bool) -> None:
+        """Have a SCSI unit be reset, which forgets what it was told, or say that its parameters have changed."""
 
     def leftovers(self) -> Iterator[str]:
         """Tell what is owed or missing, when all is quiet."""
@@ -111,6 +117,9 @@ class MscpStorage:
         if port.state.name == "RUN":
             port.fail(FATAL_CODE)
 
+    def disturb(self, disk: Disk, *, reset: bool) -> None:
+        raise AssertionError("no story of an MSCP controller has SCSI units in it")
+
     def leftovers(self) -> Iterator[str]:
         for (name, node), port in zip(self._world.nodes.items(), self._controller.ports, strict=True):
             if port.rings is None:
@@ -134,9 +143,8 @@ class ScsiStorage:
     arrangement: SCSI_ARRAY has all disks at one target, which copies between them; else each is its own.
     """
 
-    recovery_ns = 70 * SECOND_NS  # a minute's time-out, and the means of recovery one after another
-
     def __init__(self, world: World, arrangement: str, program: ScriptsImage) -> None:
+        self.recovery_ns = RECOVERY_NS
         self._world = world
         self._program = program
         self._shelf = world.add_shelf()
@@ -179,6 +187,19 @@ class ScsiStorage:
         up = [node for node in self._world.nodes.values() if not node.crashed]
         if up:
             up[pick % len(up)].adapters[0].port.reset_bus("the story wants it")
+
+    def disturb(self, disk: Disk, *, reset: bool) -> None:
+        if disk in self._taken:
+            return
+        target, lun = self._place(disk)
+        unit = self._shelf.targets[target].units[lun]
+        if reset:
+            unit.reset(int(Asc.RESET))
+            self.recovery_ns = (
+                COPY_TIMEOUT_NS + RECOVERY_NS
+            )  # it says nothing of a copy that it has forgotten
+        else:
+            unit.establish_unit_attention(int(Asc.MODE_PARAMETERS_CHANGED))
 
     def leftovers(self) -> Iterator[str]:
         if not self._shelf.bus.free:

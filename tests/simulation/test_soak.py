@@ -63,14 +63,15 @@ def test_the_same_stories_are_played_on_scsi_disks() -> None:
     told = soak("--scsi", "--replay", "7")
     assert told.returncode == 0
     assert "SCSI" in told.stdout.splitlines()[0]
-    assert draw_scsi(7).steps == draw(7).steps
+    assert draw_scsi(7).steps == draw(7).steps  # but of those in which units want attention
     kinds = {draw_scsi(seed).firmware for seed in range(20)}
     assert kinds == {"SCSI array", "SCSI drives"}
 
 
 def test_the_first_seeds_meet_every_action_and_every_kind_of_world() -> None:
     scenarios = [draw(seed) for seed in range(4 * SEEDS)]
-    assert {step.action for scenario in scenarios for step in scenario.steps} == set(Action)
+    on_scsi = [draw_scsi(seed) for seed in range(SEEDS)]
+    assert {step.action for scenario in scenarios + on_scsi for step in scenario.steps} == set(Action)
     assert {scenario.nodes for scenario in scenarios} == {
         ("ALPHA1",), ("ALPHA1", "VAX1"), ("ALPHA1", "ALPHA2"), ("ALPHA1", "VAX1", "ALPHA2")
     }  # fmt: skip
