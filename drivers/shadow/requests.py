@@ -132,10 +132,9 @@ def _unpack_bitmap(bitmap: layouts.Bitmap) -> BitmapRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Stall(Request):
-    """Hold the set's I/O; answered when none is under way."""
+class _OfUnit(Request):
+    """A request about a set."""
 
-    CODE: ClassVar = Function.STALL
     unit: str
 
     def pack(self) -> bytes:
@@ -144,6 +143,13 @@ class Stall(Request):
     @classmethod
     def unpack(cls, data: Bytes) -> Self:
         return cls(text_of(layouts.Unit.unpack(data).unit))
+
+
+@dataclass(frozen=True, slots=True)
+class Stall(_OfUnit):
+    """Hold the set's I/O; answered when none is under way."""
+
+    CODE: ClassVar = Function.STALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,18 +170,10 @@ class Adopt(Request):
 
 
 @dataclass(frozen=True, slots=True)
-class Query(Request):
+class Query(_OfUnit):
     """Ask for the state of a set; answered with a SetState, or None if it is not mounted there."""
 
     CODE: ClassVar = Function.QUERY
-    unit: str
-
-    def pack(self) -> bytes:
-        return text_in(self.unit, 16)
-
-    @classmethod
-    def unpack(cls, data: Bytes) -> Self:
-        return cls(text_of(layouts.Unit.unpack(data).unit))
 
     @staticmethod
     def pack_answer(answer: SetState | None) -> bytes:
@@ -333,18 +331,10 @@ class GiveUp(Request):
 
 
 @dataclass(frozen=True, slots=True)
-class CopyDelay(Request):
+class CopyDelay(_OfUnit):
     """Ask after how many seconds a node would begin to copy a set; answered with None when it would not."""
 
     CODE: ClassVar = Function.COPY_DELAY
-    unit: str
-
-    def pack(self) -> bytes:
-        return text_in(self.unit, 16)
-
-    @classmethod
-    def unpack(cls, data: Bytes) -> Self:
-        return cls(text_of(layouts.Unit.unpack(data).unit))
 
     @staticmethod
     def pack_answer(answer: int | None) -> bytes:

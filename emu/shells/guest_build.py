@@ -9,9 +9,9 @@ blocks of a disk. The same sources give the same bytes.
 
 import sys
 from argparse import ArgumentParser
-from hashlib import sha256
 from pathlib import Path
 
+from emu.shells.built_files import image_rows, not_current
 from emu.shells.guest_assembler import AssemblyError, assemble_pdp11, assemble_vax
 
 GUESTS = Path(__file__).parents[2] / "firmware_images" / "guests"
@@ -62,27 +62,14 @@ def build_all(guests: Path) -> dict[str, bytes]:
     images = ((PDP11_SOURCE, "mscp11.bin", "mscp11.lst"), (VAX_SOURCE, "vaxboot.img", "vaxboot.lst"))
     manifest = ["# Written by `python -m emu.shells.guest_build`."]
     for source, image, listing in images:
-        manifest += [
-            "",
-            "[[image]]",
-            f'file = "{image}"',
-            f'sha256 = "{sha256(built[image]).hexdigest()}"',
-            f'listing = "{listing}"',
-            f'listing_sha256 = "{sha256(built[listing]).hexdigest()}"',
-            f'source = "{source}"',
-            f'source_sha256 = "{sha256(sources[source]).hexdigest()}"',
-        ]
+        manifest += image_rows((image, built[image]), (listing, built[listing]), (source, sources[source]))
     built[MANIFEST] = ("\n".join(manifest) + "\n").encode("ascii")
     return built
 
 
 def stale_files(guests: Path) -> list[str]:
     """Name the files that differ from what the sources give."""
-    return [
-        name
-        for name, contents in build_all(guests).items()
-        if not (guests / name).exists() or (guests / name).read_bytes() != contents
-    ]
+    return not_current(guests, build_all(guests))
 
 
 def main(arguments: list[str]) -> int:

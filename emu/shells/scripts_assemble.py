@@ -11,9 +11,9 @@ The same sources give the same bytes.
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 
+from emu.shells.built_files import image_rows, not_current
 from emu.wire.scripts_assembler import assemble
 from emu.wire.scripts_disassembler import disassemble
 from emu.wire.scripts_image import ScriptsImage, ScriptsImageError, build_image, parse_image
@@ -37,27 +37,16 @@ def build_all(scripts: Path) -> dict[str, bytes]:
         image, listing = build_image(program.image), program.listing.encode("ascii")
         built[path.stem + ".bin"] = image
         built[path.stem + ".lst"] = listing
-        manifest += [
-            "",
-            "[[image]]",
-            f'file = "{path.stem}.bin"',
-            f'sha256 = "{sha256(image).hexdigest()}"',
-            f'listing = "{path.stem}.lst"',
-            f'listing_sha256 = "{sha256(listing).hexdigest()}"',
-            f'source = "{path.name}"',
-            f'source_sha256 = "{sha256(source).hexdigest()}"',
-        ]
+        manifest += image_rows(
+            (path.stem + ".bin", image), (path.stem + ".lst", listing), (path.name, source)
+        )
     built[MANIFEST] = ("\n".join(manifest) + "\n").encode("ascii")
     return built
 
 
 def stale_files(scripts: Path) -> list[str]:
     """Name the files that differ from what the sources give."""
-    return [
-        name
-        for name, contents in build_all(scripts).items()
-        if not (scripts / name).exists() or (scripts / name).read_bytes() != contents
-    ]
+    return not_current(scripts, build_all(scripts))
 
 
 def image_listing(image: ScriptsImage) -> Iterator[str]:

@@ -253,16 +253,14 @@ def _is_device(job: Job, name: str) -> bool:
 def _extent(command: Command, unit: Unit) -> tuple[int, int]:
     start = command.number("START", 0)
     end = start + command.number("COUNT", unit.block_count - start)
-    if not 0 <= start < end <= unit.block_count:
-        raise Failure(
-            Message(
-                "SYSTEM",
-                "F",
-                "ILLBLKNUM",
-                f"illegal logical block number, {unit.name} has {unit.block_count}",
-            )
-        )
+    _require_blocks(unit, start, end)
     return start, end
+
+
+def _require_blocks(unit: Unit, start: int, end: int) -> None:
+    if not 0 <= start < end <= unit.block_count:
+        text = f"illegal logical block number, {unit.name} has {unit.block_count}"
+        raise Failure(Message("SYSTEM", "F", "ILLBLKNUM", text))
 
 
 def _copy_out(job: Job, command: Command, unit: Unit, file_name: str) -> Procedure:
@@ -392,15 +390,7 @@ def _dump(job: Job, command: Command) -> Procedure:
         end = last + 1 if last is not None else start + (1 if count is None else count)
         if end <= start:
             raise Failure(Message("CLI", "F", "IVVALU", "/BLOCKS names no block"))
-        if not 0 <= start < end <= unit.block_count:
-            raise Failure(
-                Message(
-                    "SYSTEM",
-                    "F",
-                    "ILLBLKNUM",
-                    f"illegal logical block number, {unit.name} has {unit.block_count}",
-                )
-            )
+        _require_blocks(unit, start, end)
         job.say()
         job.say(f"Dump of device {unit.name} on {job.session.now()}")
 
