@@ -32,6 +32,8 @@ _FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPA
 
 _MAP_REGISTERS = (131, 140, 300)  # the largest request takes 131, one page more than its blocks
 
+_BUFFERED = {"WBM_MSG_INT": 10, "WBM_MSG_UPPER": 0, "WBM_MSG_LOWER": 0}
+
 # Of what the disk misses, as long as it is restored, only what is written before it leaves again is in no bitmap.
 _RESTORATION = (
     (4, Action.LEAVE),
@@ -93,6 +95,14 @@ def draw(seed: int) -> Scenario:
     steps = _with_some(seed, "pool", 0.15, _POOL, steps)
     steps = _with_some(seed, "pause", 0.15, (Action.PAUSE,), steps)
     steps = _with_restoration(seed, steps)
+    settings = _draw_settings(seed, nodes)
+    if len(nodes) > 1 and Chance(seed).stream("buffered").random() < 0.04:
+        # Many writes that are reported one by one: SetBits messages are buffered.
+        settings = {
+            node: replace(each, parameters={**each.parameters, **_BUFFERED}, keeps_local=False)
+            for node, each in settings.items()
+        }
+        steps = tuple(replace(step, writes=8 * step.writes) for step in steps)
     return Scenario(
         seed=seed,
         nodes=tuple(nodes),
@@ -106,7 +116,7 @@ def draw(seed: int) -> Scenario:
         read_percent=stream.choice((0, 20, 50)),
         hot_percent=stream.choice((5, 30, 100)),
         steps=steps,
-        settings=_draw_settings(seed, nodes),
+        settings=settings,
     )
 
 
