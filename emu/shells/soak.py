@@ -30,6 +30,7 @@ from emu.trace.ladder import Ladder
 BATCH = 20  # seeds a process is given at a time
 COLLECT_AFTER = 5000  # new objects; Python's own 700 costs a twentieth of the time
 LADDER_LINES = 30
+FILE_COLUMNS = 160  # of what is not printed on a terminal
 EVENTS_KEPT = 400
 REPORTS = 5  # failures that are told whole
 
@@ -96,6 +97,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Soak, or replay one seed; returns the exit code: 0, 1 when something was found, 2 for wrong usage."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = FILE_COLUMNS
     try:
         if arguments.replay is not None:
             return _replay(console, arguments.replay, arguments.steps, scsi=arguments.scsi)

@@ -21,15 +21,17 @@ from emu.sim.scenario import (
     Settings,
     Step,
 )
+from emu.sim.workload import Workload
 
 _ORDINARY = (Action.LEAVE, Action.RETURN, Action.DELETE_BITMAP, Action.DISMOUNT, Action.MOUNT)
 _LAN_FAULTS = (Action.BREAK_LINK, Action.BREAK_ONE_WAY, Action.STORM)
 _REPAIRS = (Action.HEAL, Action.REBOOT, Action.MEND_LAN)
 _POOL = (Action.SCARCE_POOL, Action.SCARCE_POOL, Action.FREE_POOL)
 _UNIT = (Action.RESET_UNIT, Action.ATTENTION)
-_LATER = (*_POOL, *_UNIT, Action.PAUSE, Action.RESTORE)  # of streams of their own
+_LATER = (*_POOL, *_UNIT, Action.PAUSE, Action.RESTORE, Action.SILENT_DISK)  # of streams of their own
 _FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS, *_LATER))
 
+_WORKLOADS = (Workload.RANDOM, Workload.RANDOM, Workload.SEQUENTIAL, Workload.FILES)
 _MAP_REGISTERS = (131, 140, 300)  # the largest request takes 131, one page more than its blocks
 
 _BUFFERED = {"WBM_MSG_INT": 10, "WBM_MSG_UPPER": 0, "WBM_MSG_LOWER": 0}
@@ -94,6 +96,7 @@ def draw(seed: int) -> Scenario:
     )
     steps = _with_some(seed, "pool", 0.15, _POOL, steps)
     steps = _with_some(seed, "pause", 0.15, (Action.PAUSE,), steps)
+    steps = _with_some(seed, "silence", 0.1, (Action.SILENT_DISK, Action.HEAL), steps)
     steps = _with_restoration(seed, steps)
     settings = _draw_settings(seed, nodes)
     if len(nodes) > 1 and Chance(seed).stream("buffered").random() < 0.04:
@@ -117,6 +120,7 @@ def draw(seed: int) -> Scenario:
         hot_percent=stream.choice((5, 30, 100)),
         steps=steps,
         settings=settings,
+        workload=Chance(seed).stream("workload").choice(_WORKLOADS),
     )
 
 

@@ -10,15 +10,15 @@ Promised, whatever the order and the moment, as long as one full member of a set
 * once faults have stopped, every request is answered within a minute, but those of a node that died;
 * a read on a quiet set takes as long as the disk does.
 
-What may happen meanwhile: a disk fails its next requests, or all of them until it is mended, or is taken out of the
-controller and put back; a block cannot be read until it is written; a write of several blocks stops half way with an
-error; requests take long; a controller stops with a fatal error and is started anew by its hosts; members are
-dismounted, backed up, restored and mounted, sets dismounted and mounted, bitmaps deleted, on any node, one command
-while another is under way; a processor stands still and goes on; a node of either kind crashes, with or without a
-last word to the others, and boots again; a cable of the LAN breaks, in one direction or both, so that nodes stall,
-leave the cluster and stop; the LAN loses, doubles, delays and disorders datagrams; the pool of a node is used up; few
-map registers are left to it; the power of everything fails, which loses all memory and the order of nothing that was
-acknowledged.
+What may happen meanwhile: a disk fails its next requests, or all of them until it is mended, or answers none for a
+while, or is taken out of the controller and put back; a block cannot be read until it is written; a write of several
+blocks stops half way with an error; requests take long; a controller stops with a fatal error and is started anew by
+its hosts; members are dismounted, backed up, restored and mounted, sets dismounted and mounted, bitmaps deleted, on
+any node, one command while another is under way; a processor stands still and goes on; a node of either kind crashes,
+with or without a last word to the others, and boots again; a cable of the LAN breaks, in one direction or both, so
+that nodes stall, leave the cluster and stop; the LAN loses, doubles, delays and disorders datagrams; the pool of a
+node is used up; few map registers are left to it; the power of everything fails, which loses all memory and the order
+of nothing that was acknowledged.
 
 A write that was under way on a node that died is in doubt: each of its blocks is old or new.  A bitmap dies with its
 master; its disk returns by full copy.  Without quorum a node does nothing until it has it again: an Alpha has two votes
@@ -29,6 +29,7 @@ written elsewhere.  Shadowing has no check sums: it takes a disk's word.
 """
 
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function, MediumError
+from emu.media.faulty import Hold
 
 _WRITES = frozenset((int(Function.WRITE), int(Function.ERASE), int(Function.COPY)))
 _READ = int(Function.READ)
@@ -38,7 +39,8 @@ class Trouble:
     """The rule of a disk in a simulated world (`emu.media.faulty.Rule`); all is well until somebody says otherwise.
 
     dead: every request fails.  failing: so many requests fail that are still to come.  tearing: the next write of
-    several blocks stops half way.  unreadable: blocks that cannot be read before they are written.
+    several blocks stops half way.  unreadable: blocks that cannot be read before they are written.  silence: keeps what
+    comes while the disk does not answer.
     """
 
     def __init__(self) -> None:
@@ -46,19 +48,31 @@ class Trouble:
         self.failing = 0
         self.tearing = False
         self.unreadable: set[int] = set()
+        self.silence = Hold()
+        self.silence.holding = False
 
     def heal(self) -> None:
         """End all trouble but unreadable blocks."""
         self.dead = False
         self.failing = 0
         self.tearing = False
+        self.silence.holding = False
+        self.silence.release()
+
+    def power_lost(self) -> None:
+        """End all trouble but unreadable blocks; what was kept is lost."""
+        self.silence = Hold()
+        self.silence.holding = False
+        self.heal()
 
     @property
     def exists(self) -> bool:
         """Whether the disk may fail a request."""
-        return self.dead or self.failing > 0 or self.tearing or bool(self.unreadable)
+        return self.dead or self.failing > 0 or self.tearing or bool(self.unreadable) or self.silence.holding
 
-    def on_request(self, request: BlockRequest) -> MediumError | None:
+    def on_request(self, request: BlockRequest) -> MediumError | Hold | None:
+        if self.silence.holding:
+            return self.silence
         if self.dead:
             return MediumError("the disk does not answer")
         if self.failing:

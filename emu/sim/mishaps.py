@@ -60,6 +60,11 @@ def unreadable_block(scene: Scene, pick: int) -> None:
         disk.trouble.unreadable.add(lbns[pick // 7 % len(lbns)])
 
 
+def silent_disk(scene: Scene, pick: int) -> None:
+    if (disk := _victim(scene, pick)) is not None:
+        disk.trouble.silence.holding = True
+
+
 def take_disk(scene: Scene, pick: int) -> None:
     if (disk := _victim(scene, pick)) is not None:
         disk.is_out = True

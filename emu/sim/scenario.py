@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
+from emu.sim.workload import Workload
 
 
 class Action(Enum):
@@ -37,6 +38,7 @@ class Action(Enum):
     RESET_UNIT = "a SCSI unit is reset, and says so"
     ATTENTION = "a SCSI unit says that its parameters have changed"
     PAUSE = "a processor stands still for a while"
+    SILENT_DISK = "a disk does not answer"
     SCARCE_POOL = "the pool of a node is nearly used up"
     FREE_POOL = "pool is free again"
 
@@ -96,6 +98,7 @@ class Scenario:
     nodes: names; those that begin with VAX are VAXes.  firmware: of the controller, or what is on the SCSI bus.
     latency_us: of a disk's requests, least and most.  lan_us: latency of the LAN.  depth: requests that an application
     has under way.  hot: the part of the blocks that is written, in percent.  settings: by node.
+    workload: where it reads and writes there.
     """
 
     seed: int
@@ -111,6 +114,7 @@ class Scenario:
     hot_percent: int
     steps: tuple[Step, ...]
     settings: Mapping[str, Settings]
+    workload: Workload
 
     def only(self, numbers: frozenset[int]) -> "Scenario":
         """The same world, with these steps of the story."""
@@ -120,7 +124,7 @@ class Scenario:
         lines = [
             f"seed {self.seed}: {', '.join(self.nodes)}; {self.disks} disks of {self.block_count} blocks behind "
             f"{self.firmware}, {self.latency_us[0]} to {self.latency_us[1]} us; {self.depth} requests at a time, "
-            f"1 to {self.largest_blocks} blocks, {self.read_percent} % reads"
+            f"1 to {self.largest_blocks} blocks, {self.read_percent} % reads, {self.workload.value}"
         ]
         lines += [f"  {node}: {settings}" for node, settings in self.settings.items() if str(settings)]
         lines += [

@@ -32,6 +32,7 @@ from emu.sim.ledger import Ledger
 from emu.sim.outcome import Outcome, Wrong
 from emu.sim.scenario import COMMAND_NS, WITHOUT_END, Action, Scenario
 from emu.sim.storage import Equipment
+from emu.sim.workload import chooser
 from emu.sim.world import World
 
 SET = "DSA1:"
@@ -164,7 +165,7 @@ class Scene:
         self.applications.clear()
         self.outcome.virtual_ns += self.clock.now_ns
         for disk in self.disks:
-            disk.trouble.heal()
+            disk.trouble.power_lost()
 
     def mount_first(self) -> None:
         """Put what INITIALIZE/SHADOW made on the disks, and mount the set on every node."""
@@ -314,6 +315,7 @@ class Scene:
             first = unit.state.structure_end
             blocks = scenario.block_count - first
             hot = max(scenario.largest_blocks, blocks * scenario.hot_percent // 100)
+            end = min(first + hot, scenario.block_count)
             application = self.applications[node.name] = Application(
                 node,
                 unit,
@@ -321,8 +323,9 @@ class Scene:
                 depth=scenario.depth,
                 block_limit=scenario.largest_blocks,
                 read_share=scenario.read_percent / 100,
-                region=(first, min(first + hot, scenario.block_count)),
+                region=(first, end),
                 ledger=self.ledger,
+                choose_lbn=chooser(scenario.workload, first, end, scenario.largest_blocks),
                 acknowledged=lambda application, lbns: self._acknowledged(self, application, lbns),
             )
         return application

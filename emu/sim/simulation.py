@@ -35,6 +35,7 @@ _PLAYS: dict[Action, Callable[[Scene, int], None]] = {
     Action.TORN_WRITE: mishaps.torn_write,
     Action.UNREADABLE_BLOCK: mishaps.unreadable_block,
     Action.TAKE_DISK: mishaps.take_disk,
+    Action.SILENT_DISK: mishaps.silent_disk,
     Action.HEAL: mishaps.heal,
     Action.STOP_CONTROLLER: mishaps.stop_controller,
     Action.RESET_UNIT: mishaps.reset_unit,

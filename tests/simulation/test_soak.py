@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 
 from drivers.shadow.state import BitmapRecord, SetState
 from drivers.shadow.write_bitmap import WriteBitmap
+from emu.core.chance import Chance
 from emu.shells.soak import equipment, play, play_batch
 from emu.sim.drawing import draw, draw_scsi
 from emu.sim.scenario import WITHOUT_END, Action
 from emu.sim.scene import Scene
 from emu.sim.shrink import kind_of, shrink
+from emu.sim.workload import Workload, chooser
 
 ROOT = Path(__file__).resolve().parents[2]
 SEEDS = 60
@@ -84,6 +87,26 @@ def test_the_first_seeds_meet_every_setting_of_a_node() -> None:
     assert {each.keeps_local for each in settings} == {True, False}
     assert {each.map_registers for each in settings} == {0, 131, 140, 300}
     assert sum(not str(each) for each in settings) > len(settings) // 3
+
+
+def test_the_first_seeds_meet_every_workload() -> None:
+    assert {draw(seed).workload for seed in range(40)} == set(Workload)
+
+
+def test_a_sequence_meets_itself_nowhere_and_begins_anew_at_the_end() -> None:
+    choose = chooser(Workload.SEQUENTIAL, 30, 100, 20)
+    assert choose is not None
+    assert [choose(Chance(1).stream("any")) for _ in range(5)] == [30, 50, 70, 90, 30]
+
+
+def test_a_file_system_writes_a_few_blocks_again_and_again() -> None:
+    choose, stream = chooser(Workload.FILES, 30, 1000, 10), Chance(1).stream("any")
+    assert choose is not None
+    lbns = Counter(choose(stream) for _ in range(100))
+    structure = [lbn for lbn in lbns if lbn in range(31, 36)]
+    assert len(structure) == 5
+    assert min(lbns[lbn] for lbn in structure) > 1
+    assert sum(lbns[lbn] for lbn in range(30, 36)) < 60
 
 
 def test_settings_do_not_change_the_story() -> None:
