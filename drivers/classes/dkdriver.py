@@ -116,7 +116,9 @@ class DkDriver:
 
     def start_io(self, unit: DkUnit, irp: Irp) -> None:
         if self.platform.io_blocked:
-            self.platform.hold_io(partial(self.start_io, unit, irp))
+            self.platform.hold_io(
+                partial(self.start_io, unit, irp), partial(self.fail_later, irp, SS.DEVOFFLINE)
+            )
         elif unit.state is not UnitState.ONLINE:
             self.put_aside(unit, irp)
         elif irp.function in _OPCODES:

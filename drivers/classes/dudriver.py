@@ -200,7 +200,7 @@ class DuDriver(Generic[Port]):
 
     def start_io(self, unit: DiskUnit, irp: Irp) -> None:
         if self.platform.io_blocked:
-            self.platform.hold_io(partial(self.start_io, unit, irp))
+            self._hold_back(unit, irp)
         elif unit.state is not _ONLINE:
             self._put_aside(irp)
         elif irp.byte_count > self.maximum_bytes and irp.function in _BUFFERED:
@@ -263,7 +263,7 @@ class DuDriver(Generic[Port]):
             if irp.function != _EXCHANGE and irp.unit.state is not _ONLINE:
                 self._put_aside(waiting.popleft())
             elif irp.function != _EXCHANGE and self.platform.io_blocked:
-                self.platform.hold_io(partial(self.start_io, irp.unit, waiting.popleft()))
+                self._hold_back(irp.unit, waiting.popleft())
             elif self._issue(irp):
                 waiting.popleft()
             else:
@@ -275,6 +275,10 @@ class DuDriver(Generic[Port]):
             irp.unit.held.append(irp)
         else:
             self._fail_later(irp, SS.MEDOFL)
+
+    def _hold_back(self, unit: DiskUnit, irp: Irp) -> None:
+        refuse = partial(self._fail_later, irp, SS.DEVOFFLINE)
+        self.platform.hold_io(partial(self.start_io, unit, irp), refuse)
 
     def _fail_later(self, irp: Irp, status: int) -> None:
         irp.status = status

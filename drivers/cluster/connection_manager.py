@@ -493,9 +493,9 @@ class ConnectionManager:
             self._say("Completing VMScluster state transition")
         for csb in self._others():
             self._send_status(csb)
-        self._quorum_changed()
         for watcher in self.changed:
-            watcher(lost)
+            watcher(lost)  # before anything goes on that waits for quorum
+        self._quorum_changed()
         self._consider_soon()
 
     def _quorum_changed(self) -> None:

@@ -71,7 +71,7 @@ class Platform:
         self.overslept: list[Callable[[int], None]] = []
         self.io_blocked = False
         self._services: dict[int, Callable[[], None]] = {}
-        self._blocked_io: dict[Action, None] = {}  # in the order in which it came
+        self._blocked_io: dict[Action, Action | None] = {}  # in the order in which it came
         self._paused_ns = 0
 
     def halt(self) -> None:
@@ -103,9 +103,16 @@ class Platform:
             for action in waiting:
                 self.fork(action)
 
-    def hold_io(self, action: Action) -> None:
-        """Call `action`, later and once, when I/O is not blocked any more."""
-        self._blocked_io[action] = None
+    def hold_io(self, action: Action, refuse: Action | None = None) -> None:
+        """Call `action`, later and once, when I/O is not blocked any more; or `refuse`, when it may not go on then."""
+        self._blocked_io[action] = refuse
+
+    def refuse_io(self) -> None:
+        """Refuse what is held back: nodes are lost that may have gone on meanwhile, and changed what is where."""
+        for action, refuse in list(self._blocked_io.items()):
+            if refuse is not None:
+                del self._blocked_io[action]
+                refuse()
 
     def system_time(self) -> int:
         """Tell the time as VMS counts it: 100 ns since 17-Nov-1858."""

@@ -402,6 +402,8 @@ class ShadowDriver:
                 vu.ranges.forget(nodes)
             if not set(nodes).isdisjoint(vu.state.nodes):
                 vu.lost_epoch = view.epoch
+            if vu.state.epoch < view.epoch and not set(nodes).isdisjoint(_concerned(vu.state)):
+                vu.hold()
             self.platform.process(f"{vu.name} recovery", self._recover(vu.name, view.epoch))
 
     def _quorum_changed(self) -> None:
@@ -417,6 +419,8 @@ class ShadowDriver:
                 return  # another survivor has done it
             lost = self._lost_since(vu.state)
             if not vu.changing and lost.isdisjoint(_concerned(vu.state)):
+                # Should one of them mount the set in a new life, it is not taken for the old one.
+                vu.state = replace(vu.state, epoch=epoch)
                 return
             self.platform.operator(
                 f"%SHADOW-I-VOLPROC, {unit} shadow set has changed state. Volume processing in progress."
@@ -428,6 +432,9 @@ class ShadowDriver:
             newest: SetState = max(states, key=lambda state: state.version)
             found = yield from self._as_on_disk(newest)
             new = without_nodes(found, self._lost_since(newest))
+            epoch = max(
+                epoch, self._losses[-1][0] if self._losses else 0
+            )  # others may have been lost meanwhile
             new = yield from self.write_control_blocks(new)
             new = replace(new, version=newest.version + 1, epoch=epoch)
             yield from self.adopt_everywhere(new.nodes, new)

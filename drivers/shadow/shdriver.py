@@ -292,7 +292,8 @@ class VirtualUnit:
         if lost:
             self.suspects.append(clone.member)
             self.driver.volume_processing.process(self)
-        if any(all(member is not other.member for other in tried) for member in self.sources):
+        untried = any(all(member is not other.member for other in tried) for member in self.sources)
+        if untried and not (lost and self.changing):  # who is a member is known when the change is over
             self._read(irp, tried)
         elif lost or any(other.status in MEMBER_LOST for other in tried):
             self._park_read(clone)
@@ -448,6 +449,11 @@ class VirtualUnit:
         if not self.active:
             self._drained.set()
         return self._drained
+
+    def hold(self) -> None:
+        """Hold new requests until a state is adopted: nodes are lost, and what they did last is not known."""
+        self._stalled = self.changing = True
+        self.resumed.clear()
 
     def adopt(self, state: SetState) -> None:
         """Make a new state this node's; nothing is under way."""

@@ -31,6 +31,7 @@ MAY_USE_RANDOM = {"emu/core/chance.py"}
 ONLY_A_TYPE = {  # take a stream that chance made
     "emu/sim/application.py",
     "emu/sim/lan.py",
+    "emu/sim/workload.py",
     "emu/console/load.py",
 }
 
