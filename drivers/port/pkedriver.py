@@ -174,6 +174,8 @@ class PkeDriver:
         if not waiting or not self._free:
             return None
         if self.platform.io_blocked:
+            # DEVIATION: what waits here goes on when quorum is back, even if nodes that were lost then have changed
+            # the shadow set; what waits in the class drivers is refused then, and done again by what the disks tell.
             self.platform.hold_io(self._may_go_on)
             return None
         for index, request in enumerate(waiting):
