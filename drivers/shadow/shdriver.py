@@ -442,8 +442,7 @@ class VirtualUnit:
 
     def stall(self) -> EventFlag:
         """Hold new requests; the flag is set when none is under way."""
-        self._stalled = self.changing = True
-        self.resumed.clear()
+        self.hold()
         self._refuse_ahead()
         self._drained = self.platform.flag()
         if not self.active:
@@ -451,7 +450,7 @@ class VirtualUnit:
         return self._drained
 
     def hold(self) -> None:
-        """Hold new requests until a state is adopted: nodes are lost, and what they did last is not known."""
+        """Hold new requests until a state is adopted: it is going to change."""
         self._stalled = self.changing = True
         self.resumed.clear()
 

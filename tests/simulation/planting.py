@@ -35,11 +35,14 @@ class Bug:
                 )
             else:
                 shutil.copy(source, directory / name)
-        victim = directory / self.file
-        text = victim.read_text()
+        (directory / self.file).write_text(self.changed())
+
+    def changed(self) -> str:
+        """Give the file as it is with the bug; raises AssertionError when the text to change is not there once."""
+        text = (ROOT / self.file).read_text()
         old, new = self.old.strip("\n"), self.new.strip("\n")
         assert text.count(old) == 1, f"{self.name}: {self.file} has the text to change exactly once"
-        victim.write_text(text.replace(old, new))
+        return text.replace(old, new)
 
 
 def bugs() -> list[Bug]:

@@ -50,3 +50,4 @@ def test_the_soak_finds_the_bug(bug: Bug, tmp_path: Path) -> None:
 @pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name)
 def test_a_bug_is_somebodys_to_find(bug: Bug) -> None:
     assert bug.test or bug.soak
+    compile(bug.changed(), bug.file, "exec")
