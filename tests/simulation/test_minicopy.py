@@ -1,10 +1,7 @@
 """A member leaves with a write bitmap, is backed up while the application goes on, and returns by minicopy."""
 
-from contextlib import suppress
-
 import pytest
 
-from drivers.platform.pool import InsufficientMemory
 from drivers.shadow.state import MemberState
 from drivers.shadow.utility import Policy
 from drivers.shadow.volume import write_blocks
@@ -365,26 +362,6 @@ def test_a_deleted_bitmap_records_nothing_and_serves_nobody() -> None:
     assert stage.write_now(vu, 4_000, BLOCK) == NORMAL
     stage.mount([LEAVING])
     assert stage.idents()[-1] == "SHDWMEMCOPY"
-
-
-def test_a_copy_by_the_host_that_finds_no_memory_ends_and_takes_nobody_down() -> None:
-    stage = Stage(seed=1, firmware="kdm70")
-    vu = stage.ready()
-    stage.dismount(LEAVING, Policy.MINICOPY)
-    assert stage.write_now(vu, 100, BLOCK) == NORMAL
-    pool = stage.alpha.platform.pool
-    taken = []
-    for size in (1 << 20, 1 << 15):  # what is left is less than a range
-        with suppress(InsufficientMemory):
-            while True:
-                taken.append(pool.allocate(size))
-    stage.mount([LEAVING], Policy.MINICOPY)
-    stage.wait_for_copies(vu)
-    member = vu.state.member(LEAVING)
-    assert member is None or member.state is not MemberState.SOURCE
-    for address in taken:
-        pool.free(address)
-    assert stage.read_now(vu, 100, 512) == (NORMAL, BLOCK)
 
 
 def test_a_member_leaves_when_there_is_memory_for_its_control_block_again() -> None:

@@ -1,5 +1,9 @@
 """Who copies, how many sets at a time, and where a copy goes on."""
 
+from dataclasses import replace
+
+from drivers.shadow.server import _copied
+from drivers.shadow.state import MemberState
 from drivers.shadow.utility import Policy
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT
 from emu.core.block import BLOCK_BYTES, BlockRequest, Function
@@ -173,3 +177,11 @@ def test_a_range_that_failed_while_its_node_dismounted_is_copied_by_the_next_nod
     assert vax_vu.targets[0].fence_lbn <= failing
     stage.wait_for_copies(vax_vu)
     stage.assert_members_identical(vax_vu)
+
+
+def test_the_end_of_a_copy_makes_nobody_else_a_full_member() -> None:
+    stage = Stage()
+    vu = stage.ready()
+    first, _, third = vu.state.members
+    state = replace(vu.state, members=(first, replace(third, state=MemberState.TARGET)))
+    assert _copied(state, LEAVING) == state  # it was dismounted as its copy ended
