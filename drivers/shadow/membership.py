@@ -207,6 +207,9 @@ class ShadowDriver:
         if vu.state.version < message.version:
             vu.ahead.append((again, partial(answer, None)))
             return None
+        if vu.ranges is None:
+            answer(None)  # it is mad: by this state another node copies, or none
+            return None
         return vu
 
     def _lock_range(self, message: LockRange, answer: Answer) -> None:

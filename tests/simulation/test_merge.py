@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from drivers.cluster.request import NodeLost
-from drivers.shadow.requests import Adopt, MergeRange, Stall
+from drivers.shadow.requests import Adopt, LockRange, MergeRange, Stall
 from drivers.shadow.state import MemberState
 from drivers.shadow.utility import Policy
 from emu.core.block import BLOCK_BYTES
@@ -212,3 +212,13 @@ def test_who_asks_by_a_newer_state_is_refused_when_another_change_begins() -> No
     vu.stall()  # a recovery does so, when the author of the state was lost
     assert stage.world.settle(lambda: bool(answers))
     assert answers == [None]
+
+
+def test_who_asks_for_a_range_where_nothing_is_copied_gets_nothing() -> None:
+    stage = Stage(vax=True)
+    vu = stage.ready()
+    stage.mount([], node=stage.vax)
+    assert stage.vax is not None
+    for kind in (LockRange, MergeRange):
+        question = kind("DSA1:", LBN, LBN + 1, vu.state.version)
+        assert stage.world.run(stage.vax, stage.vax.cluster.ask("ALPHA1", question)) is None
