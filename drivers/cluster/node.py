@@ -1,5 +1,6 @@
 """A node: its platform, its controllers' drivers, its shadow driver."""
 
+import re
 from collections.abc import Callable
 
 from drivers.classes.disk import Disk, UnitState
@@ -21,7 +22,16 @@ from drivers.shadow.utilities import ShadowUtilities
 from emu.core.bus import RegisterSpace
 from emu.wire.scripts_image import ScriptsImage
 
+_DEVICE_NAME = re.compile(r"_*([A-Z0-9$_]*):?")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def device_name(text: str) -> str:
+    """A device's name without what may be left out before and behind it; raises Failure when it can be none."""
+    match = _DEVICE_NAME.fullmatch(text.upper())
+    if match is None or not match[1]:
+        raise Failure(Message("SYSTEM", "F", "IVDEVNAM", "invalid device name"))
+    return match[1]
 
 
 class Node:
@@ -128,12 +138,12 @@ class Node:
 
     def disk(self, name: str) -> Disk:
         """Find a disk by device name, with or without allocation class and colon; raises Failure."""
-        wanted = name.upper().lstrip("_").rstrip(":")
+        wanted = device_name(name)
         for unit in self.disks:
             full = unit.name.rstrip(":")
             if wanted in (full, full.rsplit("$", 1)[-1]):
                 return unit
-        raise Failure(Message("SYSTEM", "W", "NOSUCHDEV", f"no such device available, {name}"))
+        raise Failure(Message("SYSTEM", "W", "NOSUCHDEV", "no such device available"))
 
     def run(self, name: str, body: Procedure, ended: Callable[[object], None]) -> None:
         """Run a procedure as a process; `ended` gets its result, or the Failure it raised."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from drivers.cluster.node import device_name
 from drivers.message import Failure, Message
 from emu.console.dcl.errors import DclError
 from emu.console.dcl.expressions import evaluate, integer, is_true
@@ -112,8 +113,11 @@ class Lexicals:
         item = _text(arguments, 1).strip().upper()
         if item not in ITEMS:
             raise DclError("IVKEYW", item)
+        name = device_name(
+            _text(arguments, 0).strip().partition(":")[0]
+        )  # what is behind a colon does not count
         try:
-            unit = self._session.unit(_text(arguments, 0).strip())
+            unit = self._session.unit(name)
         except Failure:
             if item == "EXISTS":
                 return "FALSE"

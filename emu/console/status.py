@@ -2,7 +2,8 @@
 
 Bits 0 to 2 are the severity, bit 28 says that the message has been shown.
 
-DEVIATION: messages whose number is not known share one, of a customer's facility, for each severity.
+DEVIATION: messages whose number is not known share one, of a customer's facility, for each severity.  Of several
+messages the worst one counts, where VMS takes the first: DISMOUNT's and TYPE's first one is a warning.
 """
 
 from drivers.message import Message
@@ -10,6 +11,7 @@ from emu.wire.codes.conditions import CONDITIONS
 from emu.wire.codes.vms import SS
 
 SHOWN = 0x1000_0000  # STS$M_INHIB_MSG
+_MOUNT = 0x0072_0000  # its facility's number
 _CUSTOMER = 0x0800_8000  # STS$M_CUST_DEF, STS$M_FAC_SP
 SEVERITY_CODES = {"W": 0, "S": 1, "E": 2, "I": 3, "F": 4}
 _LETTERS = {code: letter for letter, code in SEVERITY_CODES.items()}
@@ -21,6 +23,8 @@ def condition_value(message: Message) -> int:
     if message.facility == "SYSTEM" and message.ident in SS.__members__:
         return SS[message.ident] | SHOWN
     number = CONDITIONS.get((message.facility, message.ident))
+    if message.facility == "MOUNT" and number is None and message.ident in SS.__members__:
+        number = _MOUNT | SS[message.ident] & ~7 | SEVERITY_CODES[message.severity]
     if number is None:
         return _CUSTOMER | SEVERITY_CODES[message.severity] | SHOWN
     return number if message.facility == "DCL" else number | SHOWN

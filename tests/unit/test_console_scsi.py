@@ -82,8 +82,8 @@ def test_a_disk_at_another_target_becomes_a_member_and_has_no_errors(console: Sc
 
 
 def test_what_names_no_scsi_disk_is_refused(console: ScsiConsole) -> None:
-    assert console.refused("MOUNT DSA1:/SHADOW=$1$DKA7: PAY") == ["SYSTEM-W-NOSUCHDEV"]
-    assert console.refused("MOUNT DSA1:/SHADOW=$1$DKB100: PAY") == ["SYSTEM-W-NOSUCHDEV"]
+    assert console.refused("MOUNT DSA1:/SHADOW=$1$DKA7: PAY") == ["MOUNT-F-NOSUCHDEV"]
+    assert console.refused("MOUNT DSA1:/SHADOW=$1$DKB100: PAY") == ["MOUNT-F-NOSUCHDEV"]
     assert console.refused("DISMOUNT $1$DKA200:") == ["DISM-W-CANNOTDMT", "SYSTEM-F-DEVNOTMOUNT"]
 
 

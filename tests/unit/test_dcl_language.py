@@ -151,6 +151,21 @@ def test_a_lexical_function_has_its_value(console: Console, text: str, wanted: S
     assert console.well(f"WRITE SYS$OUTPUT {text}") == [str(wanted)]
 
 
+@pytest.mark.parametrize(
+    "line", ["MOUNT DUA99: PAYROLL", "INITIALIZE DUA99: PAYROLL", "LOAD DUA99:", "DUMP DUA99:"]
+)
+def test_a_device_that_is_not_there_is_an_error_to_a_procedure(console: Console, line: str) -> None:
+    said = run(
+        console, f'$ ON ERROR THEN GOTO FAILED\n$ {line}\n$ EXIT\n$FAILED:\n$ WRITE SYS$OUTPUT "caught"\n'
+    )
+    assert said[-1] == "caught"
+
+
+def test_mount_makes_a_system_status_its_own(console: Console) -> None:
+    assert console.do("MOUNT DUA99: PAYROLL") == ["%MOUNT-F-NOSUCHDEV, no such device available"]
+    assert console.well("WRITE SYS$OUTPUT $STATUS") == ["%X1072090C"]
+
+
 def test_getdvi_tells_members_and_targets() -> None:
     console = Console()
     console.well(f"INIT/SHADOW=({A},{B}) PAYROLL", f"MOUNT DSA42:/SHADOW=({A},{B}) PAYROLL")
@@ -165,6 +180,8 @@ def test_getdvi_tells_members_and_targets() -> None:
     assert item(B, "SHDW_MASTER_NAME") == "_DSA42:"
     assert item("DSA42:", "VOLNAM") == "PAYROLL"
     assert item("DUA99:", "EXISTS") == "FALSE"
+    assert item("DUA10:[PAY]ROLL.DAT", "SHDW_MEMBER") == "TRUE"  # what is behind the colon does not count
+    assert console.refused('WRITE SYS$OUTPUT F$GETDVI("[PAY]","EXISTS")') == ["SYSTEM-F-IVDEVNAM"]
     console.well(f"DISMOUNT {B}", f"MOUNT DSA42:/SHADOW={B} PAYROLL")
     assert item(B, "SHDW_CATCHUP_COPYING") == "TRUE"
     console.well("WAIT DSA42:")

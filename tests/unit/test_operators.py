@@ -98,7 +98,7 @@ def test_a_question_in_the_middle_of_a_command_waits_while_others_work(office: O
 def test_a_disk_that_one_operator_backs_up_is_taken_for_the_other(office: Office) -> None:
     office.one.starts(f"BACKUP/PHYSICAL {C} x.img")
     office.one.waits(lambda: bool(office.commands.claimed))
-    assert office.two.does(f"MOUNT/OVERRIDE=SHADOW {C} X")[0].startswith("%SYSTEM-W-DEVALLOC")
+    assert office.two.does(f"MOUNT/OVERRIDE=SHADOW {C} X")[0].startswith("%MOUNT-F-DEVALLOC")
     office.one.waits(lambda: not office.one.interpreter.busy)
     assert len(office.console.files.contents["x.img"]) == BLOCKS * BLOCK
 

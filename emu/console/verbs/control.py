@@ -7,6 +7,7 @@ from drivers.platform.process import Procedure
 from emu.console import help as help_text
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb
 from emu.console.load import Load, LoadRequest
+from emu.console.refusals import made_fatal
 from emu.console.session import Job
 from emu.console.times import parse_delta_ns
 from emu.console.verbs import process, set_device
@@ -21,7 +22,8 @@ DEEPEST = 256
 
 
 def _load(job: Job, command: Command) -> Procedure:
-    vu = job.session.mounted_set(command.parameter("DEVICE"))
+    with made_fatal("LOAD"):
+        vu = job.session.mounted_set(command.parameter("DEVICE"))
     running = {load.node.name: load for load in job.session.loads_on(vu.name) if load.running}
     if job.node.name in running:
         raise Failure(Message("LOAD", "F", "RUNNING", f"a load is running on {vu.name} already"))
@@ -78,7 +80,8 @@ LOAD = Verb(
 def _stop(job: Job, command: Command) -> Procedure:
     loads = list(job.session.loads.values())
     if command.is_given("DEVICE"):
-        loads = job.session.loads_on(job.session.mounted_set(command.parameter("DEVICE")).name)
+        with made_fatal("STOP"):
+            loads = job.session.loads_on(job.session.mounted_set(command.parameter("DEVICE")).name)
     loads = [load for load in loads if load.running]
     if not loads:
         raise Failure(Message("STOP", "W", "NOLOAD", "no load is running"))
@@ -115,7 +118,8 @@ def _wait(job: Job, command: Command) -> Procedure:
     if command.is_given("LOAD"):
         loads = list(job.session.loads.values())
         if text:
-            loads = job.session.loads_on(job.session.mounted_set(text).name)
+            with made_fatal("WAIT"):
+                loads = job.session.loads_on(job.session.mounted_set(text).name)
         while any(load.running for load in loads):
             job.stop_if_interrupted("WAIT")
             yield MILLISECOND_NS
@@ -124,7 +128,8 @@ def _wait(job: Job, command: Command) -> Procedure:
         raise DclError("INSFPRM")
     if "$" not in text and not text.upper().lstrip("_").startswith("DSA"):
         raise DclError("IVDTIME", text)
-    vu = job.session.mounted_set(text)
+    with made_fatal("WAIT"):
+        vu = job.session.mounted_set(text)
     while vu.state.copier and job.node.shadow.units.get(vu.name) is vu:
         job.stop_if_interrupted("WAIT")
         yield MILLISECOND_NS

@@ -8,6 +8,7 @@ from itertools import combinations
 from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb
+from emu.console.refusals import preceded
 from emu.console.session import Job, virtual_unit_name
 from emu.console.verbs.volumes import ALPHA
 
@@ -61,7 +62,8 @@ def _device(job: Job, command: Command) -> str:
         if any(command.is_given(qualifier) for qualifier in _OF_A_MEMBER):
             raise Failure(Message("SET", "E", "NOTSHDWDEV", f"{unit} is not a valid shadow set member"))
         return unit
-    device = job.node.disk(name).name
+    with preceded(Message("SET", "E", "NOTSET", f"error modifying {name.upper()}")):
+        device = job.node.disk(name).name
     if any(command.is_given(qualifier) for qualifier in _OF_A_SET):
         raise Failure(Message("SET", "E", "NOTSHDWVU", f"{device} is not a shadow set virtual unit"))
     if not any(vu.state.member(device) for vu in job.node.shadow.units.values()):

@@ -6,6 +6,7 @@ DEVIATION: no device can be allocated, so SHOW DEVICE has no /ALLOCATED.
 from collections.abc import Iterable
 
 from drivers.classes.disk import Disk
+from drivers.cluster.node import device_name
 from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
 from drivers.shadow.shdriver import VirtualUnit
@@ -24,7 +25,9 @@ def _say_all(job: Job, lines: Iterable[str]) -> Procedure:
 
 
 def _no_such_device(name: str) -> Failure:
-    return Failure(Message("SYSTEM", "W", "NOSUCHDEV", f"no such device available, {name.upper()}"))
+    """What there is to say of a name that nothing has; raises Failure when it can be no name."""
+    device_name(name)
+    return Failure(Message("SYSTEM", "W", "NOSUCHDEV", "no such device available"))
 
 
 def _matching_sets(job: Job, name: str) -> list[VirtualUnit]:

@@ -14,6 +14,7 @@ from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.volume import read_blocks, write_blocks
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.host_files import HostFileError, InputFile, OutputFile
+from emu.console.refusals import preceded
 from emu.console.session import Job, virtual_unit_name
 from emu.console.verbs.files import copy_from_volume, copy_to_volume, is_volume_file
 from emu.core.block import BLOCK_BYTES
@@ -33,6 +34,10 @@ def _host_error(facility: str, ident: str, name: str, error: HostFileError) -> F
     )
 
 
+def _opening(facility: str, severity: str, device: str) -> Message:
+    return Message(facility, severity, "OPENIN", f"error opening {device.upper()} as input")
+
+
 def _io_error(facility: str, unit: Unit, lbn: int, status: int) -> Failure:
     return Failure(
         Message(facility, "F", "IOERROR", f"{unit.name} error at or behind LBN {lbn}"), status_message(status)
@@ -44,7 +49,8 @@ def _with_disk(job: Job, unit: Unit, facility: str, body: Callable[[], Procedure
     if isinstance(unit, VirtualUnit) or job.session.set_of(unit.name) is not None:
         yield from body()
         return
-    job.session.refuse_claimed(unit.name)
+    with preceded(_opening(facility, "E", unit.name)):
+        job.session.refuse_claimed(unit.name)
     job.session.claimed[unit.name] = facility
     lent = unit.name not in job.node.utilities.private
     try:
@@ -112,7 +118,8 @@ def _backup(job: Job, command: Command) -> Procedure:
                 continued=True,
             ),
         )
-    unit = job.node.disk(name)
+    with preceded(_opening("BACKUP", "F", name)):
+        unit = job.node.disk(name)
     vu = job.session.set_of(unit.name)
     if vu is not None:
         raise Failure(
@@ -234,9 +241,13 @@ def _copy(job: Job, command: Command) -> Procedure:
             Message("COPY", "F", "ONEFILE", "one side must be a unit and the other a file of the host"),
         )
     if _is_device(job, source):
-        yield from _copy_out(job, command, job.session.unit(source), target)
+        with preceded(_opening("COPY", "E", source)):
+            unit = job.session.unit(source)
+        yield from _copy_out(job, command, unit, target)
     else:
-        yield from _copy_in(job, command, source, job.session.unit(target))
+        with preceded(Message("COPY", "E", "OPENOUT", f"error opening {target.upper()} as output")):
+            unit = job.session.unit(target)
+        yield from _copy_in(job, command, source, unit)
 
 
 def _is_device(job: Job, name: str) -> bool:
@@ -376,7 +387,9 @@ COPY = Verb(
 
 
 def _dump(job: Job, command: Command) -> Procedure:
-    unit = job.session.unit(command.parameter("DEVICE"))
+    name = command.parameter("DEVICE")
+    with preceded(_opening("DUMP", "E", name)):
+        unit = job.session.unit(name)
 
     def number(keyword: str) -> int | None:
         given = command.keyword("BLOCKS", keyword)

@@ -14,6 +14,7 @@ from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
 from drivers.shadow.volume import VolumeIdentity
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
+from emu.console.refusals import made_fatal, preceded
 from emu.console.session import Job, virtual_unit_name
 from emu.console.uic import parse_uic, uic_text
 from emu.console.verbs.files import count_free_blocks, delete_files
@@ -45,8 +46,9 @@ def _devices(job: Job, names: Sequence[str], facility: str) -> list[str]:
             raise Failure(
                 Message(facility, "F", "NOTSHDWDEV", f"{name.upper()} is not a valid shadow set member")
             )
-        device = job.node.disk(name).name
-        job.session.refuse_claimed(device)
+        with made_fatal(facility, name if len(names) > 1 else ""):
+            device = job.node.disk(name).name
+            job.session.refuse_claimed(device)
         devices.append(device)
     return devices
 
@@ -359,11 +361,7 @@ def _dismount(job: Job, command: Command) -> Procedure:
     if unit is not None:
         yield from _dismount_set(job, command, unit)
         return
-    try:
-        device = job.node.disk(name).name
-    except Failure as failure:
-        raise _cannot(f"{name.upper()}", *failure.messages) from None
-    job.session.refuse_claimed(device)
+    device = _device_to_dismount(job, name)
     if device in job.node.utilities.private:
         if "POLICY" in command.qualifiers:
             raise DclError("CONFLICT", "POLICY")
@@ -377,9 +375,19 @@ def _dismount(job: Job, command: Command) -> Procedure:
         yield from job.node.utilities.dismount_member(device, _policy(command), job.tell)
 
 
+def _device_to_dismount(job: Job, name: str) -> str:
+    with preceded(_cannot_dismount(name.upper())):
+        device = job.node.disk(name).name
+        job.session.refuse_claimed(device)
+    return device
+
+
 def _force_removal(job: Job, command: Command, unit: str | None) -> Procedure:
     """Take the member that the qualifier names out of the set."""
-    (device,) = _devices(job, command.values("FORCE_REMOVAL"), "DISM")
+    (name,) = command.values("FORCE_REMOVAL")
+    if virtual_unit_name(name) is not None:
+        raise Failure(Message("DISM", "F", "NOTSHDWDEV", f"{name.upper()} is not a valid shadow set member"))
+    device = _device_to_dismount(job, name)
     vu = job.node.shadow.units.get(unit) if unit is not None else None
     if vu is None or vu.state.member(device) is None:
         where = command.parameter("DEVICE").upper()
@@ -413,8 +421,12 @@ def _dismount_set(job: Job, command: Command, unit: str) -> Procedure:
         yield from node.utilities.dismount_unit(unit, job.tell, _policy(command))
 
 
+def _cannot_dismount(device: str) -> Message:
+    return Message("DISM", "W", "CANNOTDMT", f"{device} cannot be dismounted")
+
+
 def _cannot(device: str, *reasons: Message) -> Failure:
-    return Failure(Message("DISM", "W", "CANNOTDMT", f"{device} cannot be dismounted"), *reasons)
+    return Failure(_cannot_dismount(device), *reasons)
 
 
 DISMOUNT = Verb(

@@ -19,12 +19,14 @@ class SS(IntEnum):
     DEVOFFLINE = 0x84
     DRVERR = 0x8C
     INSFMEM = 0x124
+    IVDEVNAM = 0x144
     IVBUFLEN = 0x34C
     MEDOFL = 0x1A4  # spec
     PARITY = 0x1F4  # spec
     TIMEOUT = 0x22C
     VOLINV = 0x254  # spec
     WRITLCK = 0x25C
+    DEVALLOC = 0x840
     NOSUCHDEV = 0x908
     ILLIOFUNC = 0xF4
     ILLBLKNUM = 0xDC
