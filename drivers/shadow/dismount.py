@@ -8,6 +8,7 @@ from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import dism_message, not_mounted
 from drivers.shadow.server import handed_over
+from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.state import MAXIMUM_BITMAPS, BitmapRecord, MemberState, SetState
 from drivers.shadow.utility import NO_MINICOPY, Policy, Utility
 from drivers.shadow.volume import bitmap_name
@@ -91,28 +92,9 @@ class Dismount(Utility):
         return None
 
     def dismount_unit(self, name: str, say: Say, policy: Policy = Policy.DEFAULT) -> Procedure:
-        """Dismount a virtual unit on this node; raises Failure.
-
-        policy: MINICOPY, on the last node that has it, refuses to leave a set of which no member could
-        be left out at the next mount (spec 3.5).
-        """
-        self._refuse_bitmap_policy(policy, "DISM")
-        vu = self._shadow.units.get(name)
-        if vu is None:
-            raise Failure(dism_message("W", "CANNOTDMT", f"_{name} cannot be dismounted"), not_mounted())
+        """Dismount a virtual unit on this node; raises Failure."""
         here = self._shadow.node
-        unfit = (
-            "with one full member"
-            if len(vu.sources) < 2
-            else "that needs a merge"
-            if vu.state.merging
-            else ""
-        )
-        if policy is Policy.MINICOPY and vu.state.nodes == (here,) and unfit:
-            raise Failure(
-                dism_message("W", "CANNOTDMT", f"_{name} cannot be dismounted"),
-                dism_message("F", "WBMFAIL", f"a set {unfit} is not fit for a later minicopy"),
-            )
+        vu = self.require_dismountable(name, policy, (here,))
 
         def leave(state: SetState) -> SetState:
             nodes = tuple(node for node in state.nodes if node != here)
@@ -124,6 +106,26 @@ class Dismount(Utility):
         yield from self._shadow.change(name, leave)
         for unit in members:
             yield from unit.available()
+
+    def require_dismountable(self, name: str, policy: Policy, leaving: Sequence[str]) -> VirtualUnit:
+        """Return a mounted virtual unit that these nodes may dismount; raises Failure.
+
+        policy: makes no bitmap here.  MINICOPY, where no other node has the set, is not done to one of which no
+        member could be left out at the next mount (spec 3.5).
+
+        UNCERTAIN: where another node has the set, MINICOPY changes nothing; what it means there is not published.
+        """
+        vu = self._shadow.units.get(name)
+        if vu is None:
+            raise Failure(dism_message("W", "CANNOTDMT", f"_{name} cannot be dismounted"), not_mounted())
+        merging = "that needs a merge" if vu.state.merging else ""
+        unfit = "with one full member" if len(vu.sources) < 2 else merging
+        if policy is Policy.MINICOPY and unfit and set(vu.state.nodes) <= {*leaving}:
+            raise Failure(
+                dism_message("W", "CANNOTDMT", f"_{name} cannot be dismounted"),
+                dism_message("F", "WBMFAIL", f"a set {unfit} is not fit for a later minicopy"),
+            )
+        return vu
 
     def dismount_disk(self, device: str) -> Procedure:
         """Dismount a disk mounted by itself; raises Failure."""

@@ -452,6 +452,16 @@ def test_the_last_source_member_stays(console: Console) -> None:
     console.well("DISMOUNT/POLICY=MINICOPY=OPTIONAL DSA1:")
 
 
+def test_a_whole_set_with_minicopy_is_dismounted_from_all_nodes_or_from_none(mounted: Console) -> None:
+    mounted.well("SET HOST VAX1", "MOUNT DSA42: PAYROLL", "LOGOUT", "DISMOUNT/CLUSTER/POLICY=MINICOPY DSA42:")
+    mounted.well(f"MOUNT/CLUSTER DSA42:/SHADOW={A} PAYROLL")
+    assert mounted.refused("DISMOUNT/CLUSTER/POLICY=MINICOPY DSA42:") == [
+        "DISM-W-CANNOTDMT",
+        "DISM-F-WBMFAIL",
+    ]
+    assert [list(node.shadow.units) for node in mounted.world.nodes.values()] == [["DSA42:"], ["DSA42:"]]
+
+
 def test_a_file_name_with_a_slash_brings_advice(mounted: Console) -> None:
     said = mounted.do("COPY tmp/ledger DSA42:")
     assert said[1] == " \\LEDGER\\"

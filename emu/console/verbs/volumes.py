@@ -401,6 +401,7 @@ def _dismount_set(job: Job, command: Command, unit: str) -> Procedure:
     nodes = [job.node]
     if command.is_given("CLUSTER"):
         nodes = [node for node in (job.node, *_others(job)) if unit in node.shadow.units] or nodes
+    nodes[0].utilities.require_dismountable(unit, _policy(command), [node.name for node in nodes])
     loads = [load for node in nodes if (load := job.session.loads.get((node.name, unit))) and load.running]
     if command.is_given("ABORT"):
         for load in loads:
@@ -439,7 +440,9 @@ DISMOUNT = Verb(
         Keyword(
             "POLICY",
             "MINICOPY: make a write bitmap, so that the member can return by minicopy; without one it stays. "
-            "MINICOPY=OPTIONAL: remove it in any case. NOMINICOPY, or no /POLICY: no bitmap.",
+            "MINICOPY=OPTIONAL: remove it in any case. NOMINICOPY, or no /POLICY: no bitmap. With a whole set none is "
+            "made: MOUNT/POLICY=MINICOPY makes it when it leaves a member out. MINICOPY then keeps the last node from "
+            "dismounting a set with one full member, or one that is being merged.",
             Value("policy", keywords=(_MINICOPY,)),
             negatable=True,
             nodes=ALPHA,
