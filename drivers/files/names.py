@@ -42,6 +42,12 @@ class FileSpec:
     def directory_text(self) -> str:
         return f"[{'.'.join(self.directory) or MFD_DIRECTORY}]"
 
+    @property
+    def whole(self) -> str:
+        """The specification in full."""
+        version = "*" if self.version is None else "" if self.version == LATEST else self.version
+        return f"{self.device}{self.directory_text}{self.full_name};{version}"
+
     def matches(self, full_name: str, version: int) -> bool:
         """Whether a file is meant; LATEST leaves the version to whoever asks."""
         pattern = re.escape(self.full_name).replace(r"\*", ".*").replace("%", ".")

@@ -12,6 +12,10 @@ class HostFileError(Exception):
     """The host refused; the text says why."""
 
 
+class HostFileMissing(HostFileError):
+    """A file that was to be read is not there."""
+
+
 class HostFileExists(HostFileError):
     """A file that was to be made is there already."""
 

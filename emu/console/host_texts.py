@@ -1,7 +1,10 @@
 """Text files that are on no volume: examples shipped with this program, files of the host."""
 
-from drivers.message import Failure, Message
-from emu.console.host_files import HostFileError
+from contextlib import suppress
+
+from drivers.message import Failure
+from emu.console.host_files import HostFileError, HostFileMissing
+from emu.console.refusals import NOT_FOUND, file_message, refused_by_host
 from emu.console.session import Session
 
 EXAMPLES = "SYS$EXAMPLES:"
@@ -18,18 +21,25 @@ def translated(session: Session, name: str) -> str:
 def read_host_text(session: Session, name: str, default_type: str = "") -> str:
     """Read a text file; the default type is tried in capitals and in small letters.  Raises Failure."""
     last = name.rsplit("/", maxsplit=1)[-1].rpartition(":")[2]
-    typed = name if "." in last or not default_type else name + default_type
-    try:
-        if typed.upper().startswith(EXAMPLES):
-            return session.host_files.read_example(typed[len(EXAMPLES) :].upper())
+    names = [name] if "." in last or not default_type else [name + default_type, name + default_type.lower()]
+    if name.upper().startswith(EXAMPLES):
+        example = names[0].upper()
         try:
-            return session.host_files.read_text(typed)
+            return session.host_files.read_example(example[len(EXAMPLES) :])
         except HostFileError:
-            if typed == name:
-                raise
-            return session.host_files.read_text(name + default_type.lower())
+            raise Failure(file_message("DCL", "E", "OPENIN", example + ";"), NOT_FOUND) from None
+    for typed in names:
+        with suppress(HostFileMissing):
+            return _read(session, typed)
+    shown = names[0] if name.isupper() else names[-1]
+    error = HostFileMissing()
+    raise refused_by_host(file_message("DCL", "E", "OPENIN", shown), shown, error)
+
+
+def _read(session: Session, name: str) -> str:
+    try:
+        return session.host_files.read_text(name)
+    except HostFileMissing:
+        raise
     except HostFileError as error:
-        raise Failure(
-            Message("DCL", "E", "OPENIN", f"error opening {typed} as input"),
-            Message("RMS", "E", "FNF", f"file not found ({error})", continued=True),
-        ) from error
+        raise refused_by_host(file_message("DCL", "E", "OPENIN", name), name, error) from error

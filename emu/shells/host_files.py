@@ -12,7 +12,7 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
-from emu.console.host_files import HostFileError, HostFileExists
+from emu.console.host_files import HostFileError, HostFileExists, HostFileMissing
 from emu.core.block import BlockDevice
 from emu.media.file import FileDevice, ImageError
 from emu.shells.image_files import open_image
@@ -157,7 +157,7 @@ class DiskFiles:
     def read_example(self, name: str) -> str:
         example = files("emu.console") / "examples" / name
         if "/" in name or not example.is_file():
-            raise HostFileError(f"there is no example {name}")
+            raise HostFileMissing(f"there is no example {name}")
         return example.read_text()
 
 
@@ -210,4 +210,5 @@ def _umask() -> int:
 
 
 def _refused(name: str, what: str, error: OSError) -> HostFileError:
-    return HostFileError(f"{name} cannot be {what}: {error.strerror}")
+    kind = HostFileMissing if isinstance(error, FileNotFoundError) else HostFileError
+    return kind(f"{name} cannot be {what}: {error.strerror}")

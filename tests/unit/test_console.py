@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from emu.console.completion import suggestions
-from emu.console.host_files import HostFileError
+from emu.console.host_files import HostFileExists, HostFileMissing
 from emu.console.interpreter import Interpreter
 from emu.media.memory import MemoryDevice
 from emu.media.slow import BLOCK_NS, SEEK_NS, SlowDevice, fixed_times
@@ -83,12 +83,12 @@ class MemoryFiles:
 
     def open(self, name: str) -> MemoryInput:
         if name not in self.contents:
-            raise HostFileError(f"{name} cannot be opened: No such file or directory")
+            raise HostFileMissing(f"{name} cannot be opened: No such file or directory")
         return MemoryInput(self.contents[name])
 
     def read_text(self, name: str) -> str:
         if name not in self.contents:
-            raise HostFileError(f"{name} cannot be read: No such file or directory")
+            raise HostFileMissing(f"{name} cannot be read: No such file or directory")
         return self.contents[name].decode()
 
     def append(self, name: str) -> MemoryLines:
@@ -99,7 +99,7 @@ class MemoryFiles:
 
     def create(self, name: str, *, overlay: bool) -> MemoryOutput:
         if name in self.contents and not overlay:
-            raise HostFileError(f"{name} exists; /OVERLAY replaces it")
+            raise HostFileExists(f"{name} exists; /OVERLAY replaces it")
         self.open_outputs += 1
         return MemoryOutput(self, name)
 
@@ -319,7 +319,7 @@ def test_set_host_and_logout_move_between_nodes(console: Console) -> None:
         ("DISMOUNT/FORCE_REMOVAL=DUA99: DSA42:", ["DISM-W-CANNOTDMT", "SYSTEM-W-NOSUCHDEV"]),
         ("DISMOUNT/FORCE_REMOVAL=DSA42: DSA42:", ["DISM-F-NOTSHDWDEV"]),
         ("DISMOUNT DSA7:", ["DISM-W-CANNOTDMT", "SYSTEM-F-DEVNOTMOUNT"]),
-        ("DELETE 00010001", ["RMS-F-DEV"]),
+        ("DELETE 00010001", ["DELETE-E-DELVER"]),
         ("DELETE/BITMAP XYZ", ["DCL-W-NUMBER"]),
         ("DELETE/BITMAP FFFF", ["DELETE-E-NOSUCHBITMAP"]),
         ("SHOW DEVICE NOTHING", ["SYSTEM-W-NOSUCHDEV"]),
@@ -337,7 +337,7 @@ def test_set_host_and_logout_move_between_nodes(console: Console) -> None:
         ("BACKUP/PHYSICAL DSA42: FILE", ["BACKUP-F-NOTPHYSICAL", "BACKUP-I-MEMBER"]),
         ("COPY ONE TWO", ["COPY-F-ONEFILE"]),
         ("COPY DSA42: DUA10:", ["COPY-F-ONEFILE"]),
-        ("COPY NONE DSA42: /START=100", ["COPY-F-OPENIN", "HOST-F-FILE"]),
+        ("COPY NONE DSA42: /START=100", ["COPY-E-OPENIN", "RMS-E-FNF"]),
         ("COPY NONE DSA42:", ["COPY-F-NOSTART"]),
         (f"COPY NONE {A} /START=100", ["COPY-F-SHADMEMBER"]),
         ("COPY DSA42: FILE /START=20000", ["SYSTEM-F-ILLBLKNUM"]),
@@ -552,7 +552,7 @@ def test_backup_reads_and_changes_nothing(console: Console) -> None:
     assert said[0] == "%BACKUP-I-PROGRESS, _$1$DUA10:  10%, 2032 of 20000 blocks saved"
     assert said[-1] == "%BACKUP-S-CREATED, created pay.img, 20000 blocks of _$1$DUA10:"
     assert console.files.contents["pay.img"] == console.content(0) == before
-    assert console.refused(f"BACKUP/PHYSICAL {A} pay.img") == ["BACKUP-F-OPENOUT", "HOST-F-FILE"]
+    assert console.refused(f"BACKUP/PHYSICAL {A} pay.img") == ["BACKUP-F-OPENOUT", "HOST-E-FILE"]
     console.well(f"BACKUP/PHYSICAL/OVERLAY {A} pay.img")
     assert console.files.open_outputs == 0
 
@@ -906,18 +906,22 @@ def test_a_load_does_not_overwrite_files(mounted: Console) -> None:
 @pytest.mark.parametrize(
     ("line", "idents"),
     [
-        ("COPY none.txt DSA42:[]", ["COPY-F-OPENIN", "HOST-F-FILE"]),
-        ("COPY a.txt DSA42:[NONE]", ["RMS-E-DNF", "SYSTEM-W-NOSUCHFILE"]),
-        ("COPY a.txt DSA42:[]A?B.TXT", ["RMS-F-FNM"]),
+        ("COPY none.txt DSA42:[]", ["COPY-E-OPENIN", "RMS-E-FNF"]),
+        ("COPY a.txt DSA42:[NONE]", ["COPY-E-OPENOUT", "RMS-E-DNF", "SYSTEM-W-NOSUCHFILE"]),
+        ("COPY a.txt DSA42:[]A?B.TXT", ["COPY-E-OPENOUT", "RMS-F-FNM"]),
+        ("COPY a.txt DUA99:[A]B.TXT", ["COPY-E-OPENOUT", "RMS-F-DEV", "SYSTEM-W-NOSUCHDEV"]),
+        ("COPY DSA42:[]NONE.TXT a.txt", ["COPY-E-OPENIN", "RMS-E-FNF"]),
         ("COPY DSA42:[]*.SYS out", ["COPY-F-ONEFILE"]),
         ("COPY DSA42:[]INDEXF.SYS DSA42:[]A.SYS", ["COPY-F-ONEFILE"]),
         ("COPY/FIXED/VARIABLE a.txt DSA42:[]", ["DCL-W-CONFLICT"]),
-        ("TYPE DSA42:[]NONE.TXT", ["RMS-E-FNF"]),
-        ("TYPE DSA7:[]NONE.TXT", ["SYSTEM-F-DEVNOTMOUNT"]),
-        ("DIRECTORY NONE.TXT", ["RMS-F-DEV"]),
+        ("TYPE DSA42:[]NONE.TXT", ["TYPE-W-SEARCHFAIL", "RMS-E-FNF"]),
+        ("TYPE DSA7:[]NONE.TXT", ["TYPE-W-SEARCHFAIL", "RMS-F-DEV", "SYSTEM-F-DEVNOTMOUNT"]),
+        ("DIRECTORY NONE.TXT", ["DIRECT-E-OPENIN", "RMS-F-DEV"]),
+        ("DIRECTORY DSA42:[]NONE.TXT", ["DIRECT-W-NOFILES"]),
         ("DELETE DSA42:[]INDEXF.SYS", ["DELETE-E-DELVER"]),
-        ("DELETE DSA42:[]INDEXF.SYS;1", ["SYSTEM-F-NOPRIV"]),
-        ("CREATE/DIRECTORY DSA42:[000000]", ["CREATE-E-DIRNOTCRE"]),
+        ("DELETE DSA42:[]INDEXF.SYS;1", ["DELETE-W-FILNOTDEL", "SYSTEM-F-NOPRIV"]),
+        ("CREATE/DIRECTORY DSA42:[000000]", ["CREATE-E-DIRNOTCRE", "RMS-F-DIR"]),
+        ("CREATE/DIRECTORY DUA99:[A]", ["CREATE-E-DIRNOTCRE", "RMS-F-DEV", "SYSTEM-W-NOSUCHDEV"]),
         ("CREATE DSA42:[A]", ["DCL-W-CONFLICT"]),
     ],
 )
@@ -926,3 +930,34 @@ def test_commands_on_files_that_cannot_be_done_are_refused(
 ) -> None:
     mounted.files.contents["a.txt"] = b"one"
     assert mounted.refused(line) == idents
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("TYPE dsa42:[a]b.txt", "%TYPE-W-SEARCHFAIL, error searching for DSA42:[A]B.TXT;"),
+        ("TYPE dsa42:b.txt;2", "%TYPE-W-SEARCHFAIL, error searching for DSA42:[000000]B.TXT;2"),
+        ("DELETE dsa42:[]b.*;*", "%DELETE-W-SEARCHFAIL, error searching for DSA42:[000000]B.*;*"),
+        ("DIRECTORY dsa42:[a]", "%DIRECT-E-OPENIN, error opening DSA42:[A]*.*;* as input"),
+        ("COPY a.txt dsa42:[a]", "%COPY-E-OPENOUT, error opening DSA42:[A]A.TXT; as output"),
+        ("COPY dsa42:[a]b.txt c.txt", "%COPY-E-OPENIN, error opening DSA42:[A]B.TXT; as input"),
+        ("CREATE/DIRECTORY dua99:[a]", "%CREATE-E-DIRNOTCRE, DUA99:[A] directory file not created"),
+        ("@dsa42:[]proc", "%DCL-E-OPENIN, error opening DSA42:[000000]PROC.COM; as input"),
+        ("@sys$examples:proc", "%DCL-E-OPENIN, error opening SYS$EXAMPLES:PROC.COM; as input"),
+        ("@proc", "%DCL-E-OPENIN, error opening proc.com as input"),
+        ("@PROC", "%DCL-E-OPENIN, error opening PROC.COM as input"),
+        ("OPEN LIST dua99:list.txt", "%DCL-E-OPENIN, error opening dua99:list.txt as input"),
+        ("OPEN/WRITE LIST a.txt", "%DCL-E-OPENOUT, error opening a.txt as output"),
+    ],
+)
+def test_a_file_that_cannot_be_had_is_named_in_full(mounted: Console, line: str, said: str) -> None:
+    mounted.files.contents["a.txt"] = b"one"
+    assert mounted.do(line)[0] == said
+
+
+def test_of_a_device_that_is_not_there_no_file_is_missed(mounted: Console) -> None:
+    assert mounted.refused("@DUA99:PROC") == ["DCL-E-OPENIN", "RMS-F-DEV", "SYSTEM-W-NOSUCHDEV"]
+
+
+def test_a_slash_in_the_name_of_a_procedure_brings_advice(mounted: Console) -> None:
+    assert "quotation marks" in mounted.do("@/tmp/procedure")[2]

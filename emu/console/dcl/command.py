@@ -229,18 +229,22 @@ def _qualifiers(
             words += 1
             continue
         if not verb.qualifiers:
-            raise DclError("NOQUAL", item.name.upper())
+            raise DclError("NOQUAL", item.name.upper(), _slash_hint(verb))
         try:
             keyword, negated = find_keyword(item.name, known, "IVQUAL")
         except DclError as error:
-            if error.ident == "IVQUAL" and any(p.kind is Kind.FILE for p in verb.parameters):
-                error.hint = _SLASH_HINT
+            if error.ident == "IVQUAL":
+                error.hint = _slash_hint(verb)
             raise
         place = verb.parameters[words - 1].name if 0 < words <= len(verb.parameters) else ""
         if keyword.behind and keyword.behind != place:
             raise DclError("IVQUAL", keyword.name)
         given[keyword.name] = _given(keyword, negated, item.values, kind)  # the last one counts
     return given
+
+
+def _slash_hint(verb: Verb) -> str:
+    return _SLASH_HINT if any(p.kind is Kind.FILE for p in verb.parameters) else ""
 
 
 def _given(keyword: Keyword, negated: bool, elements: tuple[Element, ...] | None, kind: str) -> Given:

@@ -1,7 +1,6 @@
 """CREATE/DIRECTORY, DIRECTORY, TYPE, DELETE and COPY: files of mounted ODS-2 volumes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from drivers.classes.disk import Disk
 from drivers.files.directory import VERSION_LIMIT, Version
@@ -16,6 +15,7 @@ from drivers.shadow.shdriver import VirtualUnit
 from emu.console.dcl import Command, Keyword, Parameter, Verb
 from emu.console.host_files import HostFileError, InputFile
 from emu.console.host_texts import read_host_text, translated
+from emu.console.refusals import NO_DEVICE, file_message, preceded, refused_by_host
 from emu.console.session import Job, virtual_unit_name
 from emu.console.times import absolute_time
 from emu.core.block import BLOCK_BYTES
@@ -32,11 +32,14 @@ Unit = Disk | VirtualUnit
 
 
 def is_volume_file(job: Job, text: str) -> bool:
-    """Whether a word names a file of a volume: a disk or virtual unit, a colon, and more behind it."""
+    """Whether a word names a file of a volume: a disk or virtual unit, a colon, and more behind it.
+
+    Of a device that there is not, the bracket of a directory tells.
+    """
     device, colon, rest = text.partition(":")
     if not colon or not rest:
         return False
-    if virtual_unit_name(device) is not None:
+    if rest.startswith("[") or virtual_unit_name(device) is not None:
         return True
     try:
         job.node.disk(device)
@@ -46,16 +49,23 @@ def is_volume_file(job: Job, text: str) -> bool:
 
 
 def _with_files(
-    job: Job, device: str, body: Callable[[FileSystem], Procedure], *, write: bool = False
+    job: Job,
+    device: str,
+    opening: Message,
+    body: Callable[[FileSystem], Procedure],
+    *,
+    write: bool = False,
 ) -> Procedure:
-    """Run `body(files)` on a mounted volume, under its lock."""
-    unit, label, write_locked = _mounted(job, device)
-    if write and write_locked:
-        raise system_failure("WRITLCK", f"device is currently write locked, _{unit.name}", "F")
+    """Run `body(files)` on a mounted volume, under its lock.  opening: what is said when there is none."""
+    with preceded(opening):
+        unit, label, write_locked = _mounted(job, device)
+        if write and write_locked:
+            raise system_failure("WRITLCK", f"device is currently write locked, _{unit.name}", "F")
     cluster, resource = job.node.cluster, f"F11B$v{label}"
     yield from cluster.lock(resource)
     try:
-        files: FileSystem = yield from FileSystem.open(job.node.platform, unit)
+        with preceded(opening):
+            files: FileSystem = yield from FileSystem.open(job.node.platform, unit)
         yield from body(files)
         if write:
             space: StorageMap = yield from files.space()
@@ -78,7 +88,8 @@ def count_free_blocks(job: Job, unit: Unit) -> Procedure:
 
 
 def _mounted(job: Job, device: str) -> tuple[Unit, str, bool]:
-    unit = job.session.unit(device)
+    with preceded(NO_DEVICE):
+        unit = job.session.unit(device)
     if isinstance(unit, VirtualUnit):
         return unit, unit.state.label, unit.write_locked
     mount = job.node.utilities.private.get(unit.name)
@@ -103,12 +114,12 @@ def refuse_files(job: Job, vu: VirtualUnit) -> Procedure:
         raise has_files
 
 
-def _spec(text: str, *, wild: bool = False, default: str = "") -> FileSpec:
-    spec = parse_file_spec(text, wild=wild, default=default)
-    if not spec.device:
-        raise Failure(
-            Message("RMS", "F", "DEV", "error in device name or inappropriate device type for operation")
-        )
+def _spec(text: str, opening: Callable[[str], Message], *, wild: bool = False, default: str = "") -> FileSpec:
+    """Read a specification; raises Failure.  opening: what is said first when it is none, of that text."""
+    with preceded(opening(text.upper())):
+        spec = parse_file_spec(text, wild=wild, default=default)
+        if not spec.device:
+            raise Failure(NO_DEVICE)
     return spec
 
 
@@ -119,20 +130,26 @@ def _full_name(unit: str, spec: FileSpec, version: Version) -> str:
 # ---- CREATE/DIRECTORY
 
 
+def _not_created(name: str) -> Message:
+    return file_message("CREATE", "E", "DIRNOTCRE", name)
+
+
 def _create(job: Job, command: Command) -> Procedure:
-    spec = _spec(command.parameter("FILE"))
+    spec = _spec(command.parameter("FILE"), _not_created)
+    name = f"{spec.device}{spec.directory_text}"
     if spec.name or spec.type or not spec.directory:
-        raise Failure(Message("CREATE", "E", "DIRNOTCRE", "a directory is named as device:[directory]"))
+        text = command.parameter("FILE").upper()
+        raise Failure(_not_created(text), Message("RMS", "F", "DIR", "error in directory name"))
 
     def body(files: FileSystem) -> Procedure:
-        made = yield from files.create_directory(spec.directory)
-        name = f"{spec.device}{spec.directory_text}"
+        with preceded(_not_created(name)):
+            made = yield from files.create_directory(spec.directory)
         if not made:
             job.tell(Message("CREATE", "I", "EXISTS", f"{name} already exists"))
         elif command.is_given("LOG"):
             job.tell(Message("CREATE", "I", "CREATED", f"{name} created"))
 
-    yield from _with_files(job, spec.device, body, write=True)
+    yield from _with_files(job, spec.device, _not_created(name), body, write=True)
 
 
 CREATE = Verb(
@@ -153,10 +170,19 @@ CREATE = Verb(
 
 
 def _directory(job: Job, command: Command) -> Procedure:
-    spec = _spec(command.parameter("FILE"), wild=True, default="*.*;*")
+    def opening(name: str) -> Message:
+        return file_message("DIRECT", "E", "OPENIN", name)
+
+    spec = _spec(command.parameter("FILE"), opening, wild=True, default="*.*;*")
 
     def body(files: FileSystem) -> Procedure:
-        _, versions = yield from files.find(spec)
+        with preceded(opening(spec.whole)):
+            try:
+                _, versions = yield from files.find(spec)
+            except Failure as failure:
+                if failure.messages[0].ident != "FNF":
+                    raise
+                raise Failure(Message("DIRECT", "W", "NOFILES", "no files found")) from None
         job.say()
         job.say(f"Directory {spec.device}{spec.directory_text}")
         job.say()
@@ -184,7 +210,7 @@ def _directory(job: Job, command: Command) -> Procedure:
         blocks = f", {used}/{allocated} blocks" if sizes else ""
         job.say(f"Total of {len(versions)} file{plural}{blocks}.")
 
-    yield from _with_files(job, spec.device, body)
+    yield from _with_files(job, spec.device, opening(spec.whole), body)
 
 
 DIRECTORY = Verb(
@@ -203,12 +229,16 @@ DIRECTORY = Verb(
 # ---- TYPE
 
 
-def _read_lines(job: Job, spec: FileSpec, take: Callable[[str], None]) -> Procedure:
-    """Hand the lines of a text file to `take`, one by one."""
+def _read_lines(
+    job: Job, name: str, opening: Callable[[str], Message], take: Callable[[str], None]
+) -> Procedure:
+    """Hand the lines of a text file to `take`, one by one.  opening: what is said when there is none, of its name."""
+    spec = _spec(name, opening)
 
     def body(files: FileSystem) -> Procedure:
-        _, (version,) = yield from files.find(spec)
-        file: File = yield from files.file(version.fid)
+        with preceded(opening(spec.whole)):
+            _, (version,) = yield from files.find(spec)
+            file: File = yield from files.file(version.fid)
         convert = text_filter(file)
         text = bytearray()
 
@@ -220,11 +250,13 @@ def _read_lines(job: Job, spec: FileSpec, take: Callable[[str], None]) -> Proced
                 take(line.decode("latin-1"))
             text[:] = rest
 
-        yield from read_pieces(files, file, take_bytes)
+        reading = file_message(opening("").facility, "E", "READERR", _full_name(spec.device, spec, version))
+        with preceded(reading):
+            yield from read_pieces(files, file, take_bytes)
         if text:
             take(text.decode("latin-1"))
 
-    yield from _with_files(job, spec.device, body)
+    yield from _with_files(job, spec.device, opening(spec.whole), body)
 
 
 def read_text(job: Job, name: str, default_type: str = "") -> Procedure:
@@ -235,16 +267,13 @@ def read_text(job: Job, name: str, default_type: str = "") -> Procedure:
     if "." not in name.rpartition("]")[2].rpartition(":")[2]:
         name += default_type
     lines: list[str] = []
-    try:
-        yield from _read_lines(job, _spec(name), lines.append)
-    except Failure as failure:
-        why = (replace(message, continued=True) for message in failure.messages)
-        raise Failure(Message("DCL", "E", "OPENIN", f"error opening {name.upper()} as input"), *why) from None
+    yield from _read_lines(job, name, lambda whole: file_message("DCL", "E", "OPENIN", whole), lines.append)
     return lines
 
 
 def _type(job: Job, command: Command) -> Procedure:
-    yield from _read_lines(job, _spec(command.parameter("FILE")), job.say)
+    name = command.parameter("FILE")
+    yield from _read_lines(job, name, lambda whole: file_message("TYPE", "W", "SEARCHFAIL", whole), job.say)
 
 
 TYPE = Verb(
@@ -263,43 +292,64 @@ TYPE = Verb(
 
 def delete_files(job: Job, command: Command) -> Procedure:
     """DELETE file;version."""
-    spec = _spec(command.parameter("FILE"), wild=True)
+
+    def searching(name: str) -> Message:
+        return file_message("DELETE", "W", "SEARCHFAIL", name)
+
     if ";" not in command.parameter("FILE"):
         raise Failure(Message("DELETE", "E", "DELVER", "explicit version number or wild card required"))
+    spec = _spec(command.parameter("FILE"), searching, wild=True)
 
     def body(files: FileSystem) -> Procedure:
-        directory, versions = yield from files.find(spec)
+        with preceded(searching(spec.whole)):
+            directory, versions = yield from files.find(spec)
         for version in versions:
-            yield from files.remove(directory, version)
+            name = _full_name(spec.device, spec, version)
+            with preceded(file_message("DELETE", "W", "FILNOTDEL", name)):
+                yield from files.remove(directory, version)
             if command.is_given("LOG"):
-                name = _full_name(spec.device, spec, version)
                 job.tell(Message("DELETE", "I", "FILDEL", f"{name} deleted"))
 
-    yield from _with_files(job, spec.device, body, write=True)
+    yield from _with_files(job, spec.device, searching(spec.whole), body, write=True)
 
 
 # ---- COPY
 
 
+def _copy_message(ident: str, name: str) -> Message:
+    return file_message("COPY", "E", ident, name)
+
+
+def _opening_input(name: str) -> Message:
+    return _copy_message("OPENIN", name)
+
+
+def _opening_output(name: str) -> Message:
+    return _copy_message("OPENOUT", name)
+
+
 def copy_from_volume(job: Job, command: Command, source: str, target: str) -> Procedure:
     """COPY of files of a volume to the host; a target that ends with "/" is a directory of the host."""
-    spec = _spec(source, wild=True)
+    spec = _spec(source, _opening_input, wild=True)
     if spec.is_wild and not target.endswith("/"):
         raise Failure(Message("COPY", "F", "ONEFILE", 'several files go to a directory of the host: "name/"'))
 
     def body(files: FileSystem) -> Procedure:
-        _, versions = yield from files.find(spec)
+        with preceded(_opening_input(spec.whole)):
+            _, versions = yield from files.find(spec)
         for version in versions:
-            file: File = yield from files.file(version.fid)
+            full = _full_name(spec.device, spec, version)
+            with preceded(_opening_input(full)):
+                file: File = yield from files.file(version.fid)
             if file.is_directory and spec.is_wild:
                 continue
             name = f"{target}{version.name.lower().rstrip('.')}" if target.endswith("/") else target
-            yield from _copy_out(job, command, files, file, name)
+            with preceded(_copy_message("READERR", full)):
+                yield from _copy_out(job, command, files, file, name)
             if command.is_given("LOG"):
-                full = _full_name(spec.device, spec, version)
                 job.tell(_copied(full, name, file.used_blocks))
 
-    yield from _with_files(job, spec.device, body)
+    yield from _with_files(job, spec.device, _opening_input(spec.whole), body)
 
 
 def _copy_out(job: Job, command: Command, files: FileSystem, file: File, name: str) -> Procedure:
@@ -324,35 +374,39 @@ def _copy_out(job: Job, command: Command, files: FileSystem, file: File, name: s
 
 def copy_to_volume(job: Job, command: Command, source: str, target: str) -> Procedure:
     """COPY of a file of the host to a volume."""
-    spec = _spec(target, default=source.rpartition("/")[2])
+    spec = _spec(target, _opening_output, default=source.rpartition("/")[2])
     try:
         host_file = job.session.host_files.open(source)
     except HostFileError as error:
         raise _host_error("OPENIN", source, error) from error
 
     def body(files: FileSystem) -> Procedure:
-        directory: File = yield from files.directory(spec.directory)
-        version: int = yield from files.next_version(directory, spec)
+        with preceded(_opening_output(spec.whole)):
+            directory: File = yield from files.directory(spec.directory)
+            version: int = yield from files.next_version(directory, spec)
         name = f"{spec.full_name};{version}"
+        full = f"{spec.device}{spec.directory_text}{name}"
         blocks = -(-host_file.size // BLOCK_BYTES)
         records = (
             VARIABLE if command.is_given("VARIABLE") else FIXED if command.is_given("FIXED") else STREAM_LF
         )
-        file: File = yield from files.create(directory, name, records, blocks)
+        with preceded(_opening_output(full)):
+            file: File = yield from files.create(directory, name, records, blocks)
         try:
-            yield from _copy_in(job, host_file, files, file)
+            with preceded(_copy_message("WRITEERR", full)):
+                yield from _copy_in(job, host_file, files, file)
         except (Failure, HostFileError) as error:
             yield from files.delete(file)
             if isinstance(error, HostFileError):
                 raise _host_error("READERR", source, error) from error
             raise
-        yield from files.enter(directory, file, spec.full_name, version, VERSION_LIMIT)
+        with preceded(_opening_output(full)):
+            yield from files.enter(directory, file, spec.full_name, version, VERSION_LIMIT)
         if command.is_given("LOG"):
-            full = f"{spec.device}{spec.directory_text}{name}"
             job.tell(_copied(source, full, file.used_blocks))
 
     try:
-        yield from _with_files(job, spec.device, body, write=True)
+        yield from _with_files(job, spec.device, _opening_output(spec.whole), body, write=True)
     finally:
         host_file.close()
 
@@ -380,10 +434,7 @@ def _copied(source: str, target: str, block_count: int) -> Message:
 
 
 def _host_error(ident: str, name: str, error: HostFileError) -> Failure:
-    return Failure(
-        Message("COPY", "F", ident, f"error with {name}"),
-        Message("HOST", "F", "FILE", str(error), continued=True),
-    )
+    return refused_by_host(_copy_message(ident, name), name, error)
 
 
 VERBS = (CREATE, DIRECTORY, TYPE)

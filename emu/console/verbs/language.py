@@ -11,10 +11,11 @@ from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, 
 from emu.console.dcl.expressions import evaluate_list, integer, is_true
 from emu.console.dcl.quoting import unquoted
 from emu.console.dcl.source import Source, split_then
-from emu.console.host_files import HostFileError, TextFile
+from emu.console.host_files import HostFileError, HostFileExists, TextFile
 from emu.console.levels import Level
 from emu.console.lexicals import Lexicals
 from emu.console.process import TextReader
+from emu.console.refusals import file_message, refused_by_host
 from emu.console.session import Job
 from emu.console.verbs.files import read_text
 
@@ -215,11 +216,8 @@ INQUIRE = Verb(
 )
 
 
-def _file_error(ident: str, what: str, name: str, error: HostFileError) -> Failure:
-    return Failure(
-        Message("DCL", "E", ident, f"error {what} {name}"),
-        Message("HOST", "F", "FILE", str(error), continued=True),
-    )
+def _file_error(ident: str, name: str, error: HostFileError) -> Failure:
+    return refused_by_host(file_message("DCL", "E", ident, name), name, error)
 
 
 def _write(job: Job, command: Command) -> Procedure:
@@ -236,7 +234,7 @@ def _write(job: Job, command: Command) -> Procedure:
     try:
         file.write_line(line)
     except HostFileError as error:
-        raise _file_error("WRITEERR", "writing", name, error) from error
+        raise _file_error("WRITEERR", name, error) from error
     return _no_time()
 
 
@@ -269,12 +267,16 @@ def _open(job: Job, command: Command) -> Procedure:
         return
     try:
         if command.is_given("WRITE"):
+            # DEVIATION: VMS makes a new version of a file that exists; the host has no versions
             fresh = job.session.host_files.create(file_name, overlay=False)
             fresh.keep()
             fresh.close()
         job.process.files[name] = job.session.host_files.append(file_name)
+    except HostFileExists:
+        why = Message("RMS", "E", "FEX", "file already exists, not superseded")
+        raise Failure(file_message("DCL", "E", "OPENOUT", file_name), why) from None
     except HostFileError as error:
-        raise _file_error("OPENOUT", "opening", file_name, error) from error
+        raise _file_error("OPENOUT", file_name, error) from error
 
 
 def _close(job: Job, command: Command) -> Procedure:

@@ -1,10 +1,10 @@
 """REPLY: the operator's terminal and the operator log."""
 
-from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
 from emu.console.dcl import Command, Keyword, Value, Verb
 from emu.console.host_files import HostFileError
 from emu.console.operator import CLASSES
+from emu.console.refusals import file_message, refused_by_host
 from emu.console.session import Job
 
 LOG_NAME = "OPC$LOGFILE_NAME"
@@ -33,10 +33,7 @@ def _open_log(job: Job) -> None:
     try:
         job.session.operator_log.open(job.session.world, job.session.host_files.append(name))
     except HostFileError as error:
-        raise Failure(
-            Message("REPLY", "F", "OPENOUT", f"error opening {name}"),
-            Message("HOST", "F", "FILE", str(error), continued=True),
-        ) from error
+        raise refused_by_host(file_message("REPLY", "E", "OPENOUT", name), name, error) from error
 
 
 _CLASSES = Value("class", required=False, many=True, keywords=tuple(Keyword(name) for name in CLASSES))

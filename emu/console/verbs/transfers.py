@@ -14,7 +14,7 @@ from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.volume import read_blocks, write_blocks
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.host_files import HostFileError, InputFile, OutputFile
-from emu.console.refusals import preceded
+from emu.console.refusals import file_message, preceded, refused_by_host
 from emu.console.session import Job, virtual_unit_name
 from emu.console.verbs.files import copy_from_volume, copy_to_volume, is_volume_file
 from emu.core.block import BLOCK_BYTES
@@ -28,14 +28,12 @@ Unit = Disk | VirtualUnit
 
 
 def _host_error(facility: str, ident: str, name: str, error: HostFileError) -> Failure:
-    return Failure(
-        Message(facility, "F", ident, f"error with {name}"),
-        Message("HOST", "F", "FILE", str(error), continued=True),
-    )
+    severity = "F" if facility == "BACKUP" else "E"
+    return refused_by_host(file_message(facility, severity, ident, name), name, error)
 
 
 def _opening(facility: str, severity: str, device: str) -> Message:
-    return Message(facility, severity, "OPENIN", f"error opening {device.upper()} as input")
+    return file_message(facility, severity, "OPENIN", device.upper())
 
 
 def _io_error(facility: str, unit: Unit, lbn: int, status: int) -> Failure:
@@ -245,7 +243,7 @@ def _copy(job: Job, command: Command) -> Procedure:
             unit = job.session.unit(source)
         yield from _copy_out(job, command, unit, target)
     else:
-        with preceded(Message("COPY", "E", "OPENOUT", f"error opening {target.upper()} as output")):
+        with preceded(file_message("COPY", "E", "OPENOUT", target.upper())):
             unit = job.session.unit(target)
         yield from _copy_in(job, command, source, unit)
 
