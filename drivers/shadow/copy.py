@@ -15,6 +15,7 @@ DEVIATION: bits are cleared as their range becomes equal (the order is not publi
 
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from drivers.platform.host import POOL_POLL_NS
@@ -147,7 +148,7 @@ class CopyThread:
         end = piece.lbn + piece.byte_count // BLOCK_BYTES
         self._unequal[piece.lbn] = None
         self._reached_lbn = end
-        piece.lock = self._locks.lock(piece.lbn, end, lambda: self._move(piece))
+        piece.lock = self._locks.lock(piece.lbn, end, partial(self._move, piece))
 
     def _move(self, piece: _Range) -> None:
         if self._sources is not self.vu.sources and self.vu.sources:
@@ -229,7 +230,8 @@ class CopyThread:
         # Ranges end in any order, and another node may go on from the fence: it stays at the first that is not equal.
         del self._unequal[piece.lbn]
         self.target.fence_lbn = next(iter(self._unequal), self._reached_lbn)
-        self._publish_fence()
+        if self.bitmap is None:  # a minicopy's fence is of no use to the other nodes
+            self._publish_fence()
         platform = self.vu.platform
         if CopyMoved in platform.tracer.heard:
             now_ns, source = platform.clock.now_ns, f"{platform.name}/{self.vu.name}"
@@ -237,12 +239,10 @@ class CopyThread:
         self._range_ended(piece)
 
     def _publish_fence(self) -> None:
-        """Tell the other nodes now and then how far it has come; a minicopy's fence is of no use to them."""
+        """Tell the other nodes now and then how far it has come."""
         now_ns = self.vu.platform.clock.now_ns
         self._unpublished += 1
-        if self.bitmap is None and (
-            self._unpublished >= UPDATE_IO or now_ns - self._published_ns >= UPDATE_S * SECOND_NS
-        ):
+        if self._unpublished >= UPDATE_IO or now_ns - self._published_ns >= UPDATE_S * SECOND_NS:
             self._unpublished, self._published_ns = 0, now_ns
             self.vu.driver.publish_fence(self.vu, self.target)
 
