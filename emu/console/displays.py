@@ -153,8 +153,12 @@ def _brief_disk(session: Session, unit: Disk) -> tuple[str, int, str]:
         return "Mounted" + locked, unit.errors, _volume(session, unit.name, mount.label, 1, 1)
     if unit.state is UnitState.OFFLINE:
         return "Offline", unit.errors, ""
-    elsewhere = session.is_mounted(unit.name) or session.set_of(unit.name) is not None
-    return "Online" + locked, unit.errors, "(remote mount)" if elsewhere else ""
+    return "Online" + locked, unit.errors, "(remote mount)" if is_mounted_elsewhere(session, unit) else ""
+
+
+def is_mounted_elsewhere(session: Session, unit: Disk) -> bool:
+    """Whether a disk that is not mounted on this node is on another one, by itself or in a set."""
+    return session.is_mounted(unit.name) or session.set_of(unit.name) is not None
 
 
 def transactions(session: Session, vu: VirtualUnit) -> int:
@@ -248,6 +252,8 @@ def full_disk(session: Session, unit: Disk) -> Iterator[str]:
     phrases = f"is {_online(unit)}"
     if mount is not None:
         phrases += ", mounted"
+    elif is_mounted_elsewhere(session, unit):
+        phrases += ", mounted on another node"
     phrases += ", file-oriented device, shareable, available to cluster, error logging is enabled"
     if unit.write_protected:
         phrases += ", device is hardware write-locked"

@@ -151,3 +151,14 @@ def test_dismount_with_abort_ends_a_load_on_a_set_that_is_well(mounted: Console)
     said = mounted.well("DISMOUNT/ABORT DSA42:")
     assert [line.split(",")[0] for line in said] == ["%LOAD-I-ENDED"]
     assert mounted.refused("SHOW SHADOW DSA42:") == ["SYSTEM-W-NOSUCHDEV"]
+
+
+def test_what_a_member_costs_is_shown_by_the_node_it_costs(mounted: Console) -> None:
+    mounted.well(f"SET DEVICE/READ_COST=77 {A}", "SET HOST VAX1")
+    alone = fields(mounted.well(f"SHOW DEVICE/FULL {A}"))
+    assert "mounted on another node" in alone
+    assert "Read cost" not in alone
+    mounted.well("MOUNT DSA42: PAYROLL")
+    assert "Read cost 2 Member time-out 120" in fields(mounted.well(f"SHOW DEVICE/FULL {A}"))
+    mounted.well("LOGOUT")
+    assert "Read cost 77 Member time-out 120" in fields(mounted.well(f"SHOW DEVICE/FULL {A}"))

@@ -92,12 +92,11 @@ def _show_full(job: Job, sets: list[VirtualUnit], disks: list[Disk]) -> Procedur
     for unit in disks:
         if unit.name in shown:
             continue
-        here = session.set_of(unit.name)
-        member = next((m for m in here.members if m.device == unit.name), None) if here else None
-        if here is not None and member is not None:
-            yield from _say_all(job, ["", *displays.full_member(session, here, member)])
-        else:
-            yield from _say_all(job, ["", *displays.full_disk(session, unit)])
+        # What costs, counts and times a member has is this node's, so a set of others tells nothing here.
+        memberships = ((vu, m) for vu in job.node.shadow.units.values() for m in vu.members)
+        here = next((each for each in memberships if each[1].device == unit.name), None)
+        lines = displays.full_member(session, *here) if here else displays.full_disk(session, unit)
+        yield from _say_all(job, ["", *lines])
     job.say()
 
 
