@@ -11,6 +11,7 @@ from emu.hw.firmware import Firmware, FirmwareError
 from emu.media.file import FileDevice
 from emu.media.slow import SlowDevice
 from emu.shells.image_files import open_image
+from emu.shells.mirror_files import side_file_note
 from emu.shells.own_files import own_file
 from emu.shells.scsi_disks import put_on_bus
 from emu.shells.unit_options import SetupError, unit_option
@@ -147,9 +148,10 @@ def _plug_into_controller(
     except BaseException:
         medium.close()
         raise
-    locked = ", write-locked" if medium.write_protected else ""
+    notes = ", write-locked" if medium.write_protected else ""
+    notes += side_file_note(request.path)
     return medium, (
-        f"  $1$DU{request.letter}{request.number}:  {drive.name:8}{drive.block_count:10} blocks  {request.path}{locked}"
+        f"  $1$DU{request.letter}{request.number}:  {drive.name:8}{drive.block_count:10} blocks  {request.path}{notes}"
     )
 
 

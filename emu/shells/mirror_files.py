@@ -156,6 +156,12 @@ class MirrorFiles:
             raise
         return cls(images, block_count, label)
 
+    @property
+    def membership(self) -> str:
+        """Where the set's membership is, which nothing on the guest's volume tells."""
+        sides = ", ".join(f"{each.path}{SIDE_SUFFIX}" for each in self._images)
+        return f"membership is in {sides}, the volume itself does not know of it"
+
     def seal(self) -> None:
         """Note how every image is left, so that the next `open` knows if somebody has changed one."""
         for each in self._images:
@@ -165,6 +171,12 @@ class MirrorFiles:
         """Close all files."""
         for each in self._images:
             each.close()
+
+
+def side_file_note(path: str) -> str:
+    """What to say behind an image that is opened alone and that a side file makes one of a mirror set, or ""."""
+    side = Path(f"{path}{SIDE_SUFFIX}").expanduser()
+    return f", one of a mirror set by {side}" if side.exists() else ""
 
 
 def shadow_paths(text: str) -> list[str] | None:

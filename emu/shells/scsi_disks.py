@@ -8,6 +8,7 @@ from emu.hw.scsi.profiles import PROFILES
 from emu.media.file import FileDevice
 from emu.shells.image_files import open_image
 from emu.shells.iscsi import StateFile
+from emu.shells.mirror_files import side_file_note
 from emu.shells.unit_options import SetupError
 from emu.sim.world import World
 
@@ -46,5 +47,5 @@ def put_on_bus(
     except (ValueError, NonvolatileError) as error:
         medium.close()
         raise SetupError(f"{path}: {error}") from error
-    locked = ", write-locked" if medium.write_protected else ""
-    return medium, f"  $1${name}:  {unit.profile.name:8}{unit.block_count:10} blocks  {path}{locked}"
+    notes = (", write-locked" if medium.write_protected else "") + side_file_note(path)
+    return medium, f"  $1${name}:  {unit.profile.name:8}{unit.block_count:10} blocks  {path}{notes}"

@@ -46,7 +46,7 @@ from emu.shells.iscsi_arguments import (
 )
 from emu.shells.lines import open_line
 from emu.shells.loop import Loop
-from emu.shells.mirror_files import MirrorFiles, shadow_paths
+from emu.shells.mirror_files import MirrorFiles, shadow_paths, side_file_note
 from emu.shells.own_files import own_file
 from emu.shells.streams import StreamError, connect, listen
 from emu.shells.trace_file import TraceFileError, add_trace_argument, traced
@@ -275,6 +275,8 @@ class Service:
             controller.attach_unit(
                 request.number, medium, drive, has_arm=moving is not None, own_store=own_store
             )
+            if note := side_file_note(path):
+                _tell("MIRROR", f"{request.name} is {path} alone{note}")
         except (ValueError, Failure) as error:
             raise SetupError(f"{request.name}: {error}") from error
 
@@ -293,6 +295,7 @@ class Service:
         self.mirrors.append((mirror, files))
         for disk in mirror.disks:
             _tell("MIRROR", f"{disk.name} of {name} is {disk.path}, {mirror.state(disk)}")
+        _tell("MIRROR", f"{name}: {files.membership}")
         return mirror.device
 
     def _serve_bus(self, door: BusDoor, url: str) -> None:

@@ -210,3 +210,30 @@ def test_a_person_at_a_terminal(tmp_path: Path) -> None:
     finally:
         child.close()
     assert child.exitstatus == 0
+
+
+def test_who_opens_a_mirror_set_is_told_where_its_membership_is(tmp_path: Path) -> None:
+    for name in ("a.dsk", "b.dsk"):
+        (tmp_path / name).write_bytes(bytes(1 << 20))
+
+    def start(*arguments: str) -> "pexpect.spawn[str]":
+        command = ["-m", "emu", *arguments]
+        return pexpect.spawn(
+            sys.executable, command, env=ENVIRONMENT, cwd=str(tmp_path), encoding="utf-8", timeout=15
+        )
+
+    bus = ("serve", "--bus", "tcp://127.0.0.1:0", "--unit")
+    child = start(*bus, "DUA0=shadow(a.dsk,b.dsk)", "--create")
+    child.expect_exact(
+        "MIRROR, M1: membership is in a.dsk.shadow, b.dsk.shadow, the volume itself does not know of it"
+    )
+    child.kill(15)
+    child.expect(pexpect.EOF)
+    alone = "a.dsk, one of a mirror set by a.dsk.shadow"
+    for arguments in (("console", "a.dsk"), ("console", "--unit", "DKA100=a.dsk")):
+        child = start(*arguments)
+        child.expect_exact(alone)
+        child.close(force=True)
+    child = start(*bus, "DUA0=a.dsk")
+    child.expect_exact("MIRROR, DUA0 is a.dsk alone, one of a mirror set by a.dsk.shadow")
+    child.close(force=True)
