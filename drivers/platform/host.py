@@ -47,6 +47,7 @@ class Platform:
     buffer as the second longword of its descriptor (UQSSP 1.15).  boot_time: when the clock started, as a VMS
     time (100 ns since 17-Nov-1858).  maximum_buffer_bytes: the longest buffer that can be mapped.  overslept: told, in
     nanoseconds, that the processor has stood still.  io_blocked: nothing is sent to disks, this node has no quorum.
+    logical_names: the system table.
     """
 
     kind: ClassVar[str]
@@ -61,6 +62,7 @@ class Platform:
         self.clock = NodeClock(clock)
         self.memory = memory
         self.parameters = SystemParameters(self.kind)
+        self.logical_names: dict[str, str] = {}
         self.pool = Pool(pool_start, pool_bytes)
         self.tracer = tracer
         self.page_table = 0

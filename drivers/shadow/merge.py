@@ -10,14 +10,14 @@ or above the fence is merged first, out of turn, so that nobody ever sees two an
 The goal is equal members, not the newest data: a write that was not acknowledged may be kept or undone.
 
 DEVIATION: there is no minimerge: V7.3 merges by the write history of HSC and HSJ controllers what a lost node had
-under way, here every merge goes through the whole disk.  Nor does one give way to applications, as
-SHAD$MERGE_DELAY_FACTOR has it.
+under way, here every merge goes through the whole disk.
 """
 
 from typing import TYPE_CHECKING
 
 from drivers.platform.process import Procedure
 from drivers.shadow.equalize import PIECE_BLOCKS, PIECE_BYTES, Equalized, equalize
+from drivers.shadow.throttle import Throttle
 from emu.core.trace import CopyMoved
 from emu.wire.codes.vms import SS
 
@@ -45,6 +45,12 @@ class MergeThread:
         self.cancelled = False
         assert vu.ranges is not None, "the set knows that it is being merged"
         self._locks = vu.ranges
+        self._throttle = Throttle(vu.platform.logical_names, vu.name)
+
+    @property
+    def delay_factor(self) -> int:
+        """How much longer than ideal its I/Os may take, in percent, before it gives way."""
+        return self._throttle.factor
 
     @property
     def percent(self) -> float:
@@ -56,14 +62,19 @@ class MergeThread:
         That is a copy, or a member that is being put out; or the merge is another node's now.
         """
         vu = self.vu
+        waited = False
         while self.fence_lbn < vu.block_count:
             if vu.stalled:
                 yield vu.resumed
             elif self.cancelled or vu.targets:
                 return False
+            elif self._throttle.delay_ns and not waited:
+                waited = True
+                yield self._throttle.delay_ns
             else:
+                waited = False
                 end = min(self.fence_lbn + PIECE_BLOCKS, vu.block_count)
-                result: Equalized = yield from self._merge(self.fence_lbn, end)
+                result: Equalized = yield from self._merge(self.fence_lbn, end, self._throttle)
                 if result.status != _NORMAL:
                     return False
                 self.repairs += result.written_blocks > 0
@@ -80,10 +91,11 @@ class MergeThread:
             self.read_repairs += result.written_blocks > 0
         return True
 
-    def _merge(self, lbn: int, end: int) -> Procedure:
+    def _merge(self, lbn: int, end: int, throttle: Throttle | None = None) -> Procedure:
         """Make one range equal, with its lock; returns Equalized.
 
-        When it is not, the members at fault are suspects, and the set is about to change.
+        When it is not, the members at fault are suspects, and the set is about to change.  throttle: told how long a
+        whole range took that was equal already; others take longer on a quiet set, too.
         """
         vu, platform = self.vu, self.vu.platform
         vu.active += 1
@@ -92,11 +104,14 @@ class MergeThread:
         lock = self._locks.lock(lbn, end, granted.set)
         try:
             yield granted
+            began_ns = platform.clock.now_ns
             result: Equalized = yield from equalize(platform, vu.sources, vu.sources, lbn, end - lbn, address)
         finally:
             self._locks.unlock(lock)
             platform.pool.free(address)
             vu.leave()
+        if throttle is not None and not result.written_blocks and end - lbn == PIECE_BLOCKS:
+            throttle.took(platform.clock.now_ns - began_ns)
         if result.status != _NORMAL:
             vu.suspects += [result.culprit] if result.culprit is not None else vu.sources
             vu.driver.volume_processing.process(vu)

@@ -153,8 +153,8 @@ class ShadowServer:
         expel = self._driver.change_if_mounted(vu.name, lambda state: state.without(target.device))
         self._platform.process(f"{vu.name} expel", expel)
 
-    def _tell_begin(self, what: str, vu: VirtualUnit, lbn: int, number: int) -> None:
-        where = f"_{vu.name} at LBN: {lbn}, I/O size: {PIECE_BLOCKS} blocks, ID number: {number}"
+    def _tell_begin(self, what: str, vu: VirtualUnit, lbn: int, number: int, more: str = "") -> None:
+        where = f"_{vu.name} at LBN: {lbn}, I/O size: {PIECE_BLOCKS} blocks, ID number: {number}{more}"
         self._platform.operator(f"%SHADOW_SERVER-I-{what} operation on device {where}")
 
     def _tell_end(self, what: str, vu: VirtualUnit, lbn: int, number: int) -> None:
@@ -172,7 +172,9 @@ class ShadowServer:
             vu.merge.number = self._number
         thread = vu.merge
         begins = "SSRVRESMRG, resuming" if thread.fence_lbn else "SSRVINIMRG, initiating"
-        self._tell_begin(f"{begins} merge", vu, thread.fence_lbn, thread.number)
+        # UNCERTAIN: the factor is in this message (Ask the Wizard, 6084), in which words is not known
+        factor = f", delay factor: {thread.delay_factor}"
+        self._tell_begin(f"{begins} merge", vu, thread.fence_lbn, thread.number, factor)
         done = yield from thread.run()
         if done:
             thread.ended_ns = self._platform.clock.now_ns

@@ -14,8 +14,8 @@ def translated(session: Session, name: str) -> str:
     """A file's name with the logical name at its beginning translated."""
     device, colon, rest = name.partition(":")
     if colon:
-        return session.process.translate(device).rstrip(":") + ":" + rest
-    return session.process.translate(name)
+        return session.translate(device).rstrip(":") + ":" + rest
+    return session.translate(name)
 
 
 def read_host_text(session: Session, name: str, default_type: str = "") -> str:

@@ -232,7 +232,7 @@ class Lexicals:
         return f"%NONAME-{severity(code)}-NOMSG, Message number {code:08X}"
 
     def _trnlnm(self, arguments: Arguments) -> Symbol:
-        return self._session.process.logicals.get(_text(arguments, 0).strip().upper().rstrip(":"), "")
+        return self._session.logical_name(_text(arguments, 0)) or ""
 
 
 _EDITS: dict[str, Callable[[str], str]] = {

@@ -90,12 +90,3 @@ class Process:
         """Leave a procedure."""
         self.levels.pop()
         self.symbols.levels.pop()
-
-    def translate(self, name: str) -> str:
-        """A logical name's meaning, as far as it has one."""
-        for _ in range(10):
-            meaning = self.logicals.get(name.upper().rstrip(":"))
-            if meaning is None:
-                return name
-            name = meaning
-        return name

@@ -19,6 +19,8 @@ from emu.console.process import Process
 from emu.console.times import absolute_time
 from emu.sim.world import World
 
+LOGICAL_DEPTH = 10  # translations of a name one after another, as in VMS
+
 
 @dataclass
 class CommandsInHand:
@@ -112,6 +114,23 @@ class Session:
     def enable_operator(self, enable: bool) -> None:
         """Show all messages to operators here, or none."""
         (self.operator.enable if enable else self.operator.disable)(CLASSES)
+
+    # -- logical names
+
+    def logical_name(self, name: str) -> str | None:
+        """What a logical name stands for: in the process's table or else in this node's system table."""
+        name = name.strip().upper().rstrip(":")
+        meaning = self.process.logicals.get(name)
+        return meaning if meaning is not None else self.node.platform.logical_names.get(name)
+
+    def translate(self, name: str) -> str:
+        """A logical name's meaning, as far as it has one."""
+        for _ in range(LOGICAL_DEPTH):
+            meaning = self.logical_name(name)
+            if meaning is None:
+                return name
+            name = meaning
+        return name
 
     # -- devices
 

@@ -168,7 +168,7 @@ def test_the_shadow_server_tells_when_a_merge_begins_and_ends() -> None:
     stage.world.clock.run_for(SECOND_NS)
     assert [line for line in lines if "SHADOW" in line] == [
         "%SHADOW_SERVER-I-SSRVINIMRG, initiating merge operation on device _DSA1: at LBN: 0, "
-        "I/O size: 127 blocks, ID number: 1",
+        "I/O size: 127 blocks, ID number: 1, delay factor: 200",
         "%SHADOW_SERVER-I-SSRVCMPMRG, completing merge operation on device _DSA1: at LBN: 20000, ID number: 1",
         "%SHADOW-I-VOLPROC, DSA1: shadow merge has been completed.",
     ]

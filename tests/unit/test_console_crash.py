@@ -83,3 +83,28 @@ def test_a_merge_and_a_copy_that_goes_first_are_shown() -> None:
     assert re.fullmatch(brief, console.well("SHOW DEVICE DSA42")[5])
     console.well("WAIT DSA42:")
     assert console.well("SHOW SHADOW DSA42:")[1] == "  Virtual Unit State:   Steady State"
+
+
+def merged_under_load(factor: str) -> tuple[float, float]:
+    """Merge a set on slow disks while somebody reads: (seconds that took, reads a second)."""
+    console = Console(slow=True)
+    console.well(f"INIT/SHADOW=({A},{B}) PAYROLL", f"MOUNT DSA42:/SHADOW=({A},{B}) PAYROLL")
+    if factor:
+        console.well(f"DEFINE/SYSTEM SHAD$MERGE_DELAY_FACTOR_DSA42 {factor}")
+    console.well("SET HOST VAX1", "MOUNT DSA42: PAYROLL", "LOAD DSA42:/WRITES=100000", "WAIT 00:00:01")
+    console.do("RUN SYS$SYSTEM:OPCCRASH")
+    while "Merge" not in console.well("SHOW SHADOW DSA42:")[1]:
+        console.well("WAIT 00:00:00.1")
+    console.well("WAIT 00:00:01")
+    began_ns = console.world.clock.now_ns
+    console.well("LOAD DSA42:/DEPTH=8", "WAIT DSA42:")
+    seconds = (console.world.clock.now_ns - began_ns) / 1e9
+    load = console.interpreter.session.loads["ALPHA1", "DSA42:"]
+    return seconds, load.application.reads / seconds
+
+
+def test_a_merge_gives_way_to_applications_as_the_logical_name_says() -> None:
+    seconds, reads_a_second = merged_under_load("")
+    greedy_seconds, fewer_reads_a_second = merged_under_load("10000")
+    assert seconds > 1.2 * greedy_seconds
+    assert reads_a_second > 1.05 * fewer_reads_a_second

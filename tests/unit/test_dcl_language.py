@@ -438,3 +438,26 @@ def test_a_command_asks_for_its_privileges() -> None:
     console.well("SET PROCESS/PRIVILEGES=NOLOG_IO")
     assert console.refused(f"DISMOUNT/POLICY=MINICOPY {B}") == ["SYSTEM-F-NOPRIV"]
     console.well("SET PROCESS/PRIVILEGES=ALL", f"DISMOUNT/POLICY=MINICOPY {B}")
+
+
+def test_a_name_in_the_system_table_is_every_users_and_ends_with_the_node() -> None:
+    console = Console()
+    console.well("DEFINE/SYSTEM PAYROLL DSA42:", "SET HOST VAX1")
+    assert console.well('WRITE SYS$OUTPUT F$TRNLNM("PAYROLL")') == [""]
+    console.well("LOGOUT")
+    assert console.well("SHOW LOGICAL PAYROLL") == ['  "PAYROLL" = "DSA42:" (LNM$SYSTEM_TABLE)']
+    console.well("DEFINE PAYROLL DSA7:")
+    assert console.well('WRITE SYS$OUTPUT F$TRNLNM("PAYROLL")') == ["DSA7:"]
+    assert console.well("SHOW LOGICAL/SYSTEM PAYROLL") == ['  "PAYROLL" = "DSA42:" (LNM$SYSTEM_TABLE)']
+    console.well("DEASSIGN PAYROLL")
+    assert console.well('WRITE SYS$OUTPUT F$TRNLNM("PAYROLL")') == ["DSA42:"]
+    console.well("SET HOST VAX1")
+    console.world.crash("ALPHA1")
+    console.well("BOOT ALPHA1", "SET HOST ALPHA1")
+    assert console.well('WRITE SYS$OUTPUT F$TRNLNM("PAYROLL")') == [""]
+
+
+def test_the_system_table_takes_a_privilege(console: Console) -> None:
+    console.well("SET PROCESS/PRIVILEGES=NOSYSNAM")
+    assert console.refused("DEFINE/SYSTEM PAYROLL DSA42:") == ["SYSTEM-F-NOPRIV"]
+    console.well("SET PROCESS/PRIVILEGES=SYSNAM")

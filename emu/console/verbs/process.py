@@ -122,15 +122,32 @@ def _show_status(job: Job, command: Command) -> Procedure:
 
 
 def _show_logical(job: Job, command: Command) -> Procedure:
-    logicals, name = job.process.logicals, command.parameter("NAME").upper().rstrip(":")
-    if name and name not in logicals:
-        raise Failure(Message("SHOW", "S", "NOTRAN", f"no translation for logical name {name}"))
-    if not name:
-        job.say("(LNM$PROCESS_TABLE)")
+    name = _logical_name(command)
+    tables = {"LNM$PROCESS_TABLE": job.process.logicals, "LNM$SYSTEM_TABLE": job.node.platform.logical_names}
+    if command.is_given("SYSTEM"):
+        del tables["LNM$PROCESS_TABLE"]
+    if name:
+        table = next((table for table, names in tables.items() if name in names), None)
+        if table is None:
+            raise Failure(Message("SHOW", "S", "NOTRAN", f"no translation for logical name {name}"))
+        job.say(f'  "{name}" = "{tables[table][name]}" ({table})')
+        return _no_time()
+    for table, names in tables.items():
+        job.say(f"({table})")
         job.say("")
-    for key in [name] if name else sorted(logicals):
-        job.say(f'  "{key}" = "{logicals[key]}"' + (" (LNM$PROCESS_TABLE)" if name else ""))
+        for key in sorted(names):
+            job.say(f'  "{key}" = "{names[key]}"')
+        job.say("")
     return _no_time()
+
+
+def _logical_name(command: Command) -> str:
+    return command.parameter("NAME").upper().rstrip(":")
+
+
+def _table(job: Job, command: Command) -> dict[str, str]:
+    """The table of logical names that a command is about."""
+    return job.node.platform.logical_names if command.is_given("SYSTEM") else job.process.logicals
 
 
 SHOW_OPTIONS = (
@@ -162,40 +179,46 @@ SHOW_OPTIONS = (
         "Display logical names.",
         _show_logical,
         (Parameter("NAME", "Log_Name", required=False),),
-        examples=("SHOW LOGICAL",),
+        (Keyword("SYSTEM", "Those of this node's system table only."),),
+        examples=("SHOW LOGICAL", "SHOW LOGICAL/SYSTEM"),
     ),
 )
 
 
 def _define(job: Job, command: Command) -> Procedure:
-    name, meaning = command.parameter("NAME").upper().rstrip(":"), command.parameter("MEANING")
-    if name in job.process.logicals and not command.is_negated("LOG"):
+    name, table = _logical_name(command), _table(job, command)
+    if name in table and not command.is_negated("LOG"):
         job.tell(Message("DCL", "I", "SUPERSEDE", f"previous value of {name} has been superseded"))
-    job.process.logicals[name] = meaning
+    table[name] = command.parameter("MEANING")
     return _no_time()
 
 
 def _deassign(job: Job, command: Command) -> Procedure:
-    name = command.parameter("NAME").upper().rstrip(":")
-    if job.process.logicals.pop(name, None) is None:
+    if _table(job, command).pop(_logical_name(command), None) is None:
         raise Failure(Message("SYSTEM", "F", "NOLOGNAM", "no logical name match"))
     return _no_time()
 
 
+_SYSTEM = Keyword(
+    "SYSTEM", "In the system table of this node, as long as that is up.", privileges=("SYSNAM",)
+)
 DEFINE = Verb(
     "DEFINE",
-    "Give a name a meaning, in this process.",
+    "Give a name a meaning, in this process or on this node. In the system table, SHAD$MERGE_DELAY_FACTOR_DSAn, or "
+    "else SHAD$MERGE_DELAY_FACTOR, is how much longer than on a quiet set, in percent, I/Os of a merge may take before "
+    "it gives way to applications: 100 to 10000, 200 without them.",
     _define,
     (Parameter("NAME", "Log name"), Parameter("MEANING", "Equ name")),
-    (Keyword("LOG", "/NOLOG: do not say that it had another one.", negatable=True),),
-    ("DEFINE PAYROLL DSA1:",),
+    (_SYSTEM, Keyword("LOG", "/NOLOG: do not say that it had another one.", negatable=True)),
+    ("DEFINE PAYROLL DSA1:", "DEFINE/SYSTEM SHAD$MERGE_DELAY_FACTOR_DSA1 1000"),
 )
 DEASSIGN = Verb(
     "DEASSIGN",
     "Take a name's meaning away.",
     _deassign,
     (Parameter("NAME", "Log name"),),
-    examples=("DEASSIGN PAYROLL",),
+    (_SYSTEM,),
+    examples=("DEASSIGN PAYROLL", "DEASSIGN/SYSTEM SHAD$MERGE_DELAY_FACTOR_DSA1"),
 )
 
 VERBS = (DEFINE, DEASSIGN)

@@ -29,7 +29,7 @@ def _reply(job: Job, command: Command) -> Procedure:
 
 
 def _open_log(job: Job) -> None:
-    name = job.process.logicals.get(LOG_NAME, _LOG_FILE)
+    name = job.session.logical_name(LOG_NAME) or _LOG_FILE
     try:
         job.session.operator_log.open(job.session.world, job.session.host_files.append(name))
     except HostFileError as error:
