@@ -11,19 +11,18 @@ _FLUSH = int(Function.FLUSH)
 
 
 class MemoryDevice:
-    """Blocks of zeros until they are written."""
+    """Blocks of zeros until they are written.
+
+    content: the bytes, for whoever stands beside the device.
+    """
 
     descriptor: int | None = None
 
     def __init__(self, block_count: int, *, write_protected: bool = False) -> None:
         self.block_count = block_count
         self.write_protected = write_protected
-        self._content = memoryview(bytearray(block_count * BLOCK_BYTES))
-
-    @property
-    def content(self) -> memoryview:
-        """The bytes, for whoever stands beside the device."""
-        return self._content
+        self.content = bytearray(block_count * BLOCK_BYTES)
+        self._view = memoryview(self.content)
 
     def submit(self, request: BlockRequest) -> None:
         function = request.function
@@ -36,7 +35,7 @@ class MemoryDevice:
         if function == _COPY:
             copy_through_buffer(self, request)
             return
-        content = self._content
+        content = self._view
         position = request.lbn * BLOCK_BYTES
         assert position + request.byte_count <= len(content), "an extent lies on the device"
         if function == _READ:

@@ -31,8 +31,8 @@ class Disk:
         return self.trouble.exists or self.is_out
 
     @property
-    def content(self) -> bytes:
-        return bytes(self.platter.content)
+    def content(self) -> bytearray:
+        return self.platter.content
 
 
 def device_name(number: int) -> str:

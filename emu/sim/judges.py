@@ -144,25 +144,27 @@ def judge_media(scene: Scene) -> None:
     members = scene.sources()
     first = members[0].content
     for disk in members[1:]:
-        data = disk.content
-        if data != first:
-            lbn = next(n for n in range(scene.scenario.block_count) if _block(data, n) != _block(first, n))
+        if disk.content != first:
+            lbn = next(
+                n for n in range(scene.scenario.block_count) if _block(disk.content, n) != _block(first, n)
+            )
             raise Wrong(f"{disk.device} and {members[0].device} differ at LBN {lbn}")
-    _judge_disk(members[0], first, scene.ledger)
+    _judge_disk(members[0], scene.ledger)
     for disk in scene.away():
         if disk.departed is not None:
-            _judge_disk(disk, disk.content, disk.departed)
+            _judge_disk(disk, disk.departed)
 
 
-def _judge_disk(disk: Disk, data: bytes, ledger: Ledger) -> None:
+def _judge_disk(disk: Disk, ledger: Ledger) -> None:
+    content = memoryview(disk.content)
     for lbns, promised in ledger.extents():
-        extent = data[lbns.start * BLOCK_BYTES : lbns.stop * BLOCK_BYTES]
+        extent = content[lbns.start * BLOCK_BYTES : lbns.stop * BLOCK_BYTES]
         fault = ledger.fault_in(extent, lbns, promised)
         if fault:
             raise Wrong(f"{disk.device}: {fault}")
 
 
-def _block(data: bytes, lbn: int) -> bytes:
+def _block(data: bytearray, lbn: int) -> bytearray:
     return data[lbn * BLOCK_BYTES : (lbn + 1) * BLOCK_BYTES]
 
 

@@ -40,7 +40,7 @@ def restore(scene: Scene, pick: int) -> None:
         return  # who knows who will be a member
     disk = choose([disk for disk in scene.away() if len(disk.images) > 1 and not disk.ails], pick)
     if disk is not None:
-        disk.platter.content[:], disk.departed = disk.images[-2]
+        disk.content[:], disk.departed = disk.images[-2]
 
 
 def delete_bitmap(scene: Scene, pick: int) -> None:

@@ -185,14 +185,14 @@ def _volume_image() -> bytes:
     """The whole of a small volume, as INITIALIZE makes it."""
     world, node, medium = _volume_world(bytes(VOLUME_BLOCKS * BLOCK_BYTES))
     world.run(node, node.utilities.initialize(["DUA10:"], "FUZZ", shadow=True))
-    return bytes(medium._content)
+    return bytes(medium.content)
 
 
 def _volume_world(image: bytes) -> tuple[World, Node, MemoryDevice]:
     world = World()
     controller = world.add_controller(_firmware("hbvs-shadow"))
     medium = MemoryDevice(VOLUME_BLOCKS)
-    medium._content[:] = image
+    medium.content[:] = image
     controller.attach_unit(10, medium, drive_for(controller.firmware, medium))
     node = world.add_alpha("ALPHA1", controller, memory_bytes=1 << 20)
     world.boot()
@@ -216,12 +216,12 @@ def volumes(data: bytes) -> None:
         place = block * BLOCK_BYTES + offset
         image[place : place + len(part)] = part
     world, node, medium = _volume_world(bytes(image))
-    before = bytes(medium._content)
+    before = bytes(medium.content)
     with suppress(Failure):
         world.run(
             node, node.utilities.mount_disk("$1$DUA10:", "FUZZ", write=False, override=False, say=_nobody)
         )
-    assert bytes(medium._content) == before, "a disk is not changed unasked"
+    assert bytes(medium.content) == before, "a disk is not changed unasked"
     world, node, medium = _volume_world(bytes(image))
     request = MountRequest("DSA1:", ["$1$DUA10:"], "FUZZ", Policy.DEFAULT, True)
     with suppress(Failure):

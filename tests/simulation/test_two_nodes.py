@@ -50,7 +50,7 @@ def test_the_vax_waits_until_the_master_has_set_the_bits() -> None:
     irp = stage.write(stage.vax.shadow.units[SET], 1_000, BLOCK, stage.vax)
     disk = stage.disk("$1$DUA10:")
     while not bitmap.is_set(1_000):
-        assert disk._content[1_000 * 512 : 1_001 * 512] == bytes(512)
+        assert disk.content[1_000 * 512 : 1_001 * 512] == bytes(512)
         assert stage.world.clock.step()
     assert stage.world.settle(lambda: irp.finished.is_set)
 

@@ -56,7 +56,7 @@ class Bench:
         image = load_firmware(firmware)
         self.controller = Controller(self.clock, self.tracer, "PUA", image, 0)
         medium = MemoryDevice(2400)
-        self.blocks = medium._content  # beside the controller
+        self.blocks = medium.content  # beside the controller
         self.controller.attach_unit(0, medium, image.drives["RX33"])
         self.port = self.controller.attach_port(self.slot.memory, self.slot.line, PortKind.QBUS)
         self.slot.plug_in(self.port)

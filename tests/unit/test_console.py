@@ -154,7 +154,7 @@ class Console:
         return [text.split(",")[0].lstrip("%-") for text in said if text[0] in "%-"]
 
     def content(self, index: int) -> bytes:
-        return bytes(self.media[index]._content)
+        return bytes(self.media[index].content)
 
 
 @pytest.fixture

@@ -370,7 +370,7 @@ def test_another_disk_under_the_same_number_gets_no_write() -> None:
     rig.logical[0].insert(other)
     assert rig.do(WRITE, 7, b"\xff" * 512) == VOLINV
     assert rig.unit.state is UnitState.OFFLINE
-    assert not any(bytes(other._content))
+    assert not any(bytes(other.content))
 
 
 @pytest.mark.parametrize("status", [0x08, 0x28])

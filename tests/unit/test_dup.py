@@ -459,7 +459,7 @@ def test_an_answer_of_more_than_a_piece_in_one_command_is_refused() -> None:
 
 def test_format_erases_a_unit_that_no_host_has_and_no_host_can_have_it_meanwhile() -> None:
     controller, medium, host = bench()
-    medium._content[:] = b"\xa5" * (2400 * 512)
+    medium.content[:] = b"\xa5" * (2400 * 512)
     client = Fetcher(host)
     client.execute(b"FORMAT")
     assert client.receive() == (DEFAULT_QUESTION, "Unit number to format [0]? ")
@@ -469,18 +469,18 @@ def test_format_erases_a_unit_that_no_host_has_and_no_host_can_have_it_meanwhile
     assert client.receive()[0] == DEFAULT_QUESTION
     client.send(b"Y")
     assert client.receive() == (TERMINATION, "Unit 0 is formatted.")
-    assert not any(medium._content)
+    assert not any(medium.content)
     assert status(host.online()) == 0
     assert controller.units[0].in_diagnosis is False
 
 
 def test_format_without_a_yes_erases_nothing() -> None:
     _, medium, host = bench()
-    medium._content[:4] = b"data"
+    medium.content[:4] = b"data"
     client = Fetcher(host)
     client.execute(b"FORMAT")
     assert client.talk(b"", b"")[-1] == (TERMINATION, "Nothing was formatted.")
-    assert bytes(medium._content[:4]) == b"data"
+    assert bytes(medium.content[:4]) == b"data"
 
 
 def test_format_leaves_a_unit_alone_that_a_host_has_online() -> None:
@@ -602,7 +602,7 @@ def test_dkutil_dumps_a_block() -> None:
     controller = make_controller("kdm70")
     drive = controller.firmware.drives["RAUSER"].user_sized(100)
     medium = MemoryDevice(100)
-    medium._content[7 * 512 : 7 * 512 + 4] = b"DATA"
+    medium.content[7 * 512 : 7 * 512 + 4] = b"DATA"
     controller.attach_unit(3, medium, drive)
     host = DumbHost(controller)
     host.start()

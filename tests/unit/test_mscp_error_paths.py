@@ -53,11 +53,11 @@ class Bench:
         self.host.start()
         self.host.scc(THIS)
         assert status(self.host.online()) == 0
-        self.disk._content[FIRST * 512 : FIRST * 512 + TOTAL] = pattern(0xDD)
+        self.disk.content[FIRST * 512 : FIRST * 512 + TOTAL] = pattern(0xDD)
         self.host.ram.write(BUFFER, pattern(0xAA))
 
     def on_disk(self) -> bytes:
-        return bytes(self.disk._content[FIRST * 512 : FIRST * 512 + TOTAL])
+        return bytes(self.disk.content[FIRST * 512 : FIRST * 512 + TOTAL])
 
     def in_memory(self, address: int = BUFFER) -> bytes:
         return bytes(self.host.ram.read(address, TOTAL))

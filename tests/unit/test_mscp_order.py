@@ -207,7 +207,7 @@ def shadow_host() -> tuple[DumbHost, Controller]:
         assert status(host.online(number)) == 0
     source = controller.units[0].medium
     assert isinstance(source, MemoryDevice)
-    source._content[:] = bytes(range(256)) * (2 * BLOCKS)
+    source.content[:] = bytes(range(256)) * (2 * BLOCKS)
     return host, controller
 
 
@@ -224,7 +224,7 @@ def copy(count: int, lbn: int = 0, *, source: int = 0, source_lbn: int = 0, iden
 def content(controller: Controller, number: int) -> memoryview:
     medium = controller.units[number].medium
     assert isinstance(medium, MemoryDevice)
-    return medium._content
+    return medium.content
 
 
 def test_a_copy_of_one_chunk_is_done_at_once() -> None:

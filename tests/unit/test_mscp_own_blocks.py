@@ -111,7 +111,7 @@ def test_a_store_of_another_drive_is_refused_and_nothing_is_plugged_in() -> None
     with pytest.raises(ValueError, match="is of a drive of 1000 blocks, an RA70 has 900"):
         controller.attach_unit(0, MemoryDevice(900), drive, own_store=store)
     assert (controller.units, made[0].closed) == ({}, 1)
-    made[0]._content[:8] = b"NOT OURS"
+    made[0].content[:8] = b"NOT OURS"
     with pytest.raises(ValueError, match="is not a drive's own blocks"):
         controller_with(store)
     with pytest.raises(ValueError, match="blocks of its own"):
