@@ -64,6 +64,8 @@ class Platform:
         self.parameters = SystemParameters(self.kind)
         self.logical_names: dict[str, str] = {}
         self.pool = Pool(pool_start, pool_bytes)
+        self._memory_came = EventFlag(self.clock)
+        self.pool.given_back = self._memory_came.set
         self.tracer = tracer
         self.page_table = 0
         self.fork = self.clock.call_soon
@@ -166,12 +168,10 @@ class Platform:
         return view
 
     def allocate(self, size_bytes: int) -> Procedure:
-        """Allocate a piece of pool, and wait while there is none of that size; returns its address.
-
-        DEVIATION: VMS has a process wait for a resource until pool is given back; here it looks again and again.
-        """
+        """Allocate a piece of pool, and wait while there is none of that size; returns its address."""
         while (address := self.pool.try_allocate(size_bytes)) is None:
-            yield POOL_POLL_NS
+            self._memory_came.clear()
+            yield self._memory_came
         return address
 
     def process(self, name: str, body: Procedure) -> KernelProcess:

@@ -4,6 +4,7 @@ First fit over a sorted free list, as EXE$ALONONPAGED does it.  Sizes are rounde
 """
 
 from bisect import bisect_left
+from collections.abc import Callable
 
 GRANULE_BYTES = 64
 
@@ -13,13 +14,17 @@ class InsufficientMemory(Exception):
 
 
 class Pool:
-    """The pool of one node: physical addresses `start` to `start + size_bytes`."""
+    """The pool of one node: physical addresses `start` to `start + size_bytes`.
+
+    given_back: is told of every piece that comes back.
+    """
 
     def __init__(self, start: int, size_bytes: int) -> None:
         self._free = [(start, size_bytes)]
         self._sizes: dict[int, int] = {}
         self.size_bytes = size_bytes
         self.end = start + size_bytes
+        self.given_back: Callable[[], None] = lambda: None
 
     @property
     def free_bytes(self) -> int:
@@ -61,3 +66,4 @@ class Pool:
             self._free[index - 1] = (address, before + size)
         else:
             self._free.insert(index, (address, size))
+        self.given_back()

@@ -202,3 +202,37 @@ def test_a_platform_that_halts_does_nothing_more() -> None:
     platform.fork(lambda: done.append("fork"))
     clock.run_for(5_000)
     assert done == ["begun"]
+
+
+# -- pool
+
+
+def test_a_process_without_memory_goes_on_at_the_instant_at_which_enough_is_given_back() -> None:
+    clock = Scheduler()
+    platform = any_platform(clock)
+    small, rest = platform.pool.allocate(64), platform.pool.allocate(platform.pool.free_bytes - 64)
+    process = platform.process("test", platform.allocate(1024))
+    clock.run_for(1_000_000)
+    platform.pool.free(small)  # too little
+    clock.run_for(1_000_000)
+    assert process.running
+    assert clock.next_deadline_ns() is None, "nobody looks for it meanwhile"
+    platform.pool.free(rest)
+    clock.run_soon()
+    assert not process.running
+    assert platform.pool.free_bytes == platform.pool.size_bytes - 1024
+
+
+def test_of_two_processes_without_memory_one_has_what_comes_back_and_the_other_waits_on() -> None:
+    clock = Scheduler()
+    platform = any_platform(clock)
+    size = platform.pool.size_bytes
+    taken = platform.pool.allocate(size)
+    processes = [platform.process("test", platform.allocate(size)) for _ in range(2)]
+    clock.run_soon()
+    platform.pool.free(taken)
+    clock.run_soon()
+    assert [process.running for process in processes] == [False, True]
+    platform.pool.free(processes[0].finished.value)
+    clock.run_soon()
+    assert not processes[1].running
