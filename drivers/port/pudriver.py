@@ -275,10 +275,6 @@ class PuDriver:
         self.platform.memory.write_longword(self._interrupt_words, 0)
         if not self._take_responses():
             return False
-        # Again, as Ultrix does: a response that came while the slot before it was on its way back
-        # to the controller has made no interrupt.
-        while self._take_responses():
-            pass
         for connection in self._connections.values():
             if connection.credits:
                 connection.client.credits_came()
@@ -288,15 +284,23 @@ class PuDriver:
         return True
 
     def _take_responses(self) -> int:
-        """Take messages up to the first descriptor that is still the controller's; return how many."""
+        """Take messages up to the first descriptor that is still the controller's; return how many.
+
+        The last look comes behind a barrier, as Ultrix does it: a response that came while the slot before it was on
+        its way back to the controller has made no interrupt.
+        """
         platform, envelopes, packets = self.platform, self._envelopes, self._response_packets
         memory, barrier = platform.memory, platform.barrier
-        index, taken = self._response_next, 0
+        index, taken, seen = self._response_next, 0, 0
         barrier()
         while self.state is _RUNNING:
             descriptor = self._response_ring + index * DESCRIPTOR_BYTES
             if memory.read_longword(descriptor) & OWN:
-                break
+                if taken == seen:
+                    break
+                seen = taken
+                barrier()
+                continue
             barrier()
             packet = packets[index]
             word = memory.read_longword(packet)

@@ -15,6 +15,7 @@ Action = Callable[[], None]
 MICROSECOND_NS = 1_000
 MILLISECOND_NS = 1_000_000
 SECOND_NS = 1_000_000_000
+_NEVER = 1 << 127
 
 
 class Timer:
@@ -71,15 +72,7 @@ class Scheduler:
         if self._soon:
             self._soon.popleft()()
             return True
-        while self._later:
-            when_ns, _, timer = heappop(self._later)
-            action = timer.action
-            if action is not None:
-                self.now_ns = when_ns
-                timer.action = None
-                action()
-                return True
-        return False
+        return self._move_on(_NEVER)
 
     def run_until(self, condition: Callable[[], bool], limit_ns: int | None = None) -> bool:
         """Run until `condition` holds; False if time `limit_ns` or the work ends first."""
@@ -87,20 +80,18 @@ class Scheduler:
         while not condition():
             if soon:
                 soon.popleft()()
-                continue
-            if limit_ns is not None and self._next_ns() > limit_ns:
+            elif not self._move_on(_NEVER if limit_ns is None else limit_ns):
+                if limit_ns is None:
+                    return False
                 self.now_ns = max(self.now_ns, limit_ns)
                 return condition()
-            if not self.step():
-                return False
         return True
 
     def run_for(self, duration_ns: int) -> None:
         """Let this much virtual time pass."""
         end_ns = self.now_ns + duration_ns
         self.run_soon()
-        while self._next_ns() <= end_ns:
-            self.step()
+        while self._move_on(end_ns):
             self.run_soon()
         self.now_ns = max(self.now_ns, end_ns)
 
@@ -114,13 +105,26 @@ class Scheduler:
         """Say when `step` has something to do; None when never."""
         if self._soon:
             return self.now_ns
-        next_ns = self._next_ns()
-        return None if next_ns == _NEVER else next_ns
+        later = self._later
+        while later and later[0][2].action is None:
+            heappop(later)
+        return later[0][0] if later else None
 
-    def _next_ns(self) -> int:
-        while self._later and self._later[0][2].action is None:
-            heappop(self._later)
-        return self._later[0][0] if self._later else _NEVER
+    def _move_on(self, limit_ns: int) -> bool:
+        """Let time move to the next appointment, and keep that; False when there is none up to `limit_ns`."""
+        later = self._later
+        while later:
+            when_ns, _, timer = later[0]
+            action = timer.action
+            if action is None:
+                heappop(later)
+            elif when_ns > limit_ns:
+                return False
+            else:
+                heappop(later)
+                self.now_ns = when_ns
+                timer.action = None
+                action()
+                return True
+        return False
 
-
-_NEVER = 1 << 127
