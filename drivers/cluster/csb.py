@@ -37,6 +37,9 @@ class CsbState(Enum):
     DEAD = "DEAD"
 
 
+_OPEN, _DEAD = CsbState.OPEN, CsbState.DEAD
+
+
 class Manager(Protocol):
     """What a CSB tells."""
 
@@ -99,12 +102,12 @@ class Csb:
 
     def send(self, facility: Facility, func: int, data: bytes = b"", rspid: int = 0) -> None:
         """Send a message; it arrives once and in order, as long as this life of the node is a member."""
-        if self.state is CsbState.DEAD:
+        if self.state is _DEAD:
             return
         self._sequence = self._sequence % 0xFFFF + 1
         message = _Sent(self._sequence, facility, func, rspid, data)
         self._sent.append(message)
-        if self.state is CsbState.OPEN:
+        if self.state is _OPEN:
             self._transmit(message)
 
     def send_uncounted(self, facility: Facility, func: int, data: bytes = b"") -> None:
@@ -218,9 +221,9 @@ class Csb:
         self.connection = None
         self._came.clear()
         self._fetching = False
-        if self.state is CsbState.OPEN or not self.lost_ns:
+        if self.state is _OPEN or not self.lost_ns:
             self.lost_ns = now_ns
-        if self.state is not CsbState.DEAD:
+        if self.state is not _DEAD:
             self.state = CsbState.RECONNECT if member else CsbState.NEW
 
     def die(self) -> None:

@@ -36,6 +36,10 @@ BACKLOG = 4096  # packets that wait; a node with more has gone mad
 _NOP = PpdHeader.pack_fields(PpdOpcode.NOP)
 _HEADERS = DatagramHeader.SIZE + CircuitHeader.SIZE
 
+# Plain names for what is looked at with every packet: to look a member up in its enumeration costs as much as a call.
+_HELLO, _CONTROL = Channel.HELLO, Channel.CONTROL
+_SEQUENCED, _ACKNOWLEDGE, _DATAGRAM = Channel.SEQUENCED, Channel.ACKNOWLEDGE, Channel.DATAGRAM
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -60,7 +64,7 @@ class CircuitState(Enum):
     OPEN = "open"
 
 
-_OPEN = CircuitState.OPEN
+_CLOSED, _OPEN = CircuitState.CLOSED, CircuitState.OPEN
 
 
 class Circuit:
@@ -103,7 +107,7 @@ class Circuit:
         self._shake_hands(PpdType.STACK)
 
     def stack_heard(self, number: int, peer: Identity) -> None:
-        if self.state is CircuitState.OPEN:
+        if self.state is _OPEN:
             if number == self.remote_number:
                 self._port.send_control(self, PpdType.ACK)  # the first was lost
             return
@@ -113,7 +117,7 @@ class Circuit:
         self.opened()
 
     def opened(self) -> None:
-        if self.state is not CircuitState.OPEN:
+        if self.state is not _OPEN:
             self._turn(CircuitState.OPEN)
             _cancel(self._handshake)
             self._keep_alive = self._clock.call_after(HELLO_NS, self._still_there)
@@ -133,12 +137,12 @@ class Circuit:
 
     def send(self, packet: bytes) -> None:
         """Send a packet; it arrives, after those before it, or the circuit is closed."""
-        if self.state is CircuitState.CLOSED:
+        if self.state is _CLOSED:
             return
         self._backlog.append(packet)
         if len(self._backlog) > BACKLOG:
             self.close()
-        elif self.state is CircuitState.OPEN:
+        elif self.state is _OPEN:
             self._pump()
 
     def _pump(self) -> None:
@@ -153,7 +157,7 @@ class Circuit:
 
     def _transmit(self, sequence: int, packet: bytes) -> None:
         self._acknowledge_due = False
-        self._port.send_packet(self, Channel.SEQUENCED, sequence, self._expected, packet)
+        self._port.send_packet(self, _SEQUENCED, sequence, self._expected, packet)
 
     def _send_again(self) -> None:
         sequence, packet, first_ns = self._under_way[0]
@@ -189,7 +193,7 @@ class Circuit:
         elif sequence == self._expected:
             self._expected += 1
             self._port.packet_came(self, packet)
-            while self._expected in self._early and self.state is CircuitState.OPEN:
+            while self._expected in self._early and self.state is _OPEN:
                 packet = self._early.pop(self._expected)
                 self._expected += 1
                 self._port.packet_came(self, packet)
@@ -198,19 +202,19 @@ class Circuit:
             self._clock.call_soon(self._acknowledge)
 
     def _acknowledge(self) -> None:
-        if self._acknowledge_due and self.state is CircuitState.OPEN:
+        if self._acknowledge_due and self.state is _OPEN:
             self._acknowledge_due = False
-            self._port.send_packet(self, Channel.ACKNOWLEDGE, 0, self._expected, b"")
+            self._port.send_packet(self, _ACKNOWLEDGE, 0, self._expected, b"")
 
     # -- the end
 
     def close(self, *, tell: bool = True) -> None:
         """Close the circuit; what is under way may have arrived or not."""
-        if self.state is CircuitState.CLOSED:
+        if self.state is _CLOSED:
             return
         for timer in (self._retransmit, self._keep_alive, self._handshake):
             _cancel(timer)
-        was_open = self.state is CircuitState.OPEN
+        was_open = self.state is _OPEN
         self._turn(CircuitState.CLOSED)
         if tell:
             self._port.send_control(self, PpdType.NODE_STOP)
@@ -265,7 +269,7 @@ class PeDriver:
     def _hello(self) -> None:
         if self._running:
             hello = Hello.pack_fields(self.identity.incarnation)
-            self._link.send(self._header(EVERYBODY, Channel.HELLO) + hello, EVERYBODY)
+            self._link.send(self._header(EVERYBODY, _HELLO) + hello, EVERYBODY)
             self.platform.clock.call_after(HELLO_NS, self._hello)
 
     # -- what goes
@@ -323,8 +327,8 @@ class PeDriver:
 
     def send_datagram(self, circuit: Circuit, packet: bytes) -> None:
         """Send a packet that may be lost."""
-        if circuit.state is CircuitState.OPEN:
-            self.send_packet(circuit, Channel.DATAGRAM, 0, circuit._expected, packet)
+        if circuit.state is _OPEN:
+            self.send_packet(circuit, _DATAGRAM, 0, circuit._expected, packet)
 
     def _send(self, system: int, datagram: bytes) -> None:
         if self._running:
@@ -341,11 +345,11 @@ class PeDriver:
             system = header.source_hi << 32 | header.source_lo
             if header.group != self._group or system == self.identity.system:
                 self.foreign += 1
-            elif header.channel == Channel.HELLO:
+            elif header.channel == _HELLO:
                 self._hello_heard(system, Hello.unpack(datagram, DatagramHeader.SIZE).swincarn)
             elif header.destination_hi << 32 | header.destination_lo == self.identity.system:
                 circuit = CircuitHeader.unpack(datagram, DatagramHeader.SIZE)
-                if header.channel == Channel.CONTROL:
+                if header.channel == _CONTROL:
                     self._control_heard(system, header.ppd_type, circuit, datagram)
                 else:
                     self._packet_heard(system, header.channel, circuit, datagram[_HEADERS:])
@@ -406,9 +410,9 @@ class PeDriver:
         circuit.acknowledged(header.acknowledged)
         if circuit.state is not _OPEN:
             return
-        if channel == Channel.SEQUENCED:
+        if channel == _SEQUENCED:
             circuit.packet_heard(header.sequence, packet)
-        elif channel == Channel.DATAGRAM:
+        elif channel == _DATAGRAM:
             self.datagram(circuit, packet)
 
     # -- circuits tell

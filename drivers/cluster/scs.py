@@ -31,6 +31,9 @@ _HEADERS = PpdHeader.SIZE + ScsHeader.SIZE
 _LENGTH_FIELD = 2
 _SNDMSG = PpdHeader.pack_fields(PpdOpcode.SNDMSG)
 _SNDDG = PpdHeader.pack_fields(PpdOpcode.SNDDG)
+_APPLICATION = frozenset((PpdOpcode.SNDMSG, PpdOpcode.SNDDG))
+_TRANSFERS = frozenset((PpdOpcode.REQDAT, PpdOpcode.SNDDAT, PpdOpcode.RETDAT, PpdOpcode.RETCNF))
+_NOP, _MESSAGE, _CON_REQ = PpdOpcode.NOP, MessageType.APPL_MSG, MessageType.CON_REQ  # looked at with every packet
 
 
 class Violation(Exception):
@@ -61,6 +64,9 @@ class ConnectionState(Enum):
     ACCP_SENT = "ACCP_SENT"
     OPEN = "OPEN"
     DISC_SENT = "DISC_SENT"
+
+
+_OPEN = ConnectionState.OPEN
 
 
 class Connection:
@@ -103,7 +109,7 @@ class Connection:
     def send_message(self, data: bytes) -> None:
         """Send a message; it arrives in order, or the connection is closed."""
         assert len(data) <= MESSAGE_BYTES, "a message fits a buffer"
-        if self.state is not ConnectionState.OPEN:
+        if self.state is not _OPEN:
             return
         if self.send_credits and not self._waiting:
             self._send_counted(data)
@@ -113,13 +119,13 @@ class Connection:
 
     def send_datagram(self, data: bytes) -> None:
         """Send a datagram, which may be lost; it needs no credit."""
-        if self.state is ConnectionState.OPEN:
+        if self.state is _OPEN:
             packet = _SNDDG + self._header(MessageType.APPL_DG, 0, len(data), _SCS_DATAGRAM) + data
             self._scs.port.send_datagram(self.circuit, packet)
 
     def disconnect(self, reason: int = ConnectStatus.DISCONNECTED) -> None:
         """End the connection."""
-        if self.state is ConnectionState.OPEN:
+        if self.state is _OPEN:
             self._send(MessageType.DISC_REQ, 0, ConnectAnswer.pack_fields(0, reason))
             self.state = ConnectionState.DISC_SENT
             self._forget_waiting()
@@ -135,7 +141,7 @@ class Connection:
 
     def _send_counted(self, data: bytes) -> None:
         self.send_credits -= 1
-        self._send(MessageType.APPL_MSG, self._credits_to_give(), data)
+        self._send(_MESSAGE, self._credits_to_give(), data)
 
     def _credits_to_give(self) -> int:
         credit, self._to_give = self._to_give, 0
@@ -177,8 +183,8 @@ class Connection:
         """Hear a message of this connection."""
         kind, state = header.mtype, self.state
         self.send_credits += header.credit
-        if kind == MessageType.APPL_MSG:
-            if state is not ConnectionState.OPEN:
+        if kind == _MESSAGE:
+            if state is not _OPEN:
                 if state is ConnectionState.DISC_SENT:
                     return  # it went before the other end knew
                 raise Violation(f"a message for a connection that is {state.value}")
@@ -189,7 +195,7 @@ class Connection:
             self.sysap.message_came(self, data)
             self._buffer_is_free()
         elif kind == MessageType.APPL_DG:
-            if state is ConnectionState.OPEN and self.sysap is not None:
+            if state is _OPEN and self.sysap is not None:
                 self.sysap.datagram_came(self, data)
         elif kind == MessageType.CR_REQ:
             self._send(MessageType.CR_RSP, 0, b"")
@@ -219,7 +225,7 @@ class Connection:
 
     def _buffer_is_free(self) -> None:
         self._to_give += 1
-        if self._to_give * 2 > RECEIVE_CREDITS and self.state is ConnectionState.OPEN:
+        if self._to_give * 2 > RECEIVE_CREDITS and self.state is _OPEN:
             self._send(MessageType.CR_REQ, self._credits_to_give(), b"")
 
     def _answered(self, status: int) -> None:
@@ -320,12 +326,12 @@ class Scs:
 
     def _packet(self, circuit: Circuit, packet: bytes) -> None:
         opcode = PpdHeader.unpack(packet).opcode
-        if opcode == PpdOpcode.NOP:
+        if opcode == _NOP:
             return
-        if opcode in (PpdOpcode.SNDMSG, PpdOpcode.SNDDG):
+        if opcode in _APPLICATION:
             header = ScsHeader.unpack(packet, PpdHeader.SIZE)
             self._message(circuit, header, packet[_HEADERS:])
-        elif opcode in (PpdOpcode.REQDAT, PpdOpcode.SNDDAT, PpdOpcode.RETDAT, PpdOpcode.RETCNF):
+        elif opcode in _TRANSFERS:
             ppd = PpdHeader.unpack(packet)
             transfer = BlockTransfer.unpack(packet, PpdHeader.SIZE)
             data = memoryview(packet)[PpdHeader.SIZE + BlockTransfer.SIZE :]
@@ -344,7 +350,7 @@ class Scs:
     def _message(self, circuit: Circuit, header: ScsHeader, data: bytes) -> None:
         if header.length != ScsHeader.SIZE - _LENGTH_FIELD + len(data) or len(data) > MESSAGE_BYTES:
             raise Violation("an SCS message of wrong length")
-        if header.mtype == MessageType.CON_REQ:
+        if header.mtype == _CON_REQ:
             self._asked(circuit, header, Connect.unpack(data))
             return
         connection = self._connection_of(circuit, header.dst_conid)

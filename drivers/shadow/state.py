@@ -27,6 +27,9 @@ class MemberState(Enum):
     TARGET = "copy target"
 
 
+_SOURCE, _TARGET = MemberState.SOURCE, MemberState.TARGET
+
+
 @dataclass(frozen=True, slots=True)
 class MemberRecord:
     """One member: device name, unit identifier, state.
@@ -100,11 +103,11 @@ class SetState:
 
     @property
     def sources(self) -> tuple[MemberRecord, ...]:
-        return tuple(m for m in self.members if m.state is MemberState.SOURCE)
+        return tuple(m for m in self.members if m.state is _SOURCE)
 
     @property
     def targets(self) -> tuple[MemberRecord, ...]:
-        return tuple(m for m in self.members if m.state is MemberState.TARGET)
+        return tuple(m for m in self.members if m.state is _TARGET)
 
     def member(self, device: str) -> MemberRecord | None:
         for member in self.members:

@@ -16,6 +16,7 @@ from emu.core.trace import Event, StateChanged
 from emu.sim.ledger import Ledger, stamp
 from emu.wire.codes.vms import IO, SS
 
+_READ, _WRITE, _NORMAL = int(IO.READPBLK), int(IO.WRITEPBLK), int(SS.NORMAL)
 WITHOUT_END = 1 << 62
 FAULT_LIMIT = 100  # an application gives up here: on a dead set every request fails at once, for ever
 
@@ -173,7 +174,7 @@ class Application:
 
     def _write(self, lbn: int, block_count: int) -> None:
         slot = self._idle.pop()
-        request = _Request(self, IO.WRITEPBLK, lbn, block_count, self._buffers[slot], slot)
+        request = _Request(self, _WRITE, lbn, block_count, self._buffers[slot], slot)
         request.number = self.ledger.begin(request.lbns)
         data = b"".join([stamp(request.number, lbn) for lbn in request.lbns])
         self.node.platform.window(request.address, len(data))[:] = data
@@ -182,7 +183,7 @@ class Application:
 
     def _read(self, lbn: int, block_count: int) -> None:
         slot = self._idle.pop()
-        request = _Request(self, IO.READPBLK, lbn, block_count, self._buffers[slot], slot)
+        request = _Request(self, _READ, lbn, block_count, self._buffers[slot], slot)
         request.promised = self.ledger.promised(request.lbns)
         self.vu.queue_io(request)
 
@@ -190,7 +191,7 @@ class Application:
         """Check what came, and go on."""
         self._idle.append(request.slot)
         self._under_way.pop(request.slot, None)
-        if request.status != SS.NORMAL:
+        if request.status != _NORMAL:
             verb = "write" if request.number else "read"
             self.faults.append(f"{verb} of LBN {request.lbn} failed: {SS(request.status).name}")
             if request.number:
