@@ -11,17 +11,18 @@ _FLUSH = int(Function.FLUSH)
 
 
 class MemoryDevice:
-    """Blocks of zeros until they are written.
+    """Blocks of zeros until they are written, or of what is there already.
 
     content: the bytes, for whoever stands beside the device.
     """
 
     descriptor: int | None = None
 
-    def __init__(self, block_count: int, *, write_protected: bool = False) -> None:
+    def __init__(self, block_count: int, *, write_protected: bool = False, content: bytes = b"") -> None:
+        assert not content or len(content) == block_count * BLOCK_BYTES, "contents are whole"
         self.block_count = block_count
         self.write_protected = write_protected
-        self.content = bytearray(block_count * BLOCK_BYTES)
+        self.content = bytearray(content or block_count * BLOCK_BYTES)
         self._view = memoryview(self.content)
 
     def submit(self, request: BlockRequest) -> None:

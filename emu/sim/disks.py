@@ -14,10 +14,10 @@ NODE_MEMORY_BYTES = 3 << 19  # for the largest requests of an application, and a
 class Disk:
     """A disk of the world: what it holds and what ails it outlive the power."""
 
-    def __init__(self, number: int, block_count: int, device: str) -> None:
+    def __init__(self, number: int, block_count: int, device: str, content: bytes = b"") -> None:
         self.number = number
         self.device = device
-        self.platter = MemoryDevice(block_count)
+        self.platter = MemoryDevice(block_count, content=content)
         self.trouble = Trouble()
         self.is_out = False  # somebody has taken it out
         self.current = True  # it is a member, or would be one

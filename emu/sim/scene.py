@@ -15,7 +15,7 @@ from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.mount import MountRequest
 from drivers.shadow.shdriver import VirtualUnit
-from drivers.shadow.state import MemberState
+from drivers.shadow.state import MAXIMUM_MEMBERS, MemberState
 from drivers.shadow.utility import Policy
 from emu.core.block import BlockRequest
 from emu.core.chance import Chance
@@ -91,9 +91,11 @@ class Scene:
         self.outcome = Outcome(scenario.seed)
         self.chance = Chance(scenario.seed)
         self._equipment = equipment
+        members = min(scenario.disks, MAXIMUM_MEMBERS)
+        contents = [*initialized(equipment.any_firmware, scenario.block_count, members), b""]
         self.disks = [
-            Disk(number, scenario.block_count, equipment.device_name(scenario, number))
-            for number in range(scenario.disks)
+            Disk(number, scenario.block_count, equipment.device_name(scenario, number), content)
+            for number, content in zip(range(scenario.disks), contents, strict=False)
         ]
         self.ledger = Ledger()
         self._keeps_images = any(step.action is Action.RESTORE for step in scenario.steps)
@@ -168,11 +170,8 @@ class Scene:
             disk.trouble.power_lost()
 
     def mount_first(self) -> None:
-        """Put what INITIALIZE/SHADOW made on the disks, and mount the set on every node."""
-        devices = [disk.device for disk in self.disks[:3]]
-        fresh = initialized(self._equipment.any_firmware, self.scenario.block_count, len(devices))
-        for disk, content in zip(self.disks, fresh, strict=False):
-            disk.content[:] = content
+        """Mount the set on every node."""
+        devices = [disk.device for disk in self.disks[:MAXIMUM_MEMBERS]]
         for node in self.nodes:
             self.wait(self.command(node, self.mounting(node, devices)))
         if not self.mounted:

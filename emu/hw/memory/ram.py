@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 
 from emu.core.bus import Bytes, NonexistentMemory
 
@@ -26,7 +27,8 @@ class Ram:
 
     def lose(self) -> None:
         """Forget everything: power was lost.  Who still holds a window writes to memory that is no more."""
-        self._bytes = memoryview(bytearray(self.size_bytes))
+        # Pages of their own: most are never touched, and cost nothing.
+        self._bytes = memoryview(mmap(-1, self.size_bytes, MAP_PRIVATE | MAP_ANONYMOUS))
         self._words = self._bytes.cast("H")
         self._longwords = self._bytes.cast("I")
 
