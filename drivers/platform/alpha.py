@@ -11,7 +11,7 @@ from typing import ClassVar
 from drivers.platform.host import InterruptRequest, Platform
 from drivers.platform.map_registers import entries_of
 from emu.core.bus import HostMemory
-from emu.core.clock import Clock
+from emu.core.clock import Scheduler
 from emu.core.trace import Tracer
 
 FRAME_BYTES = 512  # a UQSSP page-table entry counts 512-byte frames, whatever the host's page is
@@ -41,7 +41,7 @@ class AlphaPlatform(Platform):
     def __init__(
         self,
         name: str,
-        clock: Clock,
+        clock: Scheduler,
         memory: HostMemory,
         memory_bytes: int,
         tracer: Tracer,

@@ -9,7 +9,7 @@ from drivers.platform.parameters import SystemParameters
 from drivers.platform.pool import Pool
 from drivers.platform.process import EventFlag, KernelProcess, Procedure
 from emu.core.bus import HostMemory
-from emu.core.clock import MILLISECOND_NS, Action, Clock
+from emu.core.clock import MILLISECOND_NS, Action, Scheduler
 from emu.core.trace import ConsoleLine, Tracer
 
 POOL_POLL_NS = 10 * MILLISECOND_NS
@@ -56,7 +56,7 @@ class Platform:
     maximum_buffer_bytes: ClassVar[int]
 
     def __init__(
-        self, name: str, clock: Clock, memory: HostMemory, pool_start: int, pool_bytes: int, tracer: Tracer
+        self, name: str, clock: Scheduler, memory: HostMemory, pool_start: int, pool_bytes: int, tracer: Tracer
     ) -> None:
         self.name = name
         self.clock = NodeClock(clock)

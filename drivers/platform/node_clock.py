@@ -6,26 +6,25 @@ A processor may also stand still for a while; what was to happen meanwhile happe
 from collections.abc import Callable
 from functools import partial
 
-from emu.core.clock import Action, Clock, Timer
+from emu.core.clock import Action, Scheduler, Timer
 
 
 class NodeClock:
     """A clock that can be stopped for one node alone, for ever or for a while."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Scheduler) -> None:
         self._clock = clock
         self._halted = False
         self._late: list[Action] | None = None  # while the processor stands still
         self.call_soon: Callable[[Action], None] = clock.call_soon  # as it is: the busiest call of a run
+        self._gate = self._fire  # bound once
 
     @property
     def now_ns(self) -> int:
         return self._clock.now_ns
 
     def call_after(self, delay_ns: int, action: Action) -> Timer:
-        timer = self._clock.call_after(delay_ns, action)
-        timer.action = partial(self._fire, timer, action)
-        return timer
+        return self._clock.call_after(delay_ns, action, self._gate)
 
     def _fire(self, timer: Timer, action: Action) -> None:
         if self._late is not None:

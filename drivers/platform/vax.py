@@ -10,7 +10,7 @@ from typing import ClassVar
 from drivers.platform.host import Platform
 from drivers.platform.map_registers import MapRegisters, entries_of
 from emu.core.bus import HostMemory
-from emu.core.clock import Clock
+from emu.core.clock import Scheduler
 from emu.core.trace import Tracer
 
 MAP_REGISTERS = 8192
@@ -30,7 +30,7 @@ class VaxPlatform(Platform):
     def __init__(
         self,
         name: str,
-        clock: Clock,
+        clock: Scheduler,
         memory: HostMemory,
         memory_bytes: int,
         map_registers: memoryview,

@@ -19,13 +19,17 @@ _NEVER = 1 << 127
 
 
 class Timer:
-    """One appointment.  `cancel` may come at any time, also after it has fired."""
+    """One appointment.  `cancel` may come at any time, also after it has fired.
 
-    __slots__ = ("action", "when_ns")
+    gate: who is given the action in its time, to do it or not; None lets it be done.
+    """
 
-    def __init__(self, when_ns: int, action: Action) -> None:
+    __slots__ = ("action", "gate", "when_ns")
+
+    def __init__(self, when_ns: int, action: Action, gate: "Gate | None" = None) -> None:
         self.when_ns = when_ns
         self.action: Action | None = action
+        self.gate = gate
 
     def cancel(self) -> None:
         self.action = None
@@ -33,6 +37,9 @@ class Timer:
     @property
     def pending(self) -> bool:
         return self.action is not None
+
+
+Gate = Callable[[Timer, Action], None]
 
 
 class Clock(Protocol):
@@ -60,9 +67,9 @@ class Scheduler:
         """Call `action` when virtual time reaches `when_ns`, or at once if that has passed."""
         return self.call_after(when_ns - self.now_ns, action)
 
-    def call_after(self, delay_ns: int, action: Action) -> Timer:
+    def call_after(self, delay_ns: int, action: Action, gate: Gate | None = None) -> Timer:
         when_ns = self.now_ns + delay_ns if delay_ns > 0 else self.now_ns
-        timer = Timer(when_ns, action)
+        timer = Timer(when_ns, action, gate)
         self._sequence += 1
         heappush(self._later, (when_ns, self._sequence, timer))
         return timer
@@ -124,7 +131,10 @@ class Scheduler:
                 heappop(later)
                 self.now_ns = when_ns
                 timer.action = None
-                action()
+                if timer.gate is None:
+                    action()
+                else:
+                    timer.gate(timer, action)
                 return True
         return False
 

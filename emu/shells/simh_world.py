@@ -16,7 +16,7 @@ from drivers.message import Failure
 from drivers.platform.host import Platform
 from drivers.platform.process import Procedure
 from emu.core.bus import HostMemory
-from emu.core.clock import Clock, Scheduler
+from emu.core.clock import Scheduler
 from emu.core.trace import Tracer
 from emu.shells.simh_bus import FIRST_FREE, RQ_CSR, Disk, SimhBus
 from emu.shells.simh_prompt import SimhPrompt
@@ -31,7 +31,7 @@ class Pdp11Platform(Platform):
     maximum_buffer_bytes: ClassVar[int] = 1 << 22
 
     def __init__(
-        self, name: str, clock: Clock, memory: HostMemory, memory_bytes: int, tracer: Tracer
+        self, name: str, clock: Scheduler, memory: HostMemory, memory_bytes: int, tracer: Tracer
     ) -> None:
         super().__init__(name, clock, memory, FIRST_FREE, memory_bytes - FIRST_FREE, tracer)
 
