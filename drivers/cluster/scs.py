@@ -33,7 +33,11 @@ _SNDMSG = PpdHeader.pack_fields(PpdOpcode.SNDMSG)
 _SNDDG = PpdHeader.pack_fields(PpdOpcode.SNDDG)
 _APPLICATION = frozenset((PpdOpcode.SNDMSG, PpdOpcode.SNDDG))
 _TRANSFERS = frozenset((PpdOpcode.REQDAT, PpdOpcode.SNDDAT, PpdOpcode.RETDAT, PpdOpcode.RETCNF))
-_NOP, _MESSAGE, _CON_REQ = PpdOpcode.NOP, MessageType.APPL_MSG, MessageType.CON_REQ  # looked at with every packet
+_NOP, _MESSAGE, _CON_REQ = (
+    PpdOpcode.NOP,
+    MessageType.APPL_MSG,
+    MessageType.CON_REQ,
+)  # looked at with every packet
 
 
 class Violation(Exception):

@@ -56,7 +56,13 @@ class Platform:
     maximum_buffer_bytes: ClassVar[int]
 
     def __init__(
-        self, name: str, clock: Scheduler, memory: HostMemory, pool_start: int, pool_bytes: int, tracer: Tracer
+        self,
+        name: str,
+        clock: Scheduler,
+        memory: HostMemory,
+        pool_start: int,
+        pool_bytes: int,
+        tracer: Tracer,
     ) -> None:
         self.name = name
         self.clock = NodeClock(clock)

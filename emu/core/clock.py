@@ -137,4 +137,3 @@ class Scheduler:
                     timer.gate(timer, action)
                 return True
         return False
-
