@@ -4,7 +4,7 @@ MSCP or SCSI makes no difference here; DUDRIVER and DKDRIVER subclass `Disk`.
 """
 
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
@@ -30,10 +30,18 @@ SERVED_COPY_DELAY_S = (
 
 
 class ClassDriver(Protocol):
-    """The driver of a disk, as far as others look at it."""
+    """The driver of a disk, as the disk and others see it; `unit` is one of its own."""
 
-    platform: Platform
     allocation_class: int
+
+    @property
+    def platform(self) -> Platform: ...
+
+    def start_io(self, unit: Any, irp: Irp) -> None: ...
+
+    def bring_online(self, unit: Any) -> Procedure: ...
+
+    def make_available(self, unit: Any) -> Procedure: ...
 
 
 class Disk:
@@ -46,6 +54,7 @@ class Disk:
 
     __slots__ = (
         "block_count",
+        "driver",
         "errors",
         "identifier",
         "media",
@@ -59,7 +68,12 @@ class Disk:
         "write_protected",
     )
 
-    def __init__(self, name: str, media: str, identifier: int, served_by: str = "") -> None:
+    driver: ClassDriver
+
+    def __init__(
+        self, driver: ClassDriver, name: str, media: str, identifier: int, served_by: str = ""
+    ) -> None:
+        self.driver = driver
         self.name = name
         self.media = media
         self.identifier = identifier
@@ -72,10 +86,6 @@ class Disk:
         self.no_forced_error = False
         self.served_by = served_by
         self.read_cost = self.default_read_cost
-
-    @property
-    def driver(self) -> ClassDriver:
-        raise AssertionError("a disk has a class driver")
 
     @property
     def platform(self) -> Platform:
@@ -92,15 +102,17 @@ class Disk:
 
     def queue_io(self, irp: Irp) -> None:
         """Start a request; it completes later, never inside this call."""
-        raise AssertionError("a disk takes requests")
+        irp.unit = self
+        self.queue_length += 1
+        self.driver.start_io(self, irp)
 
     def online(self) -> Procedure:
         """Bring the unit on line (PACKACK); returns SS.*."""
-        raise AssertionError("a disk comes on line")
+        return self.driver.bring_online(self)
 
     def available(self) -> Procedure:
         """Give the unit up (AVAILABLE); returns SS.*."""
-        raise AssertionError("a disk is given up")
+        return self.driver.make_available(self)
 
     def copies_at_a_time(self, source: "Disk") -> int:
         """Say how many IO.DISK_COPY_DATA requests from `source` are worth having under way; 0 when none can be done."""

@@ -22,7 +22,6 @@ class DkUnit(Disk):
     """
 
     __slots__ = (
-        "_driver",
         "check_bytes",
         "copies",
         "copying",
@@ -43,15 +42,17 @@ class DkUnit(Disk):
         "write_cache",
     )
 
+    driver: "DkDriver"
+
     def __init__(self, driver: "DkDriver", target: int, lun: int, inquiry: bytes) -> None:
         number = 100 * target + lun
         product = wire.StandardInquiry.unpack(inquiry).product.decode("ascii", "replace")
         super().__init__(
+            driver,
             f"${driver.allocation_class}$DK{driver.letter}{number}:",
             f"DK {product.split(maxsplit=1)[0] if product.strip() else 'disk'}",
             driver.allocation_class << 32 | number,
         )
-        self._driver = driver
         self.target = target
         self.lun = lun
         self.inquiry = inquiry
@@ -73,29 +74,14 @@ class DkUnit(Disk):
         self.list_identifier = 0
 
     @property
-    def driver(self) -> "DkDriver":
-        return self._driver
-
-    @property
     def is_recovering(self) -> bool:
         return self.state is UnitState.RECOVERING
-
-    def queue_io(self, irp: Irp) -> None:
-        irp.unit = self
-        self.queue_length += 1
-        self._driver.start_io(self, irp)
-
-    def online(self) -> Procedure:
-        return self._driver.bring_online(self)
-
-    def available(self) -> Procedure:
-        return self._driver.make_available(self)
 
     def copies_at_a_time(self, source: Disk) -> int:
         """Two commands full of segments: one is collected while the other is done."""
         if (
             isinstance(source, DkUnit)
-            and source.driver is self._driver
+            and source.driver is self.driver
             and source.target == self.target
             and source.designator
             and self.designator
@@ -104,4 +90,4 @@ class DkUnit(Disk):
         return 0
 
     def force_error(self, lbn: int) -> Procedure:
-        return self._driver.forced_errors.write(self, lbn)
+        return self.driver.forced_errors.write(self, lbn)

@@ -126,39 +126,25 @@ class DiskUnit(Disk):
     held: requests that wait until the unit is on line again.
     """
 
-    __slots__ = ("_driver", "copy_capable", "held", "number")
+    __slots__ = ("copy_capable", "held", "number")
+
+    driver: "DuDriver[Any]"
 
     def __init__(
         self, driver: "DuDriver[Any]", number: int, media: str, identifier: int, name: str = ""
     ) -> None:
         prefix = media.split(maxsplit=1)[0] if media.strip() else "DU"
         name = name or f"${driver.allocation_class}${prefix}{driver.letter}{number}:"
-        super().__init__(name, media, identifier, driver.port.served_by)
-        self._driver = driver
+        super().__init__(driver, name, media, identifier, driver.port.served_by)
         self.number = number
         self.copy_capable = False
         self.held: deque[Irp] = deque()
 
-    @property
-    def driver(self) -> "DuDriver[Any]":
-        return self._driver
-
-    def queue_io(self, irp: Irp) -> None:
-        irp.unit = self
-        self.queue_length += 1
-        self._driver.start_io(self, irp)
-
-    def online(self) -> Procedure:
-        return self._driver.bring_online(self)
-
-    def available(self) -> Procedure:
-        return self._driver.make_available(self)
-
     def force_error(self, lbn: int) -> Procedure:
-        return self._driver.write_forced_error(self, lbn)
+        return self.driver.write_forced_error(self, lbn)
 
     def copies_at_a_time(self, source: Disk) -> int:
-        return COPIES_AT_A_TIME if self.copy_capable and source.driver is self._driver else 0
+        return COPIES_AT_A_TIME if self.copy_capable and source.driver is self.driver else 0
 
 
 Port = TypeVar("Port", bound=MscpPort)

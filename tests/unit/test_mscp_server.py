@@ -17,10 +17,15 @@ WRITTEN = bytes(range(256)) * 4  # two blocks
 
 
 class MemoryDisk(Disk):
-    """A disk in memory that answers a little later; it can be made to hold what it is asked, or to fail it."""
+    """A disk in memory, its own driver, that answers a little later.
+
+    It can be made to hold what it is asked, or to fail it.
+    """
+
+    allocation_class = 1
 
     def __init__(self, platform: Platform, name: str = "$1$DUA10:", media: str = "DU RA92") -> None:
-        super().__init__(name, media, 0x0211_0000_0000_0007)
+        super().__init__(self, name, media, 0x0211_0000_0000_0007)
         self.node = platform
         self.data = bytearray(512 * BLOCKS)
         self.holds = False
@@ -31,7 +36,7 @@ class MemoryDisk(Disk):
     def platform(self) -> Platform:
         return self.node
 
-    def online(self) -> Procedure:
+    def bring_online(self, unit: Disk) -> Procedure:
         yield 1000
         if self.state is UnitState.OFFLINE:
             return SS.MEDOFL
@@ -39,7 +44,10 @@ class MemoryDisk(Disk):
         self.enter(UnitState.ONLINE)
         return SS.NORMAL
 
-    def queue_io(self, irp: Irp) -> None:
+    def make_available(self, unit: Disk) -> Procedure:
+        raise AssertionError("it is not given up here")
+
+    def start_io(self, unit: Disk, irp: Irp) -> None:
         if self.holds:
             self.held.append(irp)
         else:
@@ -66,6 +74,7 @@ class MemoryDisk(Disk):
                     self.data[start:end] = view
                 elif self.data[start:end] != view:
                     irp.status, irp.transferred = int(SS.DATACHECK), 0
+        self.queue_length -= 1
         irp.complete()
 
     def force_error(self, lbn: int) -> Procedure:
