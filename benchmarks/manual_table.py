@@ -2,9 +2,10 @@
 
 `python -m benchmarks.manual_table [--drive RA81] [--megabytes N] [--directory D]` lets a member of a set of two leave,
 dirties a share of the 127-block segments, and lets it return, by minicopy and by full copy.  On mechanical drives times
-are virtual seconds; on private files of N MB each they are milliseconds, medians of five rounds (`pair_on_files`), with
-a bare loop of copy_file_range over the same segments.  "scattered" segments lie at random, "in groups" are 32 adjacent
-ones.  "by host" reads, compares and writes what differs, as V7.3 does; "by controller" is DISK COPY DATA.
+are virtual seconds; on private files of N MB each (three of them) they are milliseconds, medians of five rounds, with a
+bare loop of copy_file_range over as many segments (`pair_on_files`).  "scattered" segments lie at random, "in groups"
+are 32 adjacent ones.  "by host" reads, compares and writes what differs, as V7.3 does; "by controller" is DISK COPY
+DATA.
 """
 
 import argparse
@@ -99,7 +100,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--drive", default="RA81")
-    parser.add_argument("--megabytes", type=int, default=1024)
+    parser.add_argument("--megabytes", type=int, default=2048)
     parser.add_argument("--directory", type=Path, help="where the files go (default: a temporary directory)")
     arguments = parser.parse_args()
     media = on_drives(arguments.drive)

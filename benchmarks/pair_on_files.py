@@ -1,8 +1,8 @@
 """Full copy, minicopy and a bare loop of `copy_file_range` on image files, by turns.
 
 All three begin alike: every page of the files is in the page cache and on the disk, and a whole image has gone through
-the processor's caches since these segments were last touched, which are others in each round.  The second image gets
-its pages from the first full copy, as a new member does.  A time is taken twice: when the copy has ended, in processor
+the processor's caches since the segments were last touched, which are others for each and in each round.  The second
+image gets its pages from the first full copy, as a new member does.  A time is taken twice: when the copy has ended, in processor
 time, and, by the wall clock, when `fdatasync` says that it is on the disk.
 """
 
@@ -61,15 +61,15 @@ class FilePair:
         self._bare_loop([(offset, _PIECE_BYTES) for offset in range(0, self._size_bytes, _PIECE_BYTES)])
 
     def measure(self, percent: int, group: int) -> tuple[Times, Times]:
-        """Return the times of minicopies and of bare loops over the same segments; those of full copies are added."""
+        """Return the times of minicopies and of bare loops over such segments; those of full copies are added."""
         mini, bare = Times(), Times()
         for seed in range(ROUNDS):
             segments = self.pair.segments(percent, group, seed)
             self._copy(segments, Policy.NOMINICOPY, self.full)
             self._copy(segments, Policy.MINICOPY, mini)
-            self._copy(segments, Policy.NOMINICOPY, self.full)
+            extents = self._extents(self.pair.segments(percent, group, ROUNDS + seed))
             with self._timed(self._bare, bare):
-                self._bare_loop(self._extents(segments))
+                self._bare_loop(extents)
         return mini, bare
 
     def _copy(self, segments: Sequence[int], policy: Policy, times: Times) -> None:
