@@ -2,8 +2,8 @@
 
 All three begin alike: every page of the files is in the page cache and on the disk, and a whole image has gone through
 the processor's caches since the segments were last touched, which are others for each and in each round.  The second
-image gets its pages from the first full copy, as a new member does.  A time is taken twice: when the copy has ended, in processor
-time, and, by the wall clock, when `fdatasync` says that it is on the disk.
+image gets its pages from the first full copy, as a new member does.  A time is taken twice: when the copy has ended, in
+processor time, and, by the wall clock, when `fdatasync` says that it is on the disk.
 """
 
 import gc
