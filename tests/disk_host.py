@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from drivers.classes.dudriver import DiskUnit, DuDriver
+from drivers.classes.du_unit import DiskUnit
+from drivers.classes.dudriver import DuDriver
 from drivers.platform.alpha import AlphaPlatform
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp

@@ -1,9 +1,9 @@
 """DUDRIVER: the class driver of MSCP disks.
 
-It turns I/O request packets into MSCP commands and end messages into status, finds the units of a
-controller, brings them on line, and keeps every request until it is answered: when the controller is
-reinitialised, units come on line again and what was outstanding is sent again, in the order in which it was
-sent before.  (spec "What host drivers do", recipe and timeouts.)
+It turns I/O request packets into MSCP commands and end messages into status, brings units on line, and keeps
+every request until it is answered: when the controller is reinitialised, units come on line again and what was
+outstanding is sent again, in the order in which it was sent before.  (spec "What host drivers do".)  How a controller
+and its units are found, and the timeout mechanism, are modules of their own.
 
 Where a request may be:
 
@@ -15,46 +15,40 @@ Where a request may be:
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
-from drivers.classes.disk import Disk, UnitState
+from drivers.classes.disk import UnitState
+from drivers.classes.du_configuration import DEFAULT_MAXIMUM_BYTES, Configuration
+from drivers.classes.du_exchange import EXCHANGE, Exchange
+from drivers.classes.du_timeout import DEFAULT_TIMEOUT_S, Timeout
+from drivers.classes.du_unit import DiskUnit
 from drivers.platform.host import Platform, WaitingIrp
 from drivers.platform.irp import Irp
 from drivers.platform.pool import InsufficientMemory
-from drivers.platform.process import EventFlag, KernelProcess, Procedure
+from drivers.platform.process import Procedure
 from drivers.port.mscp_port import MscpPort
 from emu.core.block import BLOCK_BYTES
 from emu.core.bus import Bytes
-from emu.core.clock import SECOND_NS, Timer
-from emu.wire.codes.mscp import CF, END, MD, OP, ST, ST_MASK, UF, media_text
+from emu.wire.codes.mscp import CF, END, MD, OP, ST, ST_MASK
 from emu.wire.codes.uqssp import ConnectionId
 from emu.wire.codes.vms import IO, SS
 from emu.wire.generated.mscp import (
     DiskCopyDataCommand,
     EndHeader,
     GetCommandStatusEnd,
-    GetUnitNameEnd,
-    GetUnitStatusEnd,
     Header,
     OnlineCommand,
     OnlineEnd,
     PortTransferCommand,
     ReferenceCommand,
-    SetControllerCharacteristicsCommand,
-    SetControllerCharacteristicsEnd,
     TransferEnd,
 )
 
 RESERVED_CREDITS = 1  # kept back for an immediate command, as Ultrix and 2.11BSD do
-DEFAULT_TIMEOUT_S = 240  # when the controller names none
-DEFAULT_MAXIMUM_BYTES = 1 << 24
 RETRY_LIMIT = 2
-COPIES_AT_A_TIME = 8
 # UNCERTAIN: how often VMS sends a request again that the controller does not survive.  VMS sends one at a time
 # after a restart, to know the guilty one; here it is the oldest.
 RESTART_LIMIT = 3
-WATCH_NS = SECOND_NS  # Ultrix looks at SA once a second
-HOST_FLAGS = CF.ATN | CF.MSC | CF.THS  # 00D0, what VMS and BSD send
 
 _BUFFERED = {  # functions that have a buffer, their opcodes and modifiers
     int(IO.READPBLK): (int(OP.RD), 0),
@@ -70,10 +64,7 @@ _OPCODE_OFFSET = Header.LAYOUT["opcd"][0]
 _SUCCESS, _AVAILABLE, _OFFLINE, _COMPARE = int(ST.SUC), int(ST.AVL), int(ST.OFL), int(ST.CMP)
 _RETRYABLE = frozenset((int(ST.DRV), int(ST.CNT)))
 _NORMAL = int(SS.NORMAL)
-_PROTECTED = int(UF.WPH | UF.WPS | UF.WPD)
 _DISK_COPY_DATA, _LOCAL_SOURCE = int(OP.DCD), int(MD.LOCSU)
-_EXCHANGE = -1  # function of a request that is no I/O
-_NEVER_ASKED = (0, 0xFFFF_FFFF)  # the command status before the first answer, as Ultrix has it
 
 _STATUS = {
     ST.SUC: SS.NORMAL,
@@ -105,48 +96,6 @@ _ONLINE = UnitState.ONLINE
 _IN_USE = (UnitState.ONLINE, UnitState.RECOVERING)
 
 
-class Exchange(Irp):
-    """A command that is no I/O: it knows how to write itself, and its end message wakes a process."""
-
-    __slots__ = ("encode", "end", "finished")
-
-    def __init__(self, finished: EventFlag, encode: Callable[[int], bytes]) -> None:
-        super().__init__(_EXCHANGE)
-        self.encode = encode
-        self.finished = finished
-        self.end = b""
-
-    def complete(self) -> None:
-        self.finished.set(self.end)
-
-
-class DiskUnit(Disk):
-    """One MSCP disk.
-
-    held: requests that wait until the unit is on line again.
-    """
-
-    __slots__ = ("copy_capable", "held", "number")
-
-    driver: "DuDriver[Any]"
-
-    def __init__(
-        self, driver: "DuDriver[Any]", number: int, media: str, identifier: int, name: str = ""
-    ) -> None:
-        prefix = media.split(maxsplit=1)[0] if media.strip() else "DU"
-        name = name or f"${driver.allocation_class}${prefix}{driver.letter}{number}:"
-        super().__init__(driver, name, media, identifier, driver.port.served_by)
-        self.number = number
-        self.copy_capable = False
-        self.held: deque[Irp] = deque()
-
-    def force_error(self, lbn: int) -> Procedure:
-        return self.driver.write_forced_error(self, lbn)
-
-    def copies_at_a_time(self, source: Disk) -> int:
-        return COPIES_AT_A_TIME if self.copy_capable and source.driver is self.driver else 0
-
-
 Port = TypeVar("Port", bound=MscpPort)
 
 
@@ -154,6 +103,8 @@ class DuDriver(Generic[Port]):
     """The driver of one MSCP controller, or of the MSCP server of another node.
 
     letter: the controller's letter in device names.  `units` is ordered by unit number.
+    ready: set with True when units are known, with False when the controller is dead.  outstanding: by command
+    reference number.  running: from the end of the unit walk until the controller is lost.  losses: how often it was.
     """
 
     def __init__(self, platform: Platform, port: Port, letter: str = "A", allocation_class: int = 1) -> None:
@@ -165,22 +116,20 @@ class DuDriver(Generic[Port]):
         self.controller_flags = 0
         self.controller_timeout_s = DEFAULT_TIMEOUT_S
         self.maximum_bytes = DEFAULT_MAXIMUM_BYTES
-        self.ready = platform.flag()  # set with True when units are known, False when the controller is dead
+        self.ready = platform.flag()
         self.datagrams: deque[bytes] = deque(maxlen=64)
         self._connection = port.connect(int(ConnectionId.DISK), self)
-        self._running = platform.flag()  # from the end of the unit walk until the controller is lost
-        self._dead = False
-        self._losses = 0
+        self.running = platform.flag()
+        self.is_dead = False
+        self.losses = 0
         self._reference = 0
-        self._outstanding: dict[int, Irp] = {}
+        self.outstanding: dict[int, Irp] = {}
         self._immediate: deque[Irp] = deque()
         self._waiting: deque[Irp] = deque()
         self._suspect: Irp | None = None  # was the oldest outstanding when the controller was lost, so often
         self._suspicions = 0
-        self._watch: Timer | None = None
-        self._progress_due_ns = 0
-        self._progress_check: KernelProcess | None = None
-        self._progress = _NEVER_ASKED  # of a command: its reference number, and its status when last asked
+        self.timeout = Timeout(self)
+        self.configuration = Configuration(self)
 
     # -- requests
 
@@ -194,7 +143,7 @@ class DuDriver(Generic[Port]):
         elif (
             self._waiting
             or self._connection.credits <= RESERVED_CREDITS
-            or not self._running.is_set
+            or not self.running.is_set
             or not self._issue(irp)
         ):
             self._waiting.append(irp)
@@ -220,7 +169,7 @@ class DuDriver(Generic[Port]):
                 buff=port.describe_buffer(mapped),
                 lbn=irp.lbn,
             )
-        elif function == _EXCHANGE:
+        elif function == EXCHANGE:
             text = cast(Exchange, irp).encode(reference)
         elif function == _ERASE:
             text = _transfer_text(
@@ -233,10 +182,10 @@ class DuDriver(Generic[Port]):
                 source.held.append(irp)
                 return True
             text = _copy_text(irp, source, reference)
-        self._outstanding[reference] = irp
+        self.outstanding[reference] = irp
         self._connection.send(text)
-        if self._watch is None:
-            self._start_watch()
+        if self.timeout.timer is None:
+            self.timeout.start()
         return True
 
     def credits_came(self) -> None:
@@ -244,11 +193,11 @@ class DuDriver(Generic[Port]):
         connection, waiting = self._connection, self._waiting
         while self._immediate and connection.credits:
             self._issue(self._immediate.popleft())
-        while waiting and connection.credits > RESERVED_CREDITS and self._running.is_set:
+        while waiting and connection.credits > RESERVED_CREDITS and self.running.is_set:
             irp = waiting[0]
-            if irp.function != _EXCHANGE and irp.unit.state is not _ONLINE:
+            if irp.function != EXCHANGE and irp.unit.state is not _ONLINE:
                 self._put_aside(waiting.popleft())
-            elif irp.function != _EXCHANGE and self.platform.io_blocked:
+            elif irp.function != EXCHANGE and self.platform.io_blocked:
                 self._hold_back(irp.unit, waiting.popleft())
             elif self._issue(irp):
                 waiting.popleft()
@@ -291,21 +240,21 @@ class DuDriver(Generic[Port]):
         opcode = text[_OPCODE_OFFSET]
         if opcode in _TRANSFER_ENDS:
             end = TransferEnd.unpack(text)
-            irp = self._outstanding.pop(end.crf, None)
+            irp = self.outstanding.pop(end.crf, None)
             if irp is not None:
                 irp.transferred = end.bcnt
                 self._ended(irp, end.sts)
         elif opcode & END:
             self._other_ended(text)
         elif opcode == OP.AVA:
-            self._unit_announced(text)
+            self.configuration.unit_announced(EndHeader.unpack(text).unit)
 
     def _other_ended(self, text: Bytes) -> None:
         end = EndHeader.unpack(text)
-        irp = self._outstanding.pop(end.crf, None)
+        irp = self.outstanding.pop(end.crf, None)
         if irp is None:
             return  # an answer about a command that ended meanwhile
-        if irp.function == _EXCHANGE:
+        if irp.function == EXCHANGE:
             cast(Exchange, irp).end = bytes(text)
             irp.complete()
         else:
@@ -346,15 +295,6 @@ class DuDriver(Generic[Port]):
     def receive_datagram(self, text: Bytes) -> None:
         self.datagrams.append(bytes(text))
 
-    def _unit_announced(self, text: Bytes) -> None:
-        """AVAILABLE attention: a unit became ready by itself."""
-        number = EndHeader.unpack(text).unit
-        unit = self.units.get(number)
-        if unit is None:
-            self.platform.process(f"find unit {number}", self._find_unit(number))
-        elif unit.state is UnitState.OFFLINE:
-            unit.enter(UnitState.AVAILABLE)
-
     # -- exchanges
 
     def exchange(self, encode: Callable[[int], bytes], *, immediate: bool) -> Procedure:
@@ -363,7 +303,7 @@ class DuDriver(Generic[Port]):
         encode: makes the text for a command reference number.  immediate: may use the last credit, and goes
         ahead of everything that waits.
         """
-        if self._dead:
+        if self.is_dead:
             return b""
         request = Exchange(self.platform.flag(), encode)
         credits = self._connection.credits
@@ -372,7 +312,7 @@ class DuDriver(Generic[Port]):
                 self._issue(request)
             else:
                 self._immediate.append(request)
-        elif self._waiting or credits <= RESERVED_CREDITS or not self._running.is_set:
+        elif self._waiting or credits <= RESERVED_CREDITS or not self.running.is_set:
             self._waiting.append(request)
         else:
             self._issue(request)
@@ -386,9 +326,9 @@ class DuDriver(Generic[Port]):
             return OnlineCommand(crf=reference, unit=unit.number, opcd=int(OP.ONL)).pack()
 
         for _ in range(1 + RESTART_LIMIT):
-            losses = self._losses
+            losses = self.losses
             end = yield from self.exchange(encode, immediate=False)
-            if losses == self._losses or self._dead:
+            if losses == self.losses or self.is_dead:
                 break  # else the controller has forgotten it
             end = b""
         if not end:
@@ -404,7 +344,7 @@ class DuDriver(Generic[Port]):
             unit.enter(UnitState.OFFLINE)
             yield from self._let_go(unit)
             return SS.VOLINV
-        self._know(unit, online.medi, online.unti, online.unfl)
+        unit.learn(online.medi, online.unti, online.unfl)
         unit.block_count = online.unsz
         unit.copy_capable = bool(self.controller_flags & CF.LDCD)
         unit.enter(_ONLINE)
@@ -413,13 +353,13 @@ class DuDriver(Generic[Port]):
     def make_available(self, unit: DiskUnit) -> Procedure:
         """AVAILABLE; returns SS.*."""
         end = yield from self._let_go(unit)
-        if self._dead:
+        if self.is_dead:
             return SS.DEVOFFLINE
         # A controller that was lost meanwhile has made every unit available.
         status = EndHeader.unpack(end).sts if end else _SUCCESS
         if status & ST_MASK == _SUCCESS:
             unit.enter(UnitState.AVAILABLE)
-            self._fail_held(unit, SS.MEDOFL)
+            self.fail_held(unit, SS.MEDOFL)
         return _system_status(status)
 
     def _let_go(self, unit: DiskUnit) -> Procedure:
@@ -433,19 +373,19 @@ class DuDriver(Generic[Port]):
         reference = self._reference_of(irp)
         if reference is None:
             return 0
-        end = yield from self._ask_about(OP.GCS, irp.unit.number, reference)
+        end = yield from self.ask_about(OP.GCS, irp.unit.number, reference)
         return GetCommandStatusEnd.unpack(end).cmst if end else 0
 
     def abort(self, irp: Irp) -> None:
         """Ask the controller to end a request; it completes with SS.ABORT, or as it would have."""
         reference = self._reference_of(irp)
         if reference is not None:
-            self.platform.process("abort", self._ask_about(OP.ABO, irp.unit.number, reference))
+            self.platform.process("abort", self.ask_about(OP.ABO, irp.unit.number, reference))
 
     def _reference_of(self, irp: Irp) -> int | None:
-        return next((reference for reference, each in self._outstanding.items() if each is irp), None)
+        return next((reference for reference, each in self.outstanding.items() if each is irp), None)
 
-    def _ask_about(self, opcode: OP, number: int, reference: int) -> Procedure:
+    def ask_about(self, opcode: OP, number: int, reference: int) -> Procedure:
         return self.exchange(
             lambda crn: ReferenceCommand(crf=crn, unit=number, opcd=int(opcode), otrf=reference).pack(),
             immediate=True,
@@ -454,108 +394,28 @@ class DuDriver(Generic[Port]):
     # -- the controller comes and goes
 
     def port_ready(self) -> None:
-        self._dead = False
-        self.platform.process("DU connect", self._connect())
-
-    def _connect(self) -> Procedure:
-        """SET CONTROLLER CHARACTERISTICS; then find the units, those that came meanwhile too."""
-        losses = self._losses
-        end = yield from self.exchange(
-            lambda reference: SetControllerCharacteristicsCommand(
-                crf=reference, opcd=int(OP.SCC), cntf=int(HOST_FLAGS)
-            ).pack(),
-            immediate=True,
-        )
-        if losses != self._losses:
-            return  # lost again meanwhile; the next start does it all
-        answer = SetControllerCharacteristicsEnd.unpack(end)
-        if answer.sts & ST_MASK != _SUCCESS:
-            self.port.restart()
-            return
-        self.controller_flags = answer.cntf
-        self.controller_timeout_s = answer.ctmo or DEFAULT_TIMEOUT_S
-        self._stop_watch()  # which knew of no timeout yet
-        self.maximum_bytes = min(answer.mbcnt or DEFAULT_MAXIMUM_BYTES, self.platform.maximum_buffer_bytes)
-        yield from self._walk_units()
-        if losses != self._losses:
-            return
-        self.port.started()
-        self._running.set()
-        self.credits_came()
-        self.ready.set(True)
-
-    def _walk_units(self) -> Procedure:
-        number = 0
-        while True:
-            found = yield from self._find_unit(number)
-            if found is None or found < number:
-                return
-            number = found + 1
-
-    def _find_unit(self, number: int) -> Procedure:
-        """GET UNIT STATUS of this unit or the next above; returns its number, None when there is none."""
-        end = yield from self.exchange(
-            lambda reference: Header(crf=reference, unit=number, opcd=int(OP.GUS), mod=MD.NXU).pack(),
-            immediate=True,
-        )
-        if not end:
-            return None
-        status = GetUnitStatusEnd.unpack(end)
-        offline = status.sts & ST_MASK == _OFFLINE
-        if offline and not status.medi:
-            return None
-        if status.unit < number:
-            return status.unit
-        unit = self.units.get(status.unit)
-        if unit is None:
-            name = ""
-            if self.port.served_by:
-                name = yield from self._ask_name(status.unit)
-                if not name:
-                    return None
-            unit = DiskUnit(self, status.unit, media_text(status.medi), status.unti, name)
-            unit.state = UnitState.OFFLINE if offline else UnitState.AVAILABLE
-            self._know(unit, status.medi, status.unti, status.unfl)
-            self.units[status.unit] = unit
-            self.units = dict(sorted(self.units.items()))
-        elif unit.state not in _IN_USE:
-            unit.enter(UnitState.OFFLINE if offline else UnitState.AVAILABLE)
-        return status.unit
-
-    def _ask_name(self, number: int) -> Procedure:
-        """GET UNIT NAME: the device name that a unit has at its server; "" when it tells none."""
-        end = yield from self.exchange(
-            lambda reference: Header(crf=reference, unit=number, opcd=int(OP.GUN)).pack(), immediate=True
-        )
-        if not end or EndHeader.unpack(end).sts & ST_MASK != _SUCCESS:
-            return ""
-        answer = GetUnitNameEnd.unpack(end)
-        return answer.name[: answer.namelen].decode("ascii", "replace")
-
-    def _know(self, unit: DiskUnit, media: int, identifier: int, flags: int) -> None:
-        unit.media = media_text(media)
-        unit.identifier = identifier
-        unit.write_protected = bool(flags & _PROTECTED)
+        self.is_dead = False
+        self.platform.process("DU connect", self.configuration.connect())
 
     def port_lost(self, dead: bool) -> None:
         """Keep what was outstanding, to be sent again; or fail it when the controller is dead."""
-        self._losses += 1
-        self._running.clear()
-        self._stop_watch()
+        self.losses += 1
+        self.running.clear()
+        self.timeout.stop()
         for unit in self.units.values():
             self._recover(unit)
-        unanswered = [*self._outstanding.values()]
+        unanswered = [*self.outstanding.values()]
         unsent = [*self._immediate, *self._waiting]
-        self._outstanding.clear()
+        self.outstanding.clear()
         self._immediate.clear()
         self._waiting.clear()
-        self._dead = dead
+        self.is_dead = dead
         guilty = self._find_guilty(unanswered)
         for irp in (*unanswered, *unsent):
             if irp.mapped is not None:
                 self.port.unmap_buffer(irp.mapped, irp.byte_count)
                 irp.mapped = None
-            if irp.function == _EXCHANGE:
+            if irp.function == EXCHANGE:
                 irp.complete()  # with no end message
             elif irp is guilty:
                 self._fail_later(irp, SS.CTRLERR)
@@ -564,12 +424,12 @@ class DuDriver(Generic[Port]):
         if dead:
             for unit in self.units.values():
                 unit.enter(UnitState.OFFLINE)
-                self._fail_held(unit, SS.DEVOFFLINE)
+                self.fail_held(unit, SS.DEVOFFLINE)
             self.ready.set(False)
 
     def _find_guilty(self, unanswered: list[Irp]) -> Irp | None:
         """Name the request that the controller has not survived too often."""
-        oldest = next((irp for irp in unanswered if irp.function != _EXCHANGE), None)
+        oldest = next((irp for irp in unanswered if irp.function != EXCHANGE), None)
         if oldest is None:
             return None
         self._suspicions = self._suspicions + 1 if oldest is self._suspect else 1
@@ -584,8 +444,8 @@ class DuDriver(Generic[Port]):
     def _bring_back(self, unit: DiskUnit) -> Procedure:
         """Bring a unit on line again and send what it holds, or fail that."""
         status = SS.MEDOFL
-        if not self._dead:
-            yield self._running
+        if not self.is_dead:
+            yield self.running
         if unit.state is UnitState.RECOVERING:
             status = yield from self.bring_online(unit)
         if unit.state is _ONLINE:
@@ -593,57 +453,13 @@ class DuDriver(Generic[Port]):
             unit.held.clear()
             self.credits_came()
         else:
-            self._fail_held(unit, status)
+            self.fail_held(unit, status)
 
-    def _fail_held(self, unit: DiskUnit, status: int) -> None:
+    def fail_held(self, unit: DiskUnit, status: int) -> None:
         held, unit.held = unit.held, deque()
         for irp in held:
             irp.status = status
             self._finish(irp)
-
-    # -- the watch: once a second on the port, once in the controller's timeout on the oldest command
-
-    def _start_watch(self) -> None:
-        clock = self.platform.clock
-        self._watch = clock.call_after(WATCH_NS, self._look)
-        self._progress_due_ns = clock.now_ns + self.controller_timeout_s * SECOND_NS
-
-    def _stop_watch(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-        self._progress_check = None
-        self._progress = _NEVER_ASKED
-
-    def _look(self) -> None:
-        self.port.watch()
-        if not self._outstanding:
-            self._stop_watch()
-            return
-        clock = self.platform.clock
-        if clock.now_ns >= self._progress_due_ns:
-            self._progress_due_ns += self.controller_timeout_s * SECOND_NS
-            if not self._running.is_set or (self._progress_check and self._progress_check.running):
-                self.port.restart()  # not even an immediate command was answered
-                return
-            reference, irp = next(iter(self._outstanding.items()))
-            self._progress_check = self.platform.process("watch", self._check_progress(reference, irp))
-        self._watch = clock.call_after(WATCH_NS, self._look)
-
-    def _check_progress(self, reference: int, irp: Irp) -> Procedure:
-        """Restart a controller whose oldest command makes no progress (the rule Ultrix uses)."""
-        if irp.function == _EXCHANGE:
-            number = Header.unpack(cast(Exchange, irp).encode(reference)).unit
-        else:
-            number = irp.unit.number
-        end = yield from self._ask_about(OP.GCS, number, reference)
-        if not end or reference not in self._outstanding:
-            return
-        left = GetCommandStatusEnd.unpack(end).cmst
-        before = self._progress[1] if self._progress[0] == reference else _NEVER_ASKED[1]
-        self._progress = (reference, left)
-        if left >= before:
-            self.port.restart()
 
 
 def _copy_text(irp: Irp, source: DiskUnit, reference: int) -> bytes:

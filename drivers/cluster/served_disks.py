@@ -1,6 +1,7 @@
 """Disks of other nodes: for every other member a class driver that connects to its MSCP server, if it has one."""
 
-from drivers.classes.dudriver import DiskUnit, DuDriver
+from drivers.classes.du_unit import DiskUnit
+from drivers.classes.dudriver import DuDriver
 from drivers.cluster.cluster import Cluster
 from drivers.cluster.served_port import ServedPort
 from drivers.cluster.view import MemberNode
