@@ -361,13 +361,15 @@ class Interpreter:
             self._leave_level(self.process.status | SHOWN)
 
     def _take_control_y(self) -> None:
+        """Do what the innermost procedure says that says something of Ctrl-Y; those it called end."""
         self._control_y = False
-        level = self.process.level
-        if level.on_control_y is not None:
-            level.pending.appendleft(level.on_control_y)
-            return
+        while len(self.process.levels) > 1:
+            level = self.process.level
+            if level.on_control_y is not None:
+                level.pending.appendleft(level.on_control_y)
+                return
+            self.process.pop()
         self.session.say(" Interrupt")
-        self._unwind()
         self.process.status, self.status = CONTROL_Y, "F"
 
     def _unwind(self) -> None:
@@ -389,7 +391,8 @@ class Interpreter:
         """Say what went wrong, and have $STATUS and ON know it."""
         self.status, self.process.status = self._say_why(failure)
         self.failures += self.status not in "SI"
-        self._react()
+        if not self._control_y:  # which is what ended the command, and has its own consequence
+            self._react()
 
     def _say_why(self, failure: Failure) -> tuple[str, int]:
         """Say what went wrong; returns the worst severity, and its message's number."""

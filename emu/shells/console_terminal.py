@@ -2,8 +2,10 @@
 
 import asyncio
 import signal
+import sys
+import termios
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
     from prompt_toolkit.key_binding import KeyBindings
 
+_CTRL_Y = b"\x19"
 IDLE_SECONDS = 0.05  # the longest sleep while the prompt waits: a completion may have made work
 
 
@@ -42,11 +45,13 @@ class Terminal:
         def interrupt(signum: int, frame: FrameType | None) -> None:
             self._interpreter.interrupt()  # which means nothing between two commands
 
-        before = signal.signal(signal.SIGINT, interrupt)
+        before = [(each, signal.signal(each, interrupt)) for each in (signal.SIGINT, signal.SIGQUIT)]
         try:
-            self._talk()
+            with _control_y():
+                self._talk()
         finally:
-            signal.signal(signal.SIGINT, before)
+            for each, handler in before:
+                signal.signal(each, handler)
         return 0
 
     def _talk(self) -> None:
@@ -57,6 +62,7 @@ class Terminal:
             try:
                 line = self._read(self._commands, interpreter.prompt, self._completer)
             except KeyboardInterrupt:
+                interpreter.interrupt()  # a line that was to be continued is forgotten
                 continue
             except EOFError:
                 break
@@ -100,7 +106,7 @@ class Terminal:
             background = asyncio.create_task(self._go_on())
             try:
                 return await session.prompt_async(
-                    prompt, completer=completer, complete_while_typing=False, key_bindings=_control_z()
+                    prompt, completer=completer, complete_while_typing=False, key_bindings=_no_input()
                 )
             finally:
                 background.cancel()
@@ -119,15 +125,32 @@ class Terminal:
             running.remove_reader(self._loop.fileno())
 
 
-def _control_z() -> "KeyBindings":
-    """Ctrl-Z ends input, as VMS has it."""
+@contextmanager
+def _control_y() -> Iterator[None]:
+    """Have Ctrl-Y send a signal while a command is carried out, in place of Unix's Ctrl-Backslash."""
+    descriptor = sys.stdin.fileno()
+    settings = termios.tcgetattr(descriptor)
+    control_characters = settings[6]
+    before = control_characters[termios.VQUIT]
+    control_characters[termios.VQUIT] = _CTRL_Y
+    termios.tcsetattr(descriptor, termios.TCSANOW, settings)
+    try:
+        yield
+    finally:
+        control_characters[termios.VQUIT] = before
+        termios.tcsetattr(descriptor, termios.TCSANOW, settings)
+
+
+def _no_input() -> "KeyBindings":
+    """Ctrl-Z is no answer, and no command either; Ctrl-Y is as Ctrl-C.  Ctrl-D ends it all, as on Unix."""
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent  # noqa: PLC0415
 
     bindings = KeyBindings()
 
     @bindings.add("c-z")
-    def end(event: KeyPressEvent) -> None:
-        event.app.exit(exception=EOFError)
+    @bindings.add("c-y")
+    def drop(event: KeyPressEvent) -> None:
+        event.app.exit(exception=KeyboardInterrupt)
 
     return bindings
 

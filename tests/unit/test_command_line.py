@@ -212,6 +212,40 @@ def test_a_person_at_a_terminal(tmp_path: Path) -> None:
     assert child.exitstatus == 0
 
 
+def test_control_keys_at_a_terminal_drop_a_line_and_end_a_procedure_but_not_the_console(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "LOOP.COM").write_text("$LOOP:\n$ WAIT 00:00:01\n$ GOTO LOOP\n")
+    child = pexpect.spawn(
+        sys.executable,
+        ["-m", "emu", "console", "--new", "a.img=2M"],
+        env=ENVIRONMENT,
+        cwd=str(tmp_path),
+        encoding="utf-8",
+        timeout=15,
+    )
+    try:
+        child.expect("EXIT ends")
+        for key in ("\x03", "\x1a", "\x19"):  # Ctrl-C, Ctrl-Z, Ctrl-Y
+            child.expect(r"\x1b\[\?2004h.*\$")
+            child.send("INITIALIZE DUA10 -\r")
+            child.expect(r"_\$")
+            child.send(key)
+            child.expect(r"\x1b\[\?2004h.*\$")
+            child.send("SHOW TIME\r")
+            child.expect(r"\d\d:\d\d:\d\d")
+        child.send("@LOOP\r")
+        for _ in range(30):
+            child.send("\x19")
+            if child.expect([" Interrupt", pexpect.TIMEOUT], timeout=0.5) == 0:
+                break
+        child.send("EXIT\r")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close()
+    assert child.exitstatus == 0
+
+
 def test_who_opens_a_mirror_set_is_told_where_its_membership_is(tmp_path: Path) -> None:
     for name in ("a.dsk", "b.dsk"):
         (tmp_path / name).write_bytes(bytes(1 << 20))

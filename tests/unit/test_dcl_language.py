@@ -361,6 +361,19 @@ def test_on_control_y_is_done_instead(console: Console) -> None:
     assert run(console, text) == ["out"]
 
 
+def test_on_control_y_comes_before_the_failure_of_the_command_that_was_interrupted(console: Console) -> None:
+    console.world.clock.call_after(50_000_000, console.interpreter.interrupt)
+    text = '$ ON CONTROL_Y THEN GOTO OUT\n$ WAIT 00:10:00\n$ EXIT\n$OUT: WRITE SYS$OUTPUT "out"\n'
+    assert run(console, text) == ["%WAIT-F-ABORT, operation canceled by operator", "out"]
+
+
+def test_on_control_y_counts_for_the_procedures_that_are_called(console: Console) -> None:
+    console.world.clock.call_after(50_000_000, console.interpreter.interrupt)
+    console.files.contents["INNER.COM"] = b'$L: GOTO L\n$ WRITE SYS$OUTPUT "never"\n'
+    text = '$ ON CONTROL_Y THEN GOTO OUT\n$ @INNER\n$ EXIT\n$OUT: WRITE SYS$OUTPUT "out"\n'
+    assert run(console, text) == ["out"]
+
+
 @pytest.mark.parametrize(
     ("text", "ident"),
     [
