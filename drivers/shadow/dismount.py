@@ -30,7 +30,7 @@ class Dismount(Utility):
         first = devices[0]
         vu = next((vu for vu in self._shadow.units.values() if vu.state.member(first)), None)
         if vu is None:
-            raise Failure(dism_message("W", "CANNOTDMT", f"_{first} cannot be dismounted"), not_mounted())
+            raise Failure(dism_message("W", "CANNOTDMT", f"{first} cannot be dismounted"), not_mounted())
         units = [self._shadow.find_unit(device) for device in devices]
 
         def remove(state: SetState) -> SetState:
@@ -60,7 +60,7 @@ class Dismount(Utility):
         """
         member = left.member(device)
         if member is None:
-            raise Failure(dism_message("W", "CANNOTDMT", f"_{device} cannot be dismounted"), not_mounted())
+            raise Failure(dism_message("W", "CANNOTDMT", f"{device} cannot be dismounted"), not_mounted())
         if left.sources == (member,):
             raise Failure(
                 dism_message("W", "CANNOTDMT", f"{device} cannot be dismounted"),
@@ -117,12 +117,12 @@ class Dismount(Utility):
         """
         vu = self._shadow.units.get(name)
         if vu is None:
-            raise Failure(dism_message("W", "CANNOTDMT", f"_{name} cannot be dismounted"), not_mounted())
+            raise Failure(dism_message("W", "CANNOTDMT", f"{name} cannot be dismounted"), not_mounted())
         merging = "that needs a merge" if vu.state.merging else ""
         unfit = "with one full member" if len(vu.sources) < 2 else merging
         if policy is Policy.MINICOPY and unfit and set(vu.state.nodes) <= {*leaving}:
             raise Failure(
-                dism_message("W", "CANNOTDMT", f"_{name} cannot be dismounted"),
+                dism_message("W", "CANNOTDMT", f"{name} cannot be dismounted"),
                 dism_message("F", "WBMFAIL", f"a set {unfit} is not fit for a later minicopy"),
             )
         return vu
@@ -131,7 +131,7 @@ class Dismount(Utility):
         """Dismount a disk mounted by itself; raises Failure."""
         mounted = self.private.pop(device, None)
         if mounted is None:
-            raise Failure(dism_message("W", "CANNOTDMT", f"_{device} cannot be dismounted"), not_mounted())
+            raise Failure(dism_message("W", "CANNOTDMT", f"{device} cannot be dismounted"), not_mounted())
         yield from mounted.unit.available()
 
     def delete_bitmap(self, identifier: int) -> Procedure:

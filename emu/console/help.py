@@ -37,8 +37,7 @@ def help_lines(verbs: Sequence[Verb], topics: Sequence[str], kind: str) -> Itera
     path: list[str] = []
     verb: Verb | None = None
     yield ""
-    for topic in topics:
-        wanted = topic.lstrip("/")
+    for wanted in topics:
         found = [entry for entry in entries if entry.name.startswith(wanted)]
         found = [entry for entry in found if entry.name == wanted] or found
         if found:
@@ -56,9 +55,12 @@ def help_lines(verbs: Sequence[Verb], topics: Sequence[str], kind: str) -> Itera
                 for keyword in keywords:
                     yield from _keyword(keyword)
                 return
-        yield f"Sorry, no documentation on {' '.join((*path, topic))}"
+        yield f"Sorry, no documentation on {' '.join((*path, wanted))}"
         yield ""
-        yield from _topics("Additional information available:", [entry.name for entry in entries])
+        names = [entry.name for entry in entries]
+        if verb is not None and not names:
+            names = [f"/{qualifier.name}" for qualifier in available(verb.qualifiers, kind)]
+        yield from _topics("Additional information available:", names)
         return
     if verb is None:
         yield from _topics("Information available:", [entry.name for entry in entries])
@@ -129,8 +131,12 @@ def _paragraph(text: str, indent: str = "  ") -> Iterator[str]:
 
 
 def _topics(heading: str, names: Sequence[str]) -> Iterator[str]:
+    if not names:
+        return
     yield f"  {heading}"
     yield ""
-    for start in range(0, len(names), 6):
-        yield "  " + "".join(f"{name:12}" for name in names[start : start + 6]).rstrip()
+    width = max(12, *(len(name) + 2 for name in names))
+    a_line = 72 // width
+    for start in range(0, len(names), a_line):
+        yield "  " + "".join(f"{name:{width}}" for name in names[start : start + a_line]).rstrip()
     yield ""

@@ -818,6 +818,9 @@ def test_help_explains_verbs_and_qualifiers(console: Console) -> None:
         "    $ INITIALIZE/ERASE/SHADOW=($1$DUA10:,$1$DUA11:) PAYROLL",
     ]
     assert console.well("HELP NONSENSE")[1] == "Sorry, no documentation on NONSENSE"
+    policy = console.well("HELP DISMOUNT POLICY")
+    assert policy == console.well("HELP DISMOUNT/POLICY") == console.well("HELP DISMOUNT /POL")
+    assert "  /POLICY         /CLUSTER        /FORCE_REMOVAL  /ABORT" in console.well("HELP DISMOUNT WHY")
 
 
 def test_help_asks_for_topics_until_it_is_let_go(console: Console) -> None:
@@ -961,3 +964,20 @@ def test_of_a_device_that_is_not_there_no_file_is_missed(mounted: Console) -> No
 
 def test_a_slash_in_the_name_of_a_procedure_brings_advice(mounted: Console) -> None:
     assert "quotation marks" in mounted.do("@/tmp/procedure")[2]
+
+
+def test_one_file_that_cannot_be_deleted_keeps_no_other(mounted: Console) -> None:
+    mounted.files.contents["a.txt"] = b"one"
+    mounted.well("COPY a.txt DSA42:[]", "CREATE/DIRECTORY DSA42:[B.C]", "COPY a.txt DSA42:[]z.txt")
+    said = mounted.do("DELETE/LOG DSA42:[]*.*;*")
+    assert mounted.interpreter.status == "F"
+    assert [line for line in said if "FILDEL" in line] == [
+        "%DELETE-I-FILDEL, DSA42:[000000]A.TXT;1 deleted",
+        "%DELETE-I-FILDEL, DSA42:[000000]Z.TXT;1 deleted",
+    ]
+    assert "%DELETE-W-FILNOTDEL, error deleting DSA42:[000000]B.DIR;1" in said
+    assert "%DELETE-W-FILNOTDEL, error deleting DSA42:[000000]VOLSET.SYS;1" in said
+
+
+def test_a_parenthesis_that_is_missing_is_said_to_be(console: Console) -> None:
+    assert console.refused("MOUNT DSA1:/SHADOW=(DUA10:,DUA11: PAYROLL") == ["DCL-W-NOPAREN"]

@@ -90,11 +90,11 @@ def read_line(line: str) -> list[ParameterItem | QualifierItem]:
         expected, ended = error.expected, error.token.type == "$END"
         if "WORD" in expected and "STRING" not in expected:
             raise DclError("NOKEYW", "/") from None
-        if ended and "RPAR" in expected:
+        if "RPAR" in expected and (ended or error.token.type == "WORD"):
             raise DclError("NOPAREN") from None
         if ended and "LPAR" in expected:
             raise DclError("VALREQ", "=") from None
-        raise DclError("PARMDEL", line.rstrip()[-1:] if ended else str(error.token)) from None
+        raise DclError("PARMDEL", line.rstrip()[-1:] if ended else str(error.token).upper()) from None
     except UnexpectedInput as error:
         raise DclError("PARMDEL", line[error.pos_in_stream : (error.pos_in_stream or 0) + 1]) from None
     return list(items)

@@ -193,7 +193,7 @@ SET = Verb(
 
 def _help(job: Job, command: Command) -> Procedure:
     """Explain, and ask for more, as the topics below lead further down; Return leads up, and out."""
-    topics = [topic.upper() for topic in command.parameters.get("TOPIC", [])]
+    topics = _words(command.parameter("TOPIC"))
     verbs, kind = job.session.verbs, job.node.kind
     while True:
         found = help_text.known_topics(verbs, topics, kind)
@@ -202,7 +202,7 @@ def _help(job: Job, command: Command) -> Procedure:
         path = found if help_text.leads_on(verbs, found, kind) else found[:-1]
         while True:
             answer = yield from job.ask(" ".join((*path, "Subtopic? " if path else "Topic? ")))
-            words = (answer or "").upper().split()
+            words = _words(answer or "")
             if words or not path or answer is None:
                 break
             path = path[:-1]
@@ -211,13 +211,18 @@ def _help(job: Job, command: Command) -> Procedure:
         topics = [*path, *words] if words != ["?"] else path
 
 
+def _words(text: str) -> list[str]:
+    """Topics: a slash begins one, as in MOUNT/POLICY, and nothing depends on it."""
+    return text.upper().replace("/", " ").split()
+
+
 HELP = Verb(
     "HELP",
     "Explain a verb and its qualifiers. It asks for topics then: Return leads one level up, and out; ? shows the "
     "topics again.",
     _help,
-    (Parameter("TOPIC", "Topic", Kind.TOPIC, required=False, rest=True),),
-    examples=("HELP MOUNT", "HELP SHOW DEVICE", "HELP MOUNT POLICY"),
+    (Parameter("TOPIC", "Topic", Kind.TOPIC, required=False, rest=True, verbatim=True),),
+    examples=("HELP MOUNT", "HELP SHOW DEVICE", "HELP MOUNT/POLICY"),
 )
 
 

@@ -303,12 +303,21 @@ def delete_files(job: Job, command: Command) -> Procedure:
     def body(files: FileSystem) -> Procedure:
         with preceded(searching(spec.whole)):
             directory, versions = yield from files.find(spec)
+        failure: Failure | None = None
         for version in versions:
             name = _full_name(spec.device, spec, version)
-            with preceded(file_message("DELETE", "W", "FILNOTDEL", name)):
-                yield from files.remove(directory, version)
+            try:
+                with preceded(file_message("DELETE", "W", "FILNOTDEL", name)):
+                    yield from files.remove(directory, version)
+            except Failure as this_one:  # which is no reason to keep the others
+                if failure is not None:
+                    job.session.complain(failure)
+                failure = this_one
+                continue
             if command.is_given("LOG"):
                 job.tell(Message("DELETE", "I", "FILDEL", f"{name} deleted"))
+        if failure is not None:
+            raise failure
 
     yield from _with_files(job, spec.device, searching(spec.whole), body, write=True)
 

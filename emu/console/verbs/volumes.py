@@ -392,7 +392,7 @@ def _force_removal(job: Job, command: Command, unit: str | None) -> Procedure:
     if vu is None or vu.state.member(device) is None:
         where = command.parameter("DEVICE").upper()
         raise _cannot(
-            f"_{device}", Message("DISM", "F", "NOTMEMBER", f"it is not a member of {where}", continued=True)
+            device, Message("DISM", "F", "NOTMEMBER", f"it is not a member of {where}", continued=True)
         )
     yield from job.node.utilities.force_removal(device, job.tell)
 
