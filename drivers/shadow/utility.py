@@ -38,7 +38,7 @@ class Utility:
     """An image that works on the disks of one node.
 
     private: disks mounted by themselves, by device name.  free_blocks, owners: of volumes, as far as this node knows,
-    by the name of the disk or virtual unit.
+    by the name of the disk or virtual unit; volume_names: the logical names they have, likewise.
     """
 
     def __init__(self, shadow: ShadowDriver) -> None:
@@ -48,6 +48,7 @@ class Utility:
         self.private: dict[str, PrivateMount] = {}
         self.free_blocks: dict[str, int] = {}
         self.owners: dict[str, int] = {}
+        self.volume_names: dict[str, tuple[str, ...]] = {}
 
     def _is_member(self, device: str) -> bool:
         return any(vu.state.member(device) for vu in self._shadow.units.values())

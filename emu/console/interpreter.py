@@ -23,6 +23,7 @@ from emu.console.dcl.symbols import substitute, substitute_ampersands
 from emu.console.host_files import HostFiles
 from emu.console.levels import SEVERITIES, Level
 from emu.console.lexicals import Lexicals
+from emu.console.logical_names import with_devices
 from emu.console.session import CommandsInHand, Job, Session
 from emu.console.status import NORMAL, SHOWN, condition_value, severity
 from emu.console.verbs import VERBS
@@ -271,7 +272,7 @@ class Interpreter:
         except Failure as failure:
             self._report(failure)
             return True
-        self._carry_out(command)
+        self._carry_out(with_devices(session, command))
         return False
 
     def _assign(self, name: str, operator: str, text: str) -> None:

@@ -16,6 +16,7 @@ from emu.console.dcl.symbols import Symbol
 from emu.console.device_items import ITEMS, ask
 from emu.console.host_files import HostFileError
 from emu.console.host_texts import read_host_text, translated
+from emu.console.logical_names import device
 from emu.console.process import PRIVILEGES
 from emu.console.session import Session
 from emu.console.status import severity
@@ -113,9 +114,8 @@ class Lexicals:
         item = _text(arguments, 1).strip().upper()
         if item not in ITEMS:
             raise DclError("IVKEYW", item)
-        name = device_name(
-            _text(arguments, 0).strip().partition(":")[0]
-        )  # what is behind a colon does not count
+        name = _text(arguments, 0).strip().partition(":")[0]  # what is behind a colon does not count
+        name = device_name(device(self._session, name))
         try:
             unit = self._session.unit(name)
         except Failure:

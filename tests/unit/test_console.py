@@ -981,3 +981,35 @@ def test_one_file_that_cannot_be_deleted_keeps_no_other(mounted: Console) -> Non
 
 def test_a_parenthesis_that_is_missing_is_said_to_be(console: Console) -> None:
     assert console.refused("MOUNT DSA1:/SHADOW=(DUA10:,DUA11: PAYROLL") == ["DCL-W-NOPAREN"]
+
+
+def test_a_volume_has_logical_names_while_it_is_mounted(console: Console) -> None:
+    def meaning(name: str) -> str:
+        return console.well(f'WRITE SYS$OUTPUT F$TRNLNM("{name}")')[0]
+
+    console.well(f"INIT/SHADOW=({A},{B}) PAYROLL", f"MOUNT/SYSTEM DSA42:/SHADOW=({A},{B}) PAYROLL DATA:")
+    assert meaning("DATA") == meaning("DISK$PAYROLL") == "DSA42:"
+    console.well("SET HOST VAX1")
+    assert meaning("DATA") == ""
+    console.well("LOGOUT", "DISMOUNT DATA")
+    assert meaning("DATA") == meaning("DISK$PAYROLL") == ""
+    console.well(f"MOUNT/CLUSTER DSA42:/SHADOW=({A},{B}) PAYROLL", "SET HOST VAX1")
+    assert meaning("DISK$PAYROLL") == "DSA42:"
+    console.well("DISMOUNT/CLUSTER DISK$PAYROLL:")
+    assert meaning("DISK$PAYROLL") == ""
+
+
+def test_a_logical_name_may_stand_for_a_device_wherever_one_is_wanted(mounted: Console) -> None:
+    mounted.files.contents["a.txt"] = b"one\n"
+    mounted.well("DEFINE SET DSA42:", f"DEFINE ONE {B}", "DEFINE LEAVES ONE")
+    assert mounted.well("SHOW DEVICE SET")[2].startswith("DSA42: ")
+    mounted.well("CREATE/DIRECTORY SET:[X]", "COPY a.txt SET:[X]")
+    assert mounted.well("TYPE SET:[X]A.TXT") == ["one"]
+    assert mounted.well("DIRECTORY SET:[X]")[1] == "Directory DSA42:[X]"
+    mounted.well("COPY SET:[X]A.TXT b.txt", "DELETE SET:[X]A.TXT;*")
+    assert mounted.files.contents["b.txt"] == b"one\n"
+    mounted.well("DISMOUNT/POLICY=MINICOPY LEAVES")
+    assert "SHDWMEMMCPY" in mounted.well("MOUNT SET/SHADOW=LEAVES PAYROLL")[0]
+    mounted.well("WAIT SET", "SET DEVICE/READ_COST=9 ONE")
+    assert mounted.well('WRITE SYS$OUTPUT F$GETDVI("SET:","VOLNAM")') == ["PAYROLL"]
+    assert mounted.refused("SHOW DEVICE _SET") == ["SYSTEM-W-NOSUCHDEV"]

@@ -135,7 +135,7 @@ def _not_created(name: str) -> Message:
 
 
 def _create(job: Job, command: Command) -> Procedure:
-    spec = _spec(command.parameter("FILE"), _not_created)
+    spec = _spec(translated(job.session, command.parameter("FILE")), _not_created)
     name = f"{spec.device}{spec.directory_text}"
     if spec.name or spec.type or not spec.directory:
         text = command.parameter("FILE").upper()
@@ -173,7 +173,7 @@ def _directory(job: Job, command: Command) -> Procedure:
     def opening(name: str) -> Message:
         return file_message("DIRECT", "E", "OPENIN", name)
 
-    spec = _spec(command.parameter("FILE"), opening, wild=True, default="*.*;*")
+    spec = _spec(translated(job.session, command.parameter("FILE")), opening, wild=True, default="*.*;*")
 
     def body(files: FileSystem) -> Procedure:
         with preceded(opening(spec.whole)):
@@ -272,7 +272,7 @@ def read_text(job: Job, name: str, default_type: str = "") -> Procedure:
 
 
 def _type(job: Job, command: Command) -> Procedure:
-    name = command.parameter("FILE")
+    name = translated(job.session, command.parameter("FILE"))
     yield from _read_lines(job, name, lambda whole: file_message("TYPE", "W", "SEARCHFAIL", whole), job.say)
 
 
@@ -298,7 +298,7 @@ def delete_files(job: Job, command: Command) -> Procedure:
 
     if ";" not in command.parameter("FILE"):
         raise Failure(Message("DELETE", "E", "DELVER", "explicit version number or wild card required"))
-    spec = _spec(command.parameter("FILE"), searching, wild=True)
+    spec = _spec(translated(job.session, command.parameter("FILE")), searching, wild=True)
 
     def body(files: FileSystem) -> Procedure:
         with preceded(searching(spec.whole)):

@@ -14,6 +14,7 @@ from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.volume import read_blocks, write_blocks
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
 from emu.console.host_files import HostFileError, InputFile, OutputFile
+from emu.console.host_texts import translated
 from emu.console.refusals import file_message, preceded, refused_by_host
 from emu.console.session import Job, virtual_unit_name
 from emu.console.verbs.files import copy_from_volume, copy_to_volume, is_volume_file
@@ -222,7 +223,7 @@ BACKUP = Verb(
 
 
 def _copy(job: Job, command: Command) -> Procedure:
-    source, target = command.parameter("FROM"), command.parameter("TO")
+    source, target = (translated(job.session, command.parameter(side)) for side in ("FROM", "TO"))
     volume_files = is_volume_file(job, source), is_volume_file(job, target)
     if any(volume_files):
         if all(volume_files) or _is_device(job, target if volume_files[0] else source):

@@ -14,6 +14,7 @@ from drivers.shadow.mount import MountRequest
 from drivers.shadow.utility import Policy
 from drivers.shadow.volume import VolumeIdentity
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
+from emu.console.logical_names import name_volume, unname_volume
 from emu.console.refusals import made_fatal, preceded
 from emu.console.session import Job, virtual_unit_name
 from emu.console.uic import parse_uic, uic_text
@@ -180,7 +181,9 @@ def _mount(job: Job, command: Command) -> Procedure:
             if qualifier in command.qualifiers:
                 raise DclError("CONFLICT", qualifier)
         yield from _mount_disk(job, command, label)
-        yield from count_free_blocks(job, job.node.disk(command.parameter("DEVICE")))
+        disk = job.node.disk(command.parameter("DEVICE"))
+        yield from count_free_blocks(job, disk)
+        _name(job, command, disk.name, label)
         return
     if command.keyword("OVERRIDE", "SHADOW_MEMBERSHIP") is not None:
         raise DclError("CONFLICT", "OVERRIDE")  # DEVIATION: membership is overridden on single disks only
@@ -200,6 +203,18 @@ def _mount(job: Job, command: Command) -> Procedure:
             if unit not in node.shadow.units:
                 request = MountRequest(unit, (), label, write=not command.is_negated("WRITE"))
                 yield from node.utilities.mount(request, node.cluster.nodes, job.tell)
+    if is_new:
+        _name(job, command, unit, label)
+
+
+def _name(job: Job, command: Command, unit: str, label: str) -> None:
+    """Give a volume its logical names."""
+    names = [f"DISK${label}"]
+    if command.is_given("LOGICAL_NAME"):
+        names.append(command.parameter("LOGICAL_NAME").upper().rstrip(":"))
+    nodes = [job.node, *_others(job)] if command.is_given("CLUSTER") else [job.node]
+    system = command.is_given("SYSTEM") or command.is_given("CLUSTER")
+    name_volume(job, nodes, unit, names, system=system)
 
 
 def _asks_for(command: Command, policy: str) -> bool:
@@ -302,9 +317,14 @@ MOUNT = Verb(
     "MOUNT",
     "Mount a shadow set, add members to one that is mounted, or mount a disk by itself. The set's newest "
     "member is the source, the others are copied; a member that left with a write bitmap returns by minicopy. "
-    "Without /SHADOW, a set mounted on another node is mounted here as it is there.",
+    "Without /SHADOW, a set mounted on another node is mounted here as it is there. The volume gets the logical name "
+    "DISK$label, and another one if that is given.",
     _mount,
-    (Parameter("DEVICE", "Device", Kind.DEVICE), _LABEL),
+    (
+        Parameter("DEVICE", "Device", Kind.DEVICE),
+        _LABEL,
+        Parameter("LOGICAL_NAME", "Log name", required=False),
+    ),
     (
         Keyword("SHADOW", "The members, or those to add.", Value("devices", Kind.DEVICE, many=True)),
         Keyword(
@@ -339,7 +359,11 @@ MOUNT = Verb(
             Value("keyword", many=True, keywords=(Keyword("SHADOW_MEMBERSHIP"), Keyword("NO_FORCED_ERROR"))),
         ),
         Keyword("CLUSTER", "Mount on all nodes.", privileges=("SYSNAM",)),
-        Keyword("SYSTEM", "Mount for all users, as it always is here.", privileges=("SYSNAM",)),
+        Keyword(
+            "SYSTEM",
+            "Mount for all users, as it always is here; the logical names are in the system table then.",
+            privileges=("SYSNAM",),
+        ),
     ),
     (
         "MOUNT/SYSTEM DSA1:/SHADOW=($1$DUA10:,$1$DUA11:) PAYROLL",
@@ -369,6 +393,7 @@ def _dismount(job: Job, command: Command) -> Procedure:
         for node in nodes:
             if device in node.utilities.private:
                 yield from node.utilities.dismount_disk(device)
+                unname_volume(job, node, device)
     elif command.is_given("ABORT"):
         yield from job.node.utilities.force_removal(device, job.tell)
     else:
@@ -420,6 +445,7 @@ def _dismount_set(job: Job, command: Command, unit: str) -> Procedure:
         yield MILLISECOND_NS
     for node in nodes:
         yield from node.utilities.dismount_unit(unit, job.tell, _policy(command))
+        unname_volume(job, node, unit)
 
 
 def _cannot_dismount(device: str) -> Message:
