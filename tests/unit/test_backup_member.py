@@ -100,3 +100,9 @@ def test_a_set_that_is_being_merged_is_left_alone() -> None:
 def test_a_disk_that_is_no_member_is_refused(console: Console) -> None:
     console.well(f"DISMOUNT {B}")
     assert idents(console.do(CALL)) == ["NOTMEMBER"]
+
+
+def test_who_answers_nothing_is_told_what_is_needed(console: Console) -> None:
+    console.answers = ["DSA42:", None, None]
+    assert idents(console.do("@SYS$EXAMPLES:BACKUP_MEMBER")) == ["MISSING"]
+    assert not console.interpreter.succeeded

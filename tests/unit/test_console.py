@@ -299,6 +299,7 @@ def test_set_host_and_logout_move_between_nodes(console: Console) -> None:
     [
         ("INITIALIZE DUA99: X", ["INIT-F-NOSUCHDEV"]),
         ("INITIALIZE/SHADOW=(DUA99:,DUA12:) X", ["INIT-F-NOSUCHDEV"]),
+        (f"INITIALIZE/ERASE/SHADOW=(DUA12:,{C}) X", ["INIT-F-DEVSHAMEM"]),
         ("INITIALIZE DSA1: X", ["INIT-F-NOTSHDWDEV"]),
         (f"INITIALIZE {A} PAYROLL", ["INIT-F-DEVMOUNT"]),
         ("MOUNT DUA99: X", ["MOUNT-F-NOSUCHDEV"]),

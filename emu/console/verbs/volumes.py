@@ -60,6 +60,8 @@ def _devices(job: Job, names: Sequence[str], facility: str) -> list[str]:
 def _initialize(job: Job, command: Command) -> Procedure:
     names = command.values("SHADOW") or (command.parameter("DEVICE"),)
     devices = _devices(job, names, "INIT")
+    if len({*devices}) < len(devices):
+        raise Failure(Message("INIT", "F", "DEVSHAMEM", "a device is named twice"))
     for device in devices:
         if job.session.is_mounted(device) or job.session.set_of(device) is not None:
             raise Failure(Message("INIT", "F", "DEVMOUNT", f"_{device} is already mounted"))
