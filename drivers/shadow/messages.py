@@ -64,4 +64,7 @@ _SYSTEM_TEXTS = {
     SS.FORCEDERROR: "forced error flagged in last sector read",
     SS.TIMEOUT: "device timeout",
     SS.INSFMEM: "insufficient dynamic memory",
+    SS.IVDEVNAM: "invalid device name",
+    SS.DEVALLOC: "device already allocated to another user",
+    SS.NOSUCHDEV: "no such device available",
 }

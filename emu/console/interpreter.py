@@ -21,11 +21,11 @@ from emu.console.dcl.quoting import is_continued, unquoted, without_comment
 from emu.console.dcl.source import Source, take_label
 from emu.console.dcl.symbols import substitute, substitute_ampersands
 from emu.console.host_files import HostFiles
-from emu.console.levels import SEVERITIES, Level
+from emu.console.levels import Level
 from emu.console.lexicals import Lexicals
 from emu.console.logical_names import with_devices
 from emu.console.session import CommandsInHand, Job, Session
-from emu.console.status import NORMAL, SHOWN, condition_value, severity
+from emu.console.status import NORMAL, SHOWN, condition_value, counting, severity
 from emu.console.verbs import VERBS
 from emu.core.clock import MICROSECOND_NS, SECOND_NS
 from emu.sim.world import World
@@ -398,8 +398,8 @@ class Interpreter:
     def _say_why(self, failure: Failure) -> tuple[str, int]:
         """Say what went wrong; returns the worst severity, and its message's number."""
         self.session.complain(failure)
-        worst = max(failure.messages, key=lambda message: SEVERITIES.index(message.severity))
-        return worst.severity, condition_value(worst)
+        message = counting(failure.messages)
+        return message.severity, condition_value(message)
 
 
 def _privileges(keyword: Keyword, given: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from emu.console.host_texts import read_host_text, translated
 from emu.console.logical_names import device
 from emu.console.process import PRIVILEGES
 from emu.console.session import Session
-from emu.console.status import severity
+from emu.console.status import MOUNT_FACILITY, severity
 from emu.console.system_items import system_item
 from emu.console.times import absolute_time, parse_absolute
 from emu.wire.codes.conditions import CONDITIONS
@@ -219,12 +219,15 @@ class Lexicals:
         from drivers.shadow.messages import status_message  # noqa: PLC0415
 
         code = status & ~0x1000_0000
-        if code in set(SS):
-            return (
-                "%" + str(status_message(code))[1:]
-                if code != SS.NORMAL
-                else "%SYSTEM-S-NORMAL, normal completion"
-            )
+        if code == SS.NORMAL:
+            return "%SYSTEM-S-NORMAL, normal completion"
+        facility, of_system = (
+            ("MOUNT", code & 0xFFFF) if code & ~0xFFFF == MOUNT_FACILITY else ("SYSTEM", code)
+        )
+        for system_status in SS:
+            if system_status == of_system or (facility == "MOUNT" and (system_status ^ of_system) < 8):
+                message = status_message(system_status)
+                return f"%{facility}-{severity(code)}-{message.ident}, {message.text}"
         for (facility, ident), number in CONDITIONS.items():
             if number == code:
                 text = f"%{'CLI' if facility == 'DCL' else facility}-{severity(code)}-{ident}"

@@ -164,6 +164,26 @@ def test_a_device_that_is_not_there_is_an_error_to_a_procedure(console: Console,
 def test_mount_makes_a_system_status_its_own(console: Console) -> None:
     assert console.do("MOUNT DUA99: PAYROLL") == ["%MOUNT-F-NOSUCHDEV, no such device available"]
     assert console.well("WRITE SYS$OUTPUT $STATUS") == ["%X1072090C"]
+    for status, message in (
+        ("%X1072090C", "%MOUNT-F-NOSUCHDEV, no such device available"),
+        ("%X00000908", "%SYSTEM-W-NOSUCHDEV, no such device available"),
+        ("%X00000144", "%SYSTEM-F-IVDEVNAM, invalid device name"),
+    ):
+        assert console.well(f"WRITE SYS$OUTPUT F$MESSAGE({status})") == [message]
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("OPEN LIST none.dat", "%X10018292"),
+        ("@NOWHERE", "%X10018292"),
+        ("OPEN LIST DUA99:X.DAT", "%X100184C4"),
+        ("TYPE X.TXT", "%X100184C4"),
+    ],
+)
+def test_status_tells_why_a_file_could_not_be_had(console: Console, line: str, status: str) -> None:
+    console.do(line)
+    assert console.well("WRITE SYS$OUTPUT $STATUS") == [status]
 
 
 def test_getdvi_tells_members_and_targets() -> None:

@@ -1,5 +1,7 @@
 """Condition values by facility and identification: what $STATUS shows (shadowing reference, 4.3; STARLET's $CLIMSGDEF).
 
+RMS's values are STARLET's $RMSDEF.
+
 UNCERTAIN: the values of DCL's own messages are as published in several places, not read in DEC's.
 """
 
@@ -66,6 +68,15 @@ CONDITIONS: dict[tuple[str, str], int] = {
     ("MOUNT", "SHDWMEMMCPY"): 0x0072_A18B,
     ("MOUNT", "SHDWNOMCPY"): 0x0072_A193,
     ("MOUNT", "DEVNOFE"): 0x0072_AEEC,
+    ("RMS", "EOF"): 98938,
+    ("RMS", "FEX"): 98946,
+    ("RMS", "FNF"): 98962,
+    ("RMS", "DEV"): 99524,
+    ("RMS", "DIR"): 99532,
+    ("RMS", "FNM"): 99628,
+    ("RMS", "VER"): 100092,
+    ("RMS", "WLD"): 100164,
+    ("RMS", "DNF"): 114762,
     ("SYSTEM", "NOPRIV"): 0x24,
     ("SYSTEM", "CONTROLY"): 0x611,
 }
