@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from drivers.platform.host import Platform
-from drivers.platform.irp import Irp
+from drivers.platform.irp import AT_ONCE, Irp
 from drivers.platform.process import Procedure
 from emu.core.trace import StateChanged
 
@@ -102,9 +102,12 @@ class Disk:
 
     def queue_io(self, irp: Irp) -> None:
         """Start a request; it completes later, never inside this call."""
+        driver = self.driver
         irp.unit = self
+        if irp.io_epoch == AT_ONCE:
+            irp.io_epoch = driver.platform.io_epoch
         self.queue_length += 1
-        self.driver.start_io(self, irp)
+        driver.start_io(self, irp)
 
     def online(self) -> Procedure:
         """Bring the unit on line (PACKACK); returns SS.*."""

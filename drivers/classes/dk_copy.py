@@ -130,7 +130,9 @@ class Copies:
             + descriptors
         )
         cdb = wire.CopyCdb.pack_fields(opcode=int(Opcode.EXTENDED_COPY), length=len(data))
-        request = yield from self._exchanges.tell(unit, cdb, data, COPY_TIMEOUT_NS)
+        request = yield from self._exchanges.tell(
+            unit, cdb, data, COPY_TIMEOUT_NS, io_epoch=min(irp.io_epoch for irp in batch)
+        )
         if request.port_status is not _ENDED:
             for irp in batch:
                 self._driver.transport_failed(unit, irp, request.port_status)

@@ -43,11 +43,12 @@ class Erasure:
         blocks = -(-irp.byte_count // BLOCK_BYTES)
         status = _NORMAL
         if unit.erases and blocks:
-            status = yield from self._write_same(unit, irp.lbn, blocks)
+            status = yield from self._write_same(unit, irp.lbn, blocks, irp.io_epoch)
         if not unit.erases:
             for lbn in range(irp.lbn, irp.lbn + blocks, ERASE_PIECE_BLOCKS):
                 length = min(ERASE_PIECE_BLOCKS, irp.lbn + blocks - lbn) * BLOCK_BYTES
                 piece = WaitingIrp(self._platform, IO.WRITEPBLK, lbn, length, self._zeros)
+                piece.io_epoch = irp.io_epoch
                 unit.queue_io(piece)
                 status = yield piece.finished
                 if status != _NORMAL:
@@ -56,12 +57,17 @@ class Erasure:
         irp.status = int(status)
         self._driver.finish(irp)
 
-    def _write_same(self, unit: DkUnit, lbn: int, blocks: int) -> Procedure:
+    def _write_same(self, unit: DkUnit, lbn: int, blocks: int, io_epoch: int) -> Procedure:
         for first in range(lbn, lbn + blocks, WRITE_SAME_BLOCKS):
             count = min(WRITE_SAME_BLOCKS, lbn + blocks - first)
             cdb = wire.Cdb10.pack_fields(opcode=int(Opcode.WRITE_SAME_10), lba=first, length=count)
             request = yield from self._exchanges.exchange(
-                unit, cdb, address=self._zeros, length=BLOCK_BYTES, timeout_ns=ERASE_TIMEOUT_NS
+                unit,
+                cdb,
+                address=self._zeros,
+                length=BLOCK_BYTES,
+                timeout_ns=ERASE_TIMEOUT_NS,
+                io_epoch=io_epoch,
             )
             if request.port_status is not _ENDED:
                 return SS.MEDOFL

@@ -53,6 +53,7 @@ class Exchanges:
         address: int = 0,
         length: int = 0,
         timeout_ns: int = COMMAND_TIMEOUT_NS,
+        io_epoch: int | None = None,
     ) -> Generator[EventFlag | int, Any, Exchange]:
         """Send one command and wait for its end; a unit attention, or a busy unit, is asked again."""
         for _ in range(ATTENTION_LIMIT):
@@ -65,6 +66,7 @@ class Exchanges:
                 address=address,
                 byte_count=length,
                 tag=unit.tag,
+                io_epoch=io_epoch,
             )
             self._port.send(request)
             yield request.finished
@@ -92,14 +94,21 @@ class Exchanges:
             self._platform.pool.free(address)
 
     def tell(
-        self, unit: DkUnit, cdb: bytes, data: bytes, timeout_ns: int = COMMAND_TIMEOUT_NS
+        self,
+        unit: DkUnit,
+        cdb: bytes,
+        data: bytes,
+        timeout_ns: int = COMMAND_TIMEOUT_NS,
+        io_epoch: int | None = None,
     ) -> Generator[EventFlag | int, Any, Exchange]:
         """Send a command with data."""
         address = yield from self._platform.allocate(len(data))
         try:
             self._platform.window(address, len(data))[:] = data
             return (
-                yield from self.exchange(unit, cdb, address=address, length=len(data), timeout_ns=timeout_ns)
+                yield from self.exchange(
+                    unit, cdb, address=address, length=len(data), timeout_ns=timeout_ns, io_epoch=io_epoch
+                )
             )
         finally:
             self._platform.pool.free(address)

@@ -74,6 +74,7 @@ class _Transfer(ScsiRequest):
         self.timeout_ns = TRANSFER_TIMEOUT_NS
         self.address = irp.address
         self.byte_count = irp.byte_count
+        self.io_epoch = irp.io_epoch
         self.tag = unit.tag
         self.mapped = None
         self.status = _GOOD
@@ -116,9 +117,9 @@ class DkDriver:
 
     def start_io(self, unit: DkUnit, irp: Irp) -> None:
         if self.platform.io_blocked:
-            self.platform.hold_io(
-                partial(self.start_io, unit, irp), partial(self.fail_later, irp, SS.DEVOFFLINE)
-            )
+            self.platform.hold_io(partial(self.start_io, unit, irp))
+        elif irp.io_epoch != self.platform.io_epoch:
+            self.fail_later(irp, SS.DEVOFFLINE)  # nodes that are lost may have changed what is where
         elif unit.state is not UnitState.ONLINE:
             self.put_aside(unit, irp)
         elif irp.function in _OPCODES:
@@ -266,7 +267,7 @@ class DkDriver:
 
     def transport_failed(self, unit: DkUnit, irp: Irp, port_status: PortStatus) -> None:
         unit.errors += 1
-        if port_status is PortStatus.DEAD:
+        if port_status in (PortStatus.DEAD, PortStatus.REFUSED):
             irp.status = int(SS.DEVOFFLINE)
             self.finish(irp)
             return

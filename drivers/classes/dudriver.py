@@ -135,7 +135,9 @@ class DuDriver(Generic[Port]):
 
     def start_io(self, unit: DiskUnit, irp: Irp) -> None:
         if self.platform.io_blocked:
-            self._hold_back(unit, irp)
+            self.platform.hold_io(partial(self.start_io, unit, irp))
+        elif irp.io_epoch != self.platform.io_epoch:
+            self._fail_later(irp, SS.DEVOFFLINE)  # nodes that are lost may have changed what is where
         elif unit.state is not _ONLINE:
             self._put_aside(irp)
         elif irp.byte_count > self.maximum_bytes and irp.function in _BUFFERED:
@@ -197,8 +199,8 @@ class DuDriver(Generic[Port]):
             irp = waiting[0]
             if irp.function != EXCHANGE and irp.unit.state is not _ONLINE:
                 self._put_aside(waiting.popleft())
-            elif irp.function != EXCHANGE and self.platform.io_blocked:
-                self._hold_back(irp.unit, waiting.popleft())
+            elif irp.function != EXCHANGE and self._must_not_go_on(irp):
+                self.start_io(irp.unit, waiting.popleft())
             elif self._issue(irp):
                 waiting.popleft()
             else:
@@ -211,9 +213,8 @@ class DuDriver(Generic[Port]):
         else:
             self._fail_later(irp, SS.MEDOFL)
 
-    def _hold_back(self, unit: DiskUnit, irp: Irp) -> None:
-        refuse = partial(self._fail_later, irp, SS.DEVOFFLINE)
-        self.platform.hold_io(partial(self.start_io, unit, irp), refuse)
+    def _must_not_go_on(self, irp: Irp) -> bool:
+        return self.platform.io_blocked or irp.io_epoch != self.platform.io_epoch
 
     def _fail_later(self, irp: Irp, status: int) -> None:
         irp.status = status

@@ -54,8 +54,8 @@ class Node:
         )
         cluster.lost.append(self.server.nodes_lost)
         cluster.manager.worked.append(lambda: platform.block_io(blocked=not cluster.works))
-        self.shadow = ShadowDriver(platform, name, self.cluster, self.disk)
-        cluster.lost.append(lambda names: platform.refuse_io())
+        self.shadow = ShadowDriver(platform, name, self.cluster, self.disk, lambda: self.disks)
+        cluster.lost.append(lambda names: platform.nodes_lost())
         self.utilities = ShadowUtilities(self.shadow)
         self.reset_buses: list[Callable[[], None]] = []
         cluster.manager.exit = self._cluster_exit

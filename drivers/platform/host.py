@@ -47,6 +47,7 @@ class Platform:
     buffer as the second longword of its descriptor (UQSSP 1.15).  boot_time: when the clock started, as a VMS
     time (100 ns since 17-Nov-1858).  maximum_buffer_bytes: the longest buffer that can be mapped.  overslept: told, in
     nanoseconds, that the processor has stood still.  io_blocked: nothing is sent to disks, this node has no quorum.
+    io_epoch: grows when nodes are lost while it is so; what was begun in an earlier one is not sent any more.
     logical_names: the system table.
     """
 
@@ -80,8 +81,9 @@ class Platform:
         self.boot_time = 0
         self.overslept: list[Callable[[int], None]] = []
         self.io_blocked = False
+        self.io_epoch = 0
         self._services: dict[int, Callable[[], None]] = {}
-        self._blocked_io: dict[Action, Action | None] = {}  # in the order in which it came
+        self._blocked_io: dict[Action, None] = {}  # in the order in which it came
         self._paused_ns = 0
 
     def halt(self) -> None:
@@ -113,16 +115,14 @@ class Platform:
             for action in waiting:
                 self.fork(action)
 
-    def hold_io(self, action: Action, refuse: Action | None = None) -> None:
-        """Call `action`, later and once, when I/O is not blocked any more; or `refuse`, when it may not go on then."""
-        self._blocked_io[action] = refuse
+    def hold_io(self, action: Action) -> None:
+        """Call `action`, later and once, when I/O is not blocked any more."""
+        self._blocked_io[action] = None
 
-    def refuse_io(self) -> None:
-        """Refuse what is held back: nodes are lost that may have gone on meanwhile, and changed what is where."""
-        for action, refuse in list(self._blocked_io.items()):
-            if refuse is not None:
-                del self._blocked_io[action]
-                refuse()
+    def nodes_lost(self) -> None:
+        """Let nothing go on that was begun: without quorum, nodes are lost that may have changed what is where."""
+        if self.io_blocked:
+            self.io_epoch += 1
 
     def system_time(self) -> int:
         """Tell the time as VMS counts it: 100 ns since 17-Nov-1858."""

@@ -10,6 +10,7 @@ from emu.wire.codes.vms import SS
 
 PENDING = 0
 NORMAL = int(SS.NORMAL)
+AT_ONCE = -1  # the io_epoch of a request that is queued as soon as it is decided on
 
 
 class Irp:
@@ -18,13 +19,15 @@ class Irp:
     function: IO.*.  unit: the disk it was queued to.  address: physical address of a buffer that is
     contiguous and locked.
     status: PENDING, then SS.*.  mapped: what the platform mapped the buffer to, while it is.
-    source, source_lbn: for IO.DISK_COPY_DATA, the unit that is read.
+    source, source_lbn: for IO.DISK_COPY_DATA, the unit that is read.  io_epoch: of the platform,
+    when it was decided on; a request of an earlier one fails with SS.DEVOFFLINE.
     """
 
     __slots__ = (
         "address",
         "byte_count",
         "function",
+        "io_epoch",
         "lbn",
         "mapped",
         "retries",
@@ -42,6 +45,7 @@ class Irp:
         self.byte_count = byte_count
         self.address = address
         self.status = PENDING
+        self.io_epoch = AT_ONCE
         self.transferred = 0
         self.retries = 0
         self.mapped: int | None = None

@@ -174,11 +174,15 @@ class PkeDriver:
         if not waiting or not self._free:
             return None
         if self.platform.io_blocked:
-            # DEVIATION: what waits here goes on when quorum is back, even if nodes that were lost then have changed
-            # the shadow set; what waits in the class drivers is refused then, and done again by what the disks tell.
             self.platform.hold_io(self._may_go_on)
             return None
         for index, request in enumerate(waiting):
+            if request.io_epoch not in (None, self.platform.io_epoch):
+                del waiting[index]
+                self._unmap(request)
+                request.port_status = PortStatus.REFUSED
+                self.platform.fork(request.complete)
+                return self._next_block()
             if frozen and (request.target, request.lun) in frozen:
                 continue
             if request.byte_count and request.mapped is None:
@@ -261,11 +265,14 @@ class PkeDriver:
             self.frozen.pop((request.target, request.lun), None)
         block.is_disconnected = False
         self._free.append(block)
+        self._unmap(request)
+        request.port_status = port_status
+        request.complete()
+
+    def _unmap(self, request: ScsiRequest) -> None:
         if request.mapped is not None:
             self.bridge.unmap_buffer(request.mapped, request.byte_count)
             request.mapped = None
-        request.port_status = port_status
-        request.complete()
 
     def complete_all(self, port_status: PortStatus, guilty: CommandBlock | None = None) -> None:
         """Answer every request that has a block; the guilty one took too long."""

@@ -16,20 +16,23 @@ class PortStatus(Enum):
     BUS_RESET = "the bus was reset"
     TIMED_OUT = "it took too long and was aborted"
     DEAD = "the adapter does not work"
+    REFUSED = "it is of an earlier io_epoch"
 
 
 class ScsiRequest:
     """One command for a target; a class driver subclasses it and answers `complete`.
 
     address: physical address of a contiguous, locked buffer of byte_count bytes.  tag: the message that tags it, or
-    UNTAGGED.  Then `status` and `sense` as the target gave them; residual: bytes that did not move; overrun: the
-    target wanted to move more.
+    UNTAGGED.  io_epoch: of the platform, when what it is part of was decided on; None when it may always be sent.
+    Then `status` and `sense` as the target gave them; residual: bytes that did not move; overrun: the target wanted to
+    move more.
     """
 
     __slots__ = (
         "address",
         "byte_count",
         "cdb",
+        "io_epoch",
         "lun",
         "mapped",
         "overrun",
@@ -52,6 +55,7 @@ class ScsiRequest:
         address: int = 0,
         byte_count: int = 0,
         tag: int = UNTAGGED,
+        io_epoch: int | None = None,
     ) -> None:
         self.target = target
         self.lun = lun
@@ -60,6 +64,7 @@ class ScsiRequest:
         self.address = address
         self.byte_count = byte_count
         self.tag = tag
+        self.io_epoch = io_epoch
         self.mapped: int | None = None
         self.port_status = PortStatus.ENDED
         self.status = NO_STATUS

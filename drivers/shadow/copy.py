@@ -145,6 +145,7 @@ class CopyThread:
     def _begin(self, piece: _Range) -> None:
         self._pending += 1
         self.vu.active += 1
+        piece.io_epoch = self.vu.platform.io_epoch
         end = piece.lbn + piece.byte_count // BLOCK_BYTES
         self._unequal[piece.lbn] = None
         self._reached_lbn = end
@@ -187,6 +188,7 @@ class CopyThread:
                     lbn,
                     min(PIECE_BLOCKS, end - lbn),
                     address,
+                    piece.io_epoch,
                     compare=self.bitmap is None,
                 )
                 if result.status in MEMBER_LOST:

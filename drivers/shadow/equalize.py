@@ -38,6 +38,7 @@ def equalize(
     lbn: int,
     block_count: int,
     address: int,
+    io_epoch: int,
     *,
     compare: bool = True,
 ) -> Procedure:
@@ -45,13 +46,18 @@ def equalize(
 
     block_count: PIECE_BLOCKS at most; address: of a buffer for that many.  An extent that cannot be read whole is taken
     block by block; a block that no source can read becomes a forced error on members that are no sources (spec 1.5).
+    io_epoch: of the platform, when it was known who is a member; in a later one the status is SS.DEVOFFLINE.
     compare: write only where a member differs; False when it is known to.
     """
     length = block_count * BLOCK_BYTES
-    status, reader = yield from _read(platform, sources, lbn, length, address)
+    status, reader = yield from _read(platform, sources, lbn, length, address, io_epoch)
     if status in UNREADABLE:
         if block_count > 1:
-            return (yield from _block_by_block(platform, sources, members, lbn, block_count, address))
+            return (
+                yield from _block_by_block(platform, sources, members, lbn, block_count, address, io_epoch)
+            )
+        if platform.io_epoch != io_epoch:
+            return Equalized(int(SS.DEVOFFLINE))
         return (yield from _mark(sources, members, lbn))
     if status != _NORMAL:
         return Equalized(status)
@@ -59,32 +65,34 @@ def equalize(
     for member in members:
         if member is reader:
             continue
-        if (
-            compare
-            and (yield from _transfer(platform, member, IO.WRITECHECK, lbn, length, address)) == _NORMAL
-        ):
-            continue
-        status = yield from _transfer(platform, member, IO.WRITEPBLK, lbn, length, address)
+        if compare:
+            status = yield from _transfer(platform, member, IO.WRITECHECK, lbn, length, address, io_epoch)
+            if status == _NORMAL:
+                continue
+        status = yield from _transfer(platform, member, IO.WRITEPBLK, lbn, length, address, io_epoch)
         if status != _NORMAL:
             return Equalized(status, member, result.written_blocks)
         result.written_blocks += block_count
     return result
 
 
-def _read(platform: Platform, sources: Sequence[Member], lbn: int, length: int, address: int) -> Procedure:
+def _read(
+    platform: Platform, sources: Sequence[Member], lbn: int, length: int, address: int, io_epoch: int
+) -> Procedure:
     """Read from the first source that can; returns (SS.*, member), of the last one if none can."""
     status, reader = int(SS.MEDOFL), None
     for reader in sources:
-        status = yield from _transfer(platform, reader, IO.READPBLK, lbn, length, address)
+        status = yield from _transfer(platform, reader, IO.READPBLK, lbn, length, address, io_epoch)
         if status == _NORMAL:
             break
     return status, reader
 
 
 def _transfer(
-    platform: Platform, member: Member, function: IO, lbn: int, length: int, address: int
+    platform: Platform, member: Member, function: IO, lbn: int, length: int, address: int, io_epoch: int
 ) -> Procedure:
     irp = WaitingIrp(platform, function, lbn, length, address)
+    irp.io_epoch = io_epoch
     member.unit.queue_io(irp)
     return (yield irp.finished)
 
@@ -96,10 +104,11 @@ def _block_by_block(
     lbn: int,
     block_count: int,
     address: int,
+    io_epoch: int,
 ) -> Procedure:
     total = Equalized()
     for block in range(lbn, lbn + block_count):
-        one: Equalized = yield from equalize(platform, sources, members, block, 1, address)
+        one: Equalized = yield from equalize(platform, sources, members, block, 1, address, io_epoch)
         total.written_blocks += one.written_blocks
         if one.status != _NORMAL:
             return Equalized(one.status, one.culprit, total.written_blocks)

@@ -14,12 +14,12 @@ from typing import Any
 from drivers.classes.disk import Disk, UnitState
 from drivers.cluster.cluster import Cluster
 from drivers.cluster.request import Answer, NodeLost
-from drivers.message import Failure, Message
+from drivers.message import Failure
 from drivers.platform.host import Platform
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
 from drivers.shadow.recording import Recorder
-from drivers.shadow.recovery import as_on_disk, torn, without_nodes
+from drivers.shadow.recovery import Recovery, torn
 from drivers.shadow.requests import (
     Adopt,
     CopyDelay,
@@ -36,7 +36,7 @@ from drivers.shadow.requests import (
 from drivers.shadow.server import ShadowServer
 from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.state import BitmapRecord, SetState
-from drivers.shadow.volume import identify, storage_control_block, write_blocks
+from drivers.shadow.volume import storage_control_block, write_blocks
 from drivers.shadow.volume_processing import VolumeProcessing
 from drivers.shadow.write_bitmap import WriteBitmap
 from emu.core.block import BLOCK_BYTES
@@ -48,17 +48,23 @@ Edit = Callable[[SetState], SetState]
 class ShadowDriver:
     """SHDRIVER and the shadow server of one node.
 
-    node: its name.  find_unit: gives the disk of a device name.  use_copy_commands: False makes every
-    copy go through the host.  server: what copies and merges.  recorder: what tells other nodes of writes.
+    node: its name.  find_unit: gives the disk of a device name; disks: all there are.  use_copy_commands: False makes
+    every copy go through the host.  server: what copies and merges.  recorder: what tells other nodes of writes.
     """
 
     def __init__(
-        self, platform: Platform, node: str, cluster: Cluster, find_unit: Callable[[str], Disk]
+        self,
+        platform: Platform,
+        node: str,
+        cluster: Cluster,
+        find_unit: Callable[[str], Disk],
+        disks: Callable[[], Sequence[Disk]],
     ) -> None:
         self.platform = platform
         self.node = node
         self.cluster = cluster
         self.find_unit = find_unit
+        self.disks = disks
         self.units: dict[str, VirtualUnit] = {}
         self.known_units: dict[
             str, int
@@ -67,9 +73,9 @@ class ShadowDriver:
         self.server = ShadowServer(self)
         self.recorder = Recorder(platform, cluster)
         self.volume_processing = VolumeProcessing(self)
+        self.recovery = Recovery(self)
         self.use_copy_commands = True
         self._bitmap_sequence = 0
-        self._losses: list[tuple[int, set[str]]] = []  # epoch of the cluster, and who was lost with it
         cluster.listen(Stall, self._stall)
         cluster.listen(Adopt, self._adopt)
         cluster.listen(Query, self._query)
@@ -81,7 +87,6 @@ class ShadowDriver:
         cluster.listen(FindDevice, self._find_device)
         cluster.listen(CopyDelay, self._copy_delay)
         cluster.listen(Fence, self._fence)
-        cluster.lost.append(self._nodes_lost)
         cluster.manager.worked.append(self._quorum_changed)
 
     # -- what other nodes ask
@@ -143,9 +148,10 @@ class ShadowDriver:
             if vu is None:
                 vu = self.units[state.name] = VirtualUnit(self, state)
                 vu.block(without_quorum=not self.cluster.works)
-                if not self._lost_since(state).isdisjoint(_concerned(state)):
-                    # It was lost while this node was mounting the set with it.
-                    self.platform.process(f"{vu.name} recovery", self._recover(vu.name, self.cluster.epoch))
+                if vu.overtaken or self.recovery.is_due(state):
+                    self.recovery.begin(
+                        vu.name
+                    )  # a node was lost while this one was mounting the set with it
             else:
                 departed = [m.unit for m in vu.members if state.member(m.device) is None]
                 if vu.merge is not None and (not state.merging or state.epoch != vu.state.epoch):
@@ -293,21 +299,16 @@ class ShadowDriver:
         """
         yield from self.cluster.lock(unit)
         try:
-            vu = self.units.get(unit)
-            if vu is None:
-                raise Failure(Message("SYSTEM", "F", "DEVNOTMOUNT", "device is not mounted"))
-            return (yield from self.change_locked(vu.state, edit))
+            return (yield from self.recovery.with_newest(unit, lambda vu: self.change_locked(vu.state, edit)))
         finally:
             self.cluster.unlock(unit)
 
     def change_locked(self, old: SetState, edit: Edit) -> Procedure:
-        """Change a set whose membership lock the caller holds."""
+        """Change a set whose membership lock the caller holds; raises Overtaken."""
         answers = yield from self.cluster.ask_all(old.nodes, Stall(old.name))
+        self.recovery.check(old)
         on_disk = _control_block(old)
-        vu = self.units.get(old.name)
-        if (vu is not None and vu.lost_epoch > old.epoch) or any(
-            isinstance(answer, NodeLost) for answer in answers
-        ):
+        if any(isinstance(answer, NodeLost) for answer in answers):
             # Last writes may have reached some members only.  Whoever takes one of them out now, before the
             # loss is recovered from, must know that: no bitmap tells of such a difference.
             old = torn(old).settled()
@@ -346,7 +347,7 @@ class ShadowDriver:
     def write_control_blocks(self, state: SetState) -> Procedure:
         """Write the storage control block of every member, with a new generation; returns the state written.
 
-        A member that cannot be written is no member of the result, unless it is the last full one.
+        A member that cannot be written is no member of the result, unless it is the last full one.  Raises Overtaken.
         """
         while True:
             state = replace(state, generation=max(state.generation + 1, self.platform.system_time()))
@@ -354,7 +355,10 @@ class ShadowDriver:
             failed = ""
             for member in state.members:
                 unit = self.find_unit(member.device)
-                status = yield from write_blocks(self.platform, unit, state.scb_lbn, block)
+                self.recovery.check(state)
+                io_epoch = self.platform.io_epoch
+                status = yield from write_blocks(self.platform, unit, state.scb_lbn, block, io_epoch)
+                self.recovery.check(state)
                 if status != SS.NORMAL:
                     failed = member.device
                     break
@@ -394,81 +398,15 @@ class ShadowDriver:
         """Forget a bitmap that no set came to know of."""
         self.bitmaps.pop(record.identifier).release()
 
-    # -- lost nodes
-
-    def _nodes_lost(self, nodes: tuple[str, ...]) -> None:
-        view = self.cluster.manager.view
-        assert view is not None, "who loses members is one"
-        self._losses.append((view.epoch, set(nodes)))
-        for vu in list(self.units.values()):
-            if vu.ranges is not None:
-                vu.ranges.forget(nodes)
-            if not set(nodes).isdisjoint(vu.state.nodes):
-                vu.lost_epoch = view.epoch
-            if vu.state.epoch < view.epoch and not set(nodes).isdisjoint(_concerned(vu.state)):
-                vu.hold()
-            self.platform.process(f"{vu.name} recovery", self._recover(vu.name, view.epoch))
+    # -- quorum
 
     def _quorum_changed(self) -> None:
         for vu in self.units.values():
             vu.block(without_quorum=not self.cluster.works)
 
-    def _recover(self, unit: str, epoch: int) -> Procedure:
-        """Make all nodes that are left agree on a set, after others were lost up to this epoch of the cluster."""
-        yield from self.cluster.lock(unit)
-        try:
-            vu = self.units.get(unit)
-            if vu is None or vu.state.epoch >= epoch:
-                return  # another survivor has done it
-            lost = self._lost_since(vu.state)
-            if not vu.changing and lost.isdisjoint(_concerned(vu.state)):
-                # Should one of them mount the set in a new life, it is not taken for the old one.
-                vu.state = replace(vu.state, epoch=epoch)
-                return
-            self.platform.operator(
-                f"%SHADOW-I-VOLPROC, {unit} shadow set has changed state. Volume processing in progress."
-            )
-            nodes = [node for node in vu.state.nodes if node not in lost]
-            yield from self.cluster.ask_all(nodes, Stall(unit))
-            answers = yield from self.cluster.ask_all(nodes, Query(unit))
-            states = [answer for answer in answers if isinstance(answer, SetState)]
-            newest: SetState = max(states, key=lambda state: state.version)
-            found = yield from self._as_on_disk(newest)
-            new = without_nodes(found, self._lost_since(newest))
-            epoch = max(
-                epoch, self._losses[-1][0] if self._losses else 0
-            )  # others may have been lost meanwhile
-            new = yield from self.write_control_blocks(new)
-            new = replace(new, version=newest.version + 1, epoch=epoch)
-            yield from self.adopt_everywhere(new.nodes, new)
-            self.platform.operator(f"%SHADOW-I-VOLPROC, {unit} has completed volume processing.")
-        finally:
-            self.cluster.unlock(unit)
-
-    def _lost_since(self, state: SetState) -> set[str]:
-        """Nodes that were lost and may still stand in a state, though they may be back in a new life."""
-        return set().union(*(nodes for epoch, nodes in self._losses if epoch > state.epoch))
-
-    def _as_on_disk(self, state: SetState) -> Procedure:
-        """Believe a control block on a member that is newer than what any survivor knows."""
-        newest = None
-        for member in state.members:
-            status, identity = yield from identify(self.platform, self.find_unit(member.device))
-            scb = identity.scb
-            if status != SS.NORMAL or scb is None or scb.unit_id != state.unit_id:
-                continue
-            if scb.genernum > (newest.genernum if newest is not None else state.generation):
-                newest = scb
-        return as_on_disk(state, newest) if newest is not None else state
-
 
 def _control_block(state: SetState) -> bytes:
     return storage_control_block(state, mounted=bool(state.nodes))
-
-
-def _concerned(state: SetState) -> tuple[str, ...]:
-    """The nodes that a set cannot lose without a change."""
-    return (*state.nodes, *(bitmap.master for bitmap in state.bitmaps))
 
 
 def _ignore(_: Any) -> None:

@@ -99,13 +99,16 @@ class MergeThread:
         """
         vu, platform = self.vu, self.vu.platform
         vu.active += 1
+        io_epoch = platform.io_epoch
         address = yield from platform.allocate(PIECE_BYTES)
         granted = platform.flag()
         lock = self._locks.lock(lbn, end, granted.set)
         try:
             yield granted
             began_ns = platform.clock.now_ns
-            result: Equalized = yield from equalize(platform, vu.sources, vu.sources, lbn, end - lbn, address)
+            result: Equalized = yield from equalize(
+                platform, vu.sources, vu.sources, lbn, end - lbn, address, io_epoch
+            )
         finally:
             self._locks.unlock(lock)
             platform.pool.free(address)

@@ -16,6 +16,7 @@ from drivers.message import Failure, Say
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import added_message, incompatible, mount_message, status_message
+from drivers.shadow.recovery import Overtaken
 from drivers.shadow.requests import Adopt, FindDevice, Query
 from drivers.shadow.shdriver import MEMBER_LOST, VirtualUnit
 from drivers.shadow.state import MAXIMUM_MEMBERS, BitmapRecord, MemberRecord, MemberState, SetState
@@ -192,11 +193,12 @@ class Mount(Utility):
         yield from self._cluster.lock(request.unit)
         try:
             self._refuse_mounted(request.unit)
+            epoch = self._cluster.epoch
             answers = yield from self._cluster.ask_all(others, Query(request.unit))
             for answer in answers:
                 if isinstance(answer, SetState):
                     return answer
-            yield from self._form(request, say)
+            yield from self._form(request, epoch, say)
         finally:
             self._cluster.unlock(request.unit)
         return None
@@ -240,8 +242,8 @@ class Mount(Utility):
         _tell_home_block(identity, say)
         return _Candidate(unit, identity)
 
-    def _form(self, request: MountRequest, say: Say) -> Procedure:
-        """Mount a set that is mounted nowhere: the newest generation is the source."""
+    def _form(self, request: MountRequest, epoch: int, say: Say) -> Procedure:
+        """Mount a set that was mounted nowhere in this epoch of the cluster: the newest generation is the source."""
         if not request.devices:
             raise Failure(mount_message("F", "NOSHDWMEM", "no shadow set members specified"))
         candidates: list[_Candidate] = []
@@ -298,10 +300,15 @@ class Mount(Utility):
             nodes=(self._shadow.node,),
             merging=_needs_merge(winner_scb),
             structure_level=winner_scb.struclev,
-            epoch=self._cluster.epoch,
+            epoch=epoch,
         ).settled()
         bitmaps = self._bitmaps_at_mount(request, winner, state, say)
-        written = yield from self._shadow.write_control_blocks(state)
+        try:
+            written = yield from self._shadow.write_control_blocks(state)
+        except Overtaken:
+            for bitmap in bitmaps:
+                self._shadow.drop_bitmap(bitmap)
+            raise
         yield from self._cluster.ask_all(
             written.nodes, Adopt(replace(written, bitmaps=bitmaps), self._shadow.node)
         )
@@ -404,6 +411,8 @@ class Mount(Utility):
                         current, lambda s: replace(s, nodes=(*s.nodes, here))
                     )
                     break
+            except Overtaken:
+                pass  # the others find out by themselves
             finally:
                 self._cluster.unlock(request.unit)
             yield EARLIER_LIFE_POLL_NS  # this node is still thought to have it mounted, from before it was booted

@@ -133,7 +133,10 @@ class Fanout:
             if not self.to_targets and self.vu.targets and not self.failed:
                 # A target never holds newer data than the sources.
                 self.to_targets = True
-                self.send(self.vu.targets)
+                if self.vu.overtaken:
+                    self.vu.put_back(self.irp, self.token)
+                else:
+                    self.send(self.vu.targets)
             else:
                 self.vu.write_done(self)
 
@@ -161,7 +164,8 @@ class VirtualUnit:
     counts since the mount.  changing: a node changes the set.  verification_timeout_s: how long all members may be
     away; None for MVTIMEOUT.  copy_source: the device from which the host reads what it copies; "" for any.
     site: where this node is, 0 when nobody has told.  write_locked: this node mounted it /NOWRITE.
-    lost_epoch: of the cluster, when a node was lost that had it mounted.
+    overtaken: nodes were lost that may have changed the set while this one had no quorum; nothing goes to a member
+    before the disks were read.
     ahead: what other nodes asked that have gone on before this one; (take it up again, refuse it).
     """
 
@@ -198,7 +202,7 @@ class VirtualUnit:
         self._held: deque[Irp] = deque()
         self.ahead: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self.changing = False
-        self.lost_epoch = 0
+        self.overtaken = False
         self._without_quorum = False
         self._stalled = False  # for one reason or the other
         self._drained: EventFlag | None = None
@@ -273,6 +277,9 @@ class VirtualUnit:
         self.leave()
 
     def _read(self, irp: Irp, tried: tuple[_ReadClone, ...]) -> None:
+        if self.overtaken:
+            self.wait_for_change(irp)
+            return
         best, best_cost = None, 0
         served_cost = ENFORCED_SERVED_COST if self._reads_locally else 0
         for member in self.sources:
@@ -365,7 +372,15 @@ class VirtualUnit:
 
     def fan_out(self, irp: Irp, token: int) -> None:
         """Send a write, its bits set and its range free, to the full members."""
-        Fanout(self, irp, token).send(self.sources)
+        if self.overtaken:
+            self.put_back(irp, token)
+        else:
+            Fanout(self, irp, token).send(self.sources)
+
+    def put_back(self, irp: Irp, token: int) -> None:
+        """Have a write done anew after the set has changed."""
+        self._release_range(token)
+        self.wait_for_change(irp)
 
     def write_done(self, fanout: Fanout) -> None:
         irp = fanout.irp
@@ -374,26 +389,26 @@ class VirtualUnit:
             if status not in _HOST_FAULTS:
                 self._park(fanout)
                 return
-            self._release_range(fanout)
+            self._release_range(fanout.token)
             irp.status = status
             self.errors += 1
             self.end(irp)
             return
-        self._release_range(fanout)
+        self._release_range(fanout.token)
         irp.status = _NORMAL
         irp.transferred = irp.byte_count
         self.end(irp)
 
-    def _release_range(self, fanout: Fanout) -> None:
-        if fanout.token:
+    def _release_range(self, token: int) -> None:
+        if token:
             if self.ranges is not None:
-                self.ranges.end_write(fanout.token)
+                self.ranges.end_write(token)
             else:
-                self.driver.return_permit(self, fanout.token, self._remote_copier)
+                self.driver.return_permit(self, token, self._remote_copier)
 
     def _park(self, fanout: Fanout) -> None:
         """Keep a write that a member failed until it is decided who is a member."""
-        self._release_range(fanout)
+        self._release_range(fanout.token)
         self.parked.append(fanout)
         self.leave()
         self.driver.volume_processing.process(self)
@@ -479,6 +494,7 @@ class VirtualUnit:
             self.merge_fence_lbn = 0  # the next merge begins anew
         self.merge_fence_lbn = max(self.merge_fence_lbn, state.merge_fence_lbn)
         self.state = state
+        self.overtaken = self.driver.recovery.is_overtaken(state)
         self.members = tuple(members)
         self.sources = tuple(m for m in members if m.state is MemberState.SOURCE)
         self.targets = tuple(m for m in members if m.state is MemberState.TARGET)
@@ -521,10 +537,13 @@ class VirtualUnit:
             refuse()
 
     def resume(self) -> None:
-        """Let requests go on after a change."""
+        """Let requests go on after a change, unless the next one is due."""
         self.changing = False
         self._drained = None
-        self._go_on()
+        if self.overtaken:
+            self.hold()
+        else:
+            self._go_on()
 
     def block(self, *, without_quorum: bool) -> None:
         """Hold new requests while this node's cluster lacks quorum."""

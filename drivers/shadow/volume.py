@@ -15,7 +15,7 @@ from drivers.classes.disk import Disk
 from drivers.files.fresh_volume import LABEL_BYTES, sealed_home_block
 from drivers.files.headers import STRUCTURE_LEVEL, BadHeader, FileId, unpack_header, unpack_map
 from drivers.platform.host import Platform, WaitingIrp
-from drivers.platform.irp import Irp
+from drivers.platform.irp import AT_ONCE, Irp
 from drivers.platform.process import Procedure
 from drivers.shadow.state import MemberState, SetState
 from emu.core.block import BLOCK_BYTES
@@ -92,12 +92,18 @@ def read_blocks(platform: Platform, unit: BlockUnit, lbn: int, block_count: int)
         platform.pool.free(address)
 
 
-def write_blocks(platform: Platform, unit: BlockUnit, lbn: int, data: bytes) -> Procedure:
-    """Write whole blocks; returns SS.*."""
+def write_blocks(
+    platform: Platform, unit: BlockUnit, lbn: int, data: bytes, io_epoch: int = AT_ONCE
+) -> Procedure:
+    """Write whole blocks; returns SS.*.
+
+    io_epoch: of the platform, when it was known that they are to be written.
+    """
     address = yield from platform.allocate(len(data))
     try:
         platform.window(address, len(data))[:] = data
         irp = WaitingIrp(platform, IO.WRITEPBLK, lbn, len(data), address)
+        irp.io_epoch = io_epoch
         unit.queue_io(irp)
         yield irp.finished
         return irp.status

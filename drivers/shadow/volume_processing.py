@@ -21,9 +21,11 @@ DEVIATION: V7.3 verifies on each node by itself; here a set waits on all nodes w
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING
 
 from drivers.classes.disk import UnitState
+from drivers.message import Failure
 from drivers.platform.process import Procedure
 from drivers.shadow.equalize import PIECE_BLOCKS, PIECE_BYTES, Equalized, equalize
 from drivers.shadow.requests import Stall
@@ -70,14 +72,23 @@ class VolumeProcessing:
         self._begun.discard(vu.name)
         refusing: list[Member] = []
         try:
-            if self._driver.units.get(vu.name) is vu:
-                refusing = yield from self._process_locked(vu, vu.state)
+            refusing = yield from self._driver.recovery.with_newest(
+                vu.name, partial(self._process_locked, vu)
+            )
+        except Failure:
+            pass  # it is not mounted any more
         finally:
             cluster.unlock(vu.name)
         vu.restart_parked(refusing)
 
-    def _process_locked(self, vu: VirtualUnit, old: SetState) -> Procedure:
-        """Do it, with the set's lock; returns the members that stay though they refuse."""
+    def _process_locked(self, vu: VirtualUnit, newest: VirtualUnit) -> Procedure:
+        """Do it, with the set's lock; returns the members that stay though they refuse.
+
+        newest: another one when the set was mounted anew meanwhile.
+        """
+        if newest is not vu:
+            return []
+        old, io_epoch = vu.state, self._platform.io_epoch
         yield from self._driver.cluster.ask_all(old.nodes, Stall(vu.name))
         suspects, extents = vu.take_suspects(), vu.take_unreadable()
         if suspects:
@@ -90,10 +101,11 @@ class VolumeProcessing:
             new, refusing = self._without(old, out)
             if refusing:
                 extents += vu.parked_extents()  # of the last full member, so that a target is like it
-            culprits = yield from self._repair(vu, new, extents)
+            culprits = yield from self._repair(vu, new, extents, io_epoch)
             new, _ = self._without(new, culprits)
             if new.members != old.members:
                 new = yield from self._driver.write_control_blocks(new)
+        self._driver.recovery.check(old)
         new = replace(new, version=old.version + 1)
         yield from self._driver.adopt_everywhere(old.nodes, new)
         if suspects:
@@ -199,7 +211,9 @@ class VolumeProcessing:
                 self._tell(f"{member.device} contains the wrong volume.")
             return _Verdict.AWAY  # the right one may still come
         block = storage_control_block(state, mounted=True)
-        status = yield from write_blocks(self._platform, unit, state.scb_lbn, block)
+        self._driver.recovery.check(state)
+        io_epoch = self._platform.io_epoch
+        status = yield from write_blocks(self._platform, unit, state.scb_lbn, block, io_epoch)
         if unit.state is not UnitState.ONLINE:
             return _Verdict.AWAY
         if status == SS.WRITLCK:
@@ -212,7 +226,9 @@ class VolumeProcessing:
 
     # -- bad blocks
 
-    def _repair(self, vu: VirtualUnit, state: SetState, extents: Sequence[Extent]) -> Procedure:
+    def _repair(
+        self, vu: VirtualUnit, state: SetState, extents: Sequence[Extent], io_epoch: int
+    ) -> Procedure:
         """Write blocks that some member cannot read back to it; returns the members that cannot be written.
 
         Nothing else is under way in the set.  A block that no full member can read stays as it is.
@@ -225,7 +241,7 @@ class VolumeProcessing:
             for lbn, end in extents:
                 for first in range(lbn, end, PIECE_BLOCKS):
                     yield from self._repair_piece(
-                        vu, state, first, min(PIECE_BLOCKS, end - first), culprits, address
+                        vu, state, first, min(PIECE_BLOCKS, end - first), culprits, address, io_epoch
                     )
         finally:
             self._platform.pool.free(address)
@@ -239,12 +255,13 @@ class VolumeProcessing:
         block_count: int,
         culprits: list[Member],
         address: int,
+        io_epoch: int,
     ) -> Procedure:
         while True:
             members = [m for m in vu.members if state.member(m.device) is not None and m not in culprits]
             sources = [m for m in vu.sources if m in members]
             result: Equalized = yield from equalize(
-                self._platform, sources, members, lbn, block_count, address
+                self._platform, sources, members, lbn, block_count, address, io_epoch
             )
             if result.culprit is None:
                 return

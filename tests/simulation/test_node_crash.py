@@ -359,22 +359,3 @@ def test_a_set_whose_only_other_node_is_lost_while_it_is_mounted_is_merged_and_f
     assert len(alpha.shadow.server.merges) == 1
     assert not vu.state.merging  # any more
     stage.assert_members_identical(vu)
-
-
-def test_what_a_node_held_back_without_quorum_goes_to_no_disk_that_has_left_meanwhile() -> None:
-    stage = Crashing()
-    stage.go_on(SECOND_NS)
-    stage.world.lan.cut("ALPHA1", "VAX1")
-    stage.go_on(RECOVERED_NS)  # the Alpha has votes enough, and goes on alone
-    assert stage.vu("ALPHA1").state.nodes == ("ALPHA1",)
-    stage.dismount(LEAVING)
-    left = contents(stage.disk(LEAVING))
-    stage.go_on(SECOND_NS)
-    stage.crash("ALPHA1")
-    stage.world.lan.mend()
-    assert stage.vu("VAX1").state.member(LEAVING) is not None  # nobody is left who could have told it
-    stage.boot_again("ALPHA1")
-    stage.go_on(SECOND_NS)
-    assert stage.vu("VAX1").state.member(LEAVING) is None
-    assert contents(stage.disk(LEAVING)) == left
-    stage.end()

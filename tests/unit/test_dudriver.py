@@ -614,6 +614,25 @@ def test_what_was_outstanding_is_sent_again_in_its_order_before_what_came_later(
     assert host.log == irps
 
 
+def test_what_was_outstanding_is_not_sent_again_when_nodes_are_lost_without_quorum_meanwhile() -> None:
+    hold = Hold()
+    medium = Recorder(FaultyDevice(MemoryDevice(BLOCKS), [hold]))
+    host = DiskHost(media=[medium]).booted()
+    irps = [host.queue(WRITE, lbn, block(lbn)) for lbn in range(30)]
+    host.clock.run_soon()
+    sent = list(medium.lbns)
+    host.hardware.fail(6)
+    host.platform.block_io(blocked=True)
+    host.port.watch()
+    host.platform.nodes_lost()
+    host.platform.block_io(blocked=False)
+    hold.holding = False
+    host.finish(*irps)
+    assert [irp.status for irp in irps] == [DEVOFFLINE] * 30
+    assert medium.lbns == sent
+    assert host.do(WRITE, 7, block(7)) == NORMAL
+
+
 def test_a_copy_waits_until_its_source_is_on_line_again() -> None:
     host = DiskHost(media=[MemoryDevice(BLOCKS), MemoryDevice(BLOCKS)]).booted()
     assert host.do(WRITE, 7, block(7)) == NORMAL

@@ -24,6 +24,7 @@ TUR = bytes(6)
 INQUIRY = bytes((0x12, 0, 0, 0, 36, 0))
 SDTR = b"\x01\x03\x01\x19\x08"
 ENDED, RESET, TIMED_OUT = PortStatus.ENDED, PortStatus.BUS_RESET, PortStatus.TIMED_OUT
+REFUSED = PortStatus.REFUSED
 SIMPLE = 0x20
 
 
@@ -178,6 +179,21 @@ def test_more_commands_than_blocks_wait_their_turn() -> None:
     shelf.host.finish(*commands)
     # The unit's own queue holds 64, as many as there are blocks.
     assert [command.status for command in commands] == [0] * 200
+
+
+def test_what_waits_when_nodes_are_lost_without_quorum_is_refused_but_what_is_no_io() -> None:
+    shelf = Shelf(latency_ns=5_000_000)
+    host = shelf.host
+    commands = [host.send(1, write10(n, 1), 512, tag=SIMPLE, io_epoch=0) for n in range(70)]
+    inquiry = host.send(1, INQUIRY, 36, tag=SIMPLE)
+    host.platform.block_io(blocked=True)
+    host.platform.nodes_lost()
+    host.platform.block_io(blocked=False)
+    late = host.send(1, write10(80, 1), 512, tag=SIMPLE, io_epoch=1)
+    host.finish(*commands, inquiry, late)
+    assert statuses(commands[:64]) == [ENDED] * 64
+    assert statuses(commands[64:]) == [REFUSED] * 6
+    assert statuses([inquiry, late]) == [ENDED] * 2
 
 
 def test_untagged_commands_of_two_targets_are_under_way_together() -> None:
