@@ -186,6 +186,7 @@ def test_what_waits_when_nodes_are_lost_without_quorum_is_refused_but_what_is_no
     host = shelf.host
     commands = [host.send(1, write10(n, 1), 512, tag=SIMPLE, io_epoch=0) for n in range(70)]
     inquiry = host.send(1, INQUIRY, 36, tag=SIMPLE)
+    host.clock.run_for(4_000_000)
     host.platform.block_io(blocked=True)
     host.platform.nodes_lost()
     host.platform.block_io(blocked=False)
