@@ -17,6 +17,7 @@ from drivers.platform.process import Procedure
 from emu.console.conversation import Say
 from emu.console.dcl import Command, DclError, Keyword, MissingParameter, Verb, parse
 from emu.console.dcl.command import without_dollar
+from emu.console.dcl.errors import MissingLabel
 from emu.console.dcl.quoting import is_continued, unquoted, without_comment
 from emu.console.dcl.source import Source, take_label
 from emu.console.dcl.symbols import substitute, substitute_ampersands
@@ -392,7 +393,9 @@ class Interpreter:
         """Say what went wrong, and have $STATUS and ON know it."""
         self.status, self.process.status = self._say_why(failure)
         self.failures += self.status not in "SI"
-        if not self._control_y:  # which is what ended the command, and has its own consequence
+        if isinstance(failure, MissingLabel) and not self._control_y:
+            self._leave_level(self.process.status | SHOWN)
+        elif not self._control_y:  # which is what ended the command, and has its own consequence
             self._react()
 
     def _say_why(self, failure: Failure) -> tuple[str, int]:

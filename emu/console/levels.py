@@ -6,7 +6,7 @@ A level has a procedure's lines or none, IF blocks that are open, places GOSUB r
 from collections import deque
 from dataclasses import dataclass, field
 
-from emu.console.dcl.errors import DclError
+from emu.console.dcl.errors import DclError, MissingLabel
 from emu.console.dcl.source import Source, begins_block, first_word, split_then, take_label
 
 DEEPEST = 32  # levels of procedures (OpenVMS User's Manual V7.3, glossary)
@@ -98,9 +98,11 @@ class Level:
 
     def go_to(self, name: str, missing: str) -> None:
         """Continue at a label: of this procedure, and not inside a block that is not open.  Raises DclError."""
-        label = self.source.labels.get(name.upper()) if self.source is not None else None
-        if self.source is None or label is None:
+        if self.source is None:
             raise DclError(missing, name.upper())
+        label = self.source.labels.get(name.upper())
+        if label is None:
+            raise MissingLabel(missing, name.upper())
         open_blocks = [block.line for block in self.blocks]
         if list(label.blocks) != open_blocks[: len(label.blocks)]:
             raise DclError(missing, name.upper())

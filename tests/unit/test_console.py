@@ -809,7 +809,7 @@ def test_a_disk_mounted_elsewhere_says_so(mounted: Console) -> None:
 
 
 def test_help_explains_verbs_and_qualifiers(console: Console) -> None:
-    assert "  @           BACKUP      BOOT        CLOSE       COPY        CREATE" in console.well("HELP")
+    assert "  @           BACKUP      BOOT        CLOSE       CONTINUE    COPY" in console.well("HELP")
     said = console.well("HELP SHOW DEVICE")
     assert said[1] == "SHOW DEVICES"
     assert "  /BITMAP" in said

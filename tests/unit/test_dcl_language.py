@@ -326,6 +326,13 @@ def test_an_error_ends_a_procedure_and_a_warning_does_not(console: Console) -> N
     assert console.interpreter.status == "F"
 
 
+def test_on_error_then_continue_goes_on_and_the_status_stays(console: Console) -> None:
+    text = "$ ON ERROR THEN CONTINUE\n$ MOUNT DSA7: X\n$ WRITE SYS$OUTPUT $STATUS\n$ MOUNT DSA7: X\n$ SHOW TIME\n"
+    said = run(console, text)
+    refused = "%MOUNT-F-NOSHDWMEM, no shadow set members specified"
+    assert said == [refused, "%X10728284", refused]
+
+
 def test_on_counts_once(console: Console) -> None:
     text = """
 $ ON ERROR THEN GOTO FAILED
@@ -379,6 +386,18 @@ def test_on_control_y_is_done_instead(console: Console) -> None:
     console.world.clock.call_after(50_000_000, console.interpreter.interrupt)
     text = '$ ON CONTROL_Y THEN GOTO OUT\n$L: GOTO L\n$OUT: WRITE SYS$OUTPUT "out"\n'
     assert run(console, text) == ["out"]
+
+
+@pytest.mark.parametrize("line", ["GOTO NOWHERE", "GOSUB NOWHERE"])
+def test_a_label_that_is_not_there_ends_the_procedure_and_not_the_one_that_called_it(
+    console: Console, line: str
+) -> None:
+    console.files.contents["INNER.COM"] = (
+        f'$ ON WARNING THEN CONTINUE\n$ {line}\n$ WRITE SYS$OUTPUT "never"\n'.encode()
+    )
+    said = run(console, '$ @INNER\n$ WRITE SYS$OUTPUT "on ", $SEVERITY\n')
+    assert said[-1] == "on 0"
+    assert "never" not in said
 
 
 def test_on_control_y_comes_before_the_failure_of_the_command_that_was_interrupted(console: Console) -> None:

@@ -24,6 +24,10 @@ class MissingParameter(DclError):
         self.prompt = prompt
 
 
+class MissingLabel(DclError):
+    """A label that the procedure has not: it cannot go on, and ends (DCL Dictionary, GOTO and GOSUB)."""
+
+
 TEXTS = {
     "ABKEYW": "ambiguous qualifier or keyword - supply more characters",
     "ABVERB": "ambiguous command verb - supply more characters",

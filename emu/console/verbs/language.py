@@ -178,13 +178,20 @@ EXIT = Verb(
     examples=("EXIT", "EXIT 44"),
     keeps_status=True,
 )
+CONTINUE = Verb(
+    "CONTINUE",
+    "Go on with the next line: what ON has a procedure do that heeds no error.",
+    lambda job, command: _no_time(),
+    examples=("CONTINUE",),
+    keeps_status=True,
+)
 ON = Verb(
     "ON",
     "Say what a procedure does after a command that ended with a WARNING, ERROR or SEVERE_ERROR, or worse, or at "
     "CONTROL_Y. It does so once; then errors end the procedure, as they do without ON.",
     _on,
     (Parameter("CONDITION", "Condition", verbatim=True),),
-    examples=("ON ERROR THEN GOTO FAILED", "ON WARNING THEN EXIT", "ON CONTROL_Y THEN GOTO CLEAN_UP"),
+    examples=("ON ERROR THEN GOTO FAILED", "ON ERROR THEN CONTINUE", "ON CONTROL_Y THEN GOTO CLEAN_UP"),
     keeps_status=True,
 )
 
@@ -344,4 +351,21 @@ CALL = Verb(
     keeps_status=True,
 )
 
-VERBS = (CALL, IF, THEN, ELSE, ENDIF, GOTO, GOSUB, RETURN, EXIT, ON, INQUIRE, WRITE, READ, OPEN, CLOSE)
+VERBS = (
+    CALL,
+    IF,
+    THEN,
+    ELSE,
+    ENDIF,
+    GOTO,
+    GOSUB,
+    RETURN,
+    EXIT,
+    CONTINUE,
+    ON,
+    INQUIRE,
+    WRITE,
+    READ,
+    OPEN,
+    CLOSE,
+)
