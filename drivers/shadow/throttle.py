@@ -21,7 +21,9 @@ DEFAULT = 200
 LOWEST, HIGHEST = 100, 10_000  # UNCERTAIN: up to 1000 at first, up to 10000 later; V7.3 is taken for later
 LOOKUP_IOS = 1000
 ROW_IOS = 10
-_LONG_NS = 3600 * SECOND_NS  # longer than any I/O
+LIMIT_NS = (
+    SECOND_NS  # an I/O that takes longer waits for a disk or a controller to come back, not for applications
+)
 
 
 def delay_factor(logical_names: Mapping[str, str], unit: str) -> int:
@@ -46,13 +48,13 @@ class Throttle:
         self.delay_ns = 0
         self._ios = 0
         self._row_ns = 0
-        self._shortest_ns = _LONG_NS  # of this thousand so far
-        self._shortest_before_ns = _LONG_NS  # of the thousand before
+        self._shortest_ns = LIMIT_NS  # of this thousand so far
+        self._shortest_before_ns = LIMIT_NS  # of the thousand before
 
     def took(self, duration_ns: int) -> None:
         """Take note of an I/O; all are of one size."""
         self._ios += 1
-        self._row_ns += duration_ns
+        self._row_ns += min(duration_ns, LIMIT_NS)
         self._shortest_ns = min(self._shortest_ns, duration_ns)
         if self._ios % ROW_IOS:
             return
@@ -61,4 +63,4 @@ class Throttle:
         self.delay_ns = max(average_ns - ideal_ns * self.factor // 100, 0)
         if self._ios % LOOKUP_IOS == 0:
             self.factor = delay_factor(self._logical_names, self._unit)
-            self._shortest_before_ns, self._shortest_ns = self._shortest_ns, _LONG_NS
+            self._shortest_before_ns, self._shortest_ns = self._shortest_ns, LIMIT_NS

@@ -67,3 +67,10 @@ def test_disks_that_take_no_time_bring_no_delay() -> None:
     for _ in range(20):
         throttle.took(0)
     assert throttle.delay_ns == 0
+
+
+def test_an_io_that_waited_minutes_for_a_disk_makes_no_merge_wait_for_minutes() -> None:
+    throttle = Throttle({}, "DSA1:")
+    for duration_ns in (*[1000] * 9, 240_000_000_000):
+        throttle.took(duration_ns)
+    assert throttle.delay_ns <= 100_000_000
