@@ -3,6 +3,7 @@
 import argparse
 import gc
 import os
+import signal
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -95,7 +96,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Soak, or replay one seed; returns the exit code: 0, 1 when something was found, 2 for wrong usage."""
+    """Soak, or replay one seed; returns the exit code: 0, 1 when something was found, 2 for wrong usage.
+
+    Raises:
+        KeyboardInterrupt: after ^C, when the soak has said what was played until then.
+    """
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = FILE_COLUMNS
@@ -127,10 +132,11 @@ def play(scenario: Scenario, hear: Callable[[Event], None] | None = None) -> Out
 
 
 def _begin() -> None:
-    """Have the garbage collector leave what is loaded alone, and look less often.
+    """Have the garbage collector leave what is loaded alone, and look less often; leave ^C to who began the process.
 
     A run leaves one large heap of cycles behind, and hardly anything before it ends.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
@@ -208,6 +214,23 @@ def play_all(
 # -- the soak
 
 
+@contextmanager
+def _interrupt_heard() -> Iterator[Callable[[], bool]]:
+    """Let the first ^C end nothing; what is yielded tells whether there was one."""
+    heard = False
+
+    def hear(signum: int, frame: object) -> None:
+        nonlocal heard
+        heard = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, hear)
+    try:
+        yield lambda: heard
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _soak(console: Console, arguments: argparse.Namespace) -> int:
     begun = monotonic()
     end = begun + 60 * arguments.minutes if arguments.minutes is not None else None
@@ -217,7 +240,7 @@ def _soak(console: Console, arguments: argparse.Namespace) -> int:
     def spans() -> Iterator[Span]:
         for span in batches(arguments.first, arguments.seeds):
             late = end is not None and monotonic() > end
-            if late or (arguments.until_failure and total.failures):
+            if late or interrupted() or (arguments.until_failure and total.failures):
                 return
             yield span
 
@@ -230,6 +253,7 @@ def _soak(console: Console, arguments: argparse.Namespace) -> int:
         TimeRemainingColumn(),
     )
     with (
+        _interrupt_heard() as interrupted,
         players(arguments.jobs, arguments.scheduler) as (executor, at_a_time),
         Progress(*columns, console=console) as progress,
     ):
@@ -247,14 +271,19 @@ def _soak(console: Console, arguments: argparse.Namespace) -> int:
         f"{total.reads} reads in {total.virtual_ns / 1e9 / 3600:.1f} hours of their time"
     )
     console.print(f"digest {digest[:16]}")
-    for seed, _ in [] if arguments.until_failure else sorted(total.failures)[:REPORTS]:
-        _report(console, seed, scsi=arguments.scsi)
     if total.failures:
         seeds = ", ".join(str(seed) for seed, _ in sorted(total.failures))
-        console.print(f"%HBVS-E-SOAK, {len(total.failures)} of {total.runs} runs failed: seeds {seeds}")
-        return 1
-    console.print(f"%HBVS-S-SOAK, {total.runs} runs, none failed")
-    return 0
+        verdict = f"%HBVS-E-SOAK, {len(total.failures)} of {total.runs} runs failed: seeds {seeds}"
+    else:
+        verdict = f"%HBVS-S-SOAK, {total.runs} runs, none failed"
+    try:
+        if interrupted():
+            raise KeyboardInterrupt  # what failed is not shrunk then: that takes its time
+        for seed, _ in [] if arguments.until_failure else sorted(total.failures)[:REPORTS]:
+            _report(console, seed, scsi=arguments.scsi)
+    finally:
+        console.print(verdict)
+    return 1 if total.failures else 0
 
 
 def _coverage(total: Summary) -> Table:

@@ -2,12 +2,13 @@
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -162,6 +163,36 @@ def test_a_replay_tells_the_story() -> None:
     assert told.returncode == 0
     assert told.stdout.startswith("seed 7: ALPHA1")
     assert digest_in(told.stdout) == play(draw(7)).digest[:16]
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupted_soak_says_what_it_played(jobs: str) -> None:
+    terminal, end = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "emu", "soak", "--seeds", "1000000", "--jobs", jobs],
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm"},
+        stdout=end,
+        stderr=end,
+        start_new_session=True,  # so that all of its processes hear ^C, and none of ours
+    )
+    os.close(end)
+    printed = b""
+    try:
+        while not re.search(rb"[1-9]\d* runs", printed):
+            printed += os.read(terminal, 4096)
+        os.killpg(process.pid, signal.SIGINT)
+        with suppress(OSError):  # the end of a terminal is an error
+            while more := os.read(terminal, 4096):
+                printed += more
+        assert process.wait(PATIENCE_SECONDS) == 130
+    finally:
+        process.kill()
+        os.close(terminal)
+    told = printed.decode()
+    assert re.search(r"^[1-9]\d* runs in [\d.]+ s, \d+ a second; ", told, re.MULTILINE), told
+    assert re.search(r"^%HBVS-S-SOAK, [1-9]\d* runs, none failed", told, re.MULTILINE), told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize(
