@@ -64,6 +64,7 @@ _OPCODE_OFFSET = Header.LAYOUT["opcd"][0]
 _SUCCESS, _AVAILABLE, _OFFLINE, _COMPARE = int(ST.SUC), int(ST.AVL), int(ST.OFL), int(ST.CMP)
 _RETRYABLE = frozenset((int(ST.DRV), int(ST.CNT)))
 _NORMAL = int(SS.NORMAL)
+_COPIES = int(CF.LDCD)
 _DISK_COPY_DATA, _LOCAL_SOURCE = int(OP.DCD), int(MD.LOCSU)
 
 _STATUS = {
@@ -347,7 +348,7 @@ class DuDriver(Generic[Port]):
             return SS.VOLINV
         unit.learn(online.medi, online.unti, online.unfl)
         unit.block_count = online.unsz
-        unit.copy_capable = bool(self.controller_flags & CF.LDCD)
+        unit.copy_capable = bool(self.controller_flags & _COPIES)
         unit.enter(_ONLINE)
         return SS.NORMAL
 

@@ -138,6 +138,9 @@ class Node:
 
     def disk(self, name: str) -> Disk:
         """Find a disk by device name, with or without allocation class and colon; raises Failure."""
+        for unit in self.direct_disks:
+            if unit.name == name:  # as most ask for it
+                return unit
         wanted = device_name(name)
         for unit in self.disks:
             full = unit.name.rstrip(":")

@@ -146,13 +146,13 @@ class Circuit:
             self._pump()
 
     def _pump(self) -> None:
-        now_ns = self._clock.now_ns
-        while self._backlog and len(self._under_way) < WINDOW:
-            packet = self._backlog.popleft()
-            self._under_way.append((self._next, packet, now_ns))
+        backlog, under_way = self._backlog, self._under_way
+        while backlog and len(under_way) < WINDOW:
+            packet = backlog.popleft()
+            under_way.append((self._next, packet, self._clock.now_ns))
             self._transmit(self._next, packet)
             self._next += 1
-        if self._under_way and (self._retransmit is None or not self._retransmit.pending):
+        if under_way and (self._retransmit is None or not self._retransmit.pending):
             self._retransmit = self._clock.call_after(self._retransmit_after_ns, self._send_again)
 
     def _transmit(self, sequence: int, packet: bytes) -> None:
@@ -171,9 +171,9 @@ class Circuit:
 
     def acknowledged(self, before: int) -> None:
         """Hear that all packets before this one have come."""
-        moved = False
-        while self._under_way and self._under_way[0][0] < before:
-            self._under_way.popleft()
+        under_way, moved = self._under_way, False
+        while under_way and under_way[0][0] < before:
+            under_way.popleft()
             moved = True
         if moved:
             _cancel(self._retransmit)

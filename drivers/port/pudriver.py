@@ -55,6 +55,8 @@ STEP_POLL_NS = MILLISECOND_NS
 START_ATTEMPTS = 3
 
 _FATAL = int(STEP.ER)
+_STEP1 = int(HOST1.VL) | RING_LOG2 << COMMAND_RING_SHIFT | RING_LOG2 << RESPONSE_RING_SHIFT
+_STEP4 = int(HOST4.GO | HOST4.LF)
 _SEQUENTIAL = int(MessageType.SEQUENTIAL)
 _DATAGRAM = int(MessageType.DATAGRAM)
 _descriptor = MappedBuffer.pack_fields
@@ -182,8 +184,7 @@ class PuDriver:
     def _four_steps(self) -> Procedure:
         write = self._registers.write_register
         write(IP, 0, 2)
-        step1 = HOST1.VL | RING_LOG2 << COMMAND_RING_SHIFT | RING_LOG2 << RESPONSE_RING_SHIFT
-        host1 = int(step1) | self._vector >> VECTOR_SHIFT
+        host1 = _STEP1 | self._vector >> VECTOR_SHIFT
         if (yield from self._wait_for(STEP.S1)) is None:
             return False
         write(SA, host1, 2)
@@ -200,7 +201,7 @@ class PuDriver:
             return False
         self.model, self.microcode_version = (step4 & MODEL_MASK) >> MODEL_SHIFT, step4 & VERSION_MASK
         self._build_rings()
-        write(SA, int(HOST4.GO | HOST4.LF), 2)
+        write(SA, _STEP4, 2)
         # A poll before the port is up is lost: GO has taken effect when the step bits are gone.
         return (yield from self._wait_for(STEP.S4, gone=True)) is not None
 

@@ -124,7 +124,7 @@ class Lan:
     def carry(self, sender: Station, datagram: bytes, system: int) -> None:
         """Bring a datagram to whom it is for."""
         for station in self.stations.values():
-            if station is not sender and system in (EVERYBODY, station.system):
+            if station is not sender and system in (station.system, EVERYBODY):
                 self._carry_to(station, sender, datagram)
         if self.uplinks and not self._is_here(system):
             for uplink in list(self.uplinks):
@@ -149,21 +149,22 @@ class Lan:
 
     def _carry_to(self, station: Station, sender: Station, datagram: bytes) -> None:
         self.sent += 1
-        weather, stream = self.weather, self._stream
-        times = 1
-        if (sender.name, station.name) in self._broken:
-            times = 0
-        elif stream is not None:
-            if stream.random() < weather.loss:
-                times = 0
-            elif stream.random() < weather.doubling:
-                times = 2
-        if not times:
+        if self._broken and (sender.name, station.name) in self._broken:
             self.lost += 1
-        for _ in range(times):
-            low, high = weather.latency_ns
-            delay_ns = stream.randrange(low, high + 1) if stream is not None else low
-            if delay_ns:
-                self._clock.call_after(delay_ns, partial(station.take, datagram))
-            else:
-                self._clock.call_soon(partial(station.take, datagram))
+            return
+        weather, stream = self.weather, self._stream
+        low, high = weather.latency_ns
+        if stream is None:
+            self._bring(station, datagram, low)
+        elif stream.random() < weather.loss:
+            self.lost += 1
+        else:
+            for _ in range(2 if stream.random() < weather.doubling else 1):
+                self._bring(station, datagram, stream.randrange(low, high + 1))
+
+    def _bring(self, station: Station, datagram: bytes, delay_ns: int) -> None:
+        take = partial(station.take, datagram)
+        if delay_ns:
+            self._clock.call_after(delay_ns, take)
+        else:
+            self._clock.call_soon(take)

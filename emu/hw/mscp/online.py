@@ -14,6 +14,7 @@ from emu.wire.generated.mscp import EndHeader, OnlineCommand, OnlineEnd
 
 _HOST_FLAGS = int(UF.CMR | UF.CMW)  # taken as they come
 _SOFTWARE_PROTECT = int(UF.WPS)  # taken with the modifier only
+_REPLACES_BLOCKS = int(CF.RPL)
 
 
 class UnitState(Outstanding):
@@ -50,7 +51,7 @@ class Online(UnitState):
             flags |= command.unfl & _SOFTWARE_PROTECT
         server.unit_flags[unit.number] = flags
         # A host that replaces blocks is told of what another one, or it itself, did not finish.
-        host_replaces = not server.firmware.controller_flags & CF.RPL
+        host_replaces = not server.firmware.controller_flags & _REPLACES_BLOCKS
         incomplete = host_replaces and unit.replacement is not None and unit.replacement.incomplete
         self.refuse(SB.SUC_INCOMPLETE_REPLACEMENT if incomplete else SB.SUC)
 

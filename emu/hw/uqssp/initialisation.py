@@ -49,6 +49,11 @@ HOST_ANSWER_NS = (
     10 * SECOND_NS
 )  # UNCERTAIN: how long a controller that gives up waits for the host's next word
 
+# Plain integers: arithmetic on enumeration members costs a microsecond.
+_VALID_WORD, _WRAP, _WANTS_INTERRUPTS = int(HOST1.VL), int(HOST1.WR), int(HOST1.IE)
+_GO, _WANTS_LAST_FAILURE, _OFFERS_MEMORY = int(HOST4.GO), int(HOST4.LF), int(HOST4.CS)
+_PURGE_WANTED, _PURGE_TEST = int(HOST2.PI), int(HOST3.PP)
+
 STEP1_REFUSED = 0x0C80  # what a UDA50 dies of when step 1 is answered without VL
 
 
@@ -119,16 +124,16 @@ class Initialisation:
         port.enter(state)
         if self._impatient:
             self._patience = self._clock.call_after(HOST_ANSWER_NS, lambda: port.fail(FATAL.INIT_SEQUENCE))
-        if self._step1_word & HOST1.IE and sa:
+        if self._step1_word & _WANTS_INTERRUPTS and sa:
             port.request_interrupt()
 
     # ---- what the host writes
 
     def _take_step1(self, word: int) -> None:
-        if not word & HOST1.VL:
+        if not word & _VALID_WORD:
             if self._firmware.behaviour & Behaviour.FATAL_WITHOUT_VL:
                 self._port.fail(STEP1_REFUSED)
-        elif word & HOST1.WR and self._firmware.step1_bits & STEP.DI:
+        elif word & _WRAP and self._firmware.step1_bits & STEP.DI:
             self.stop()
             self._port.enter(State.WRAP)
             self._echo(word)
@@ -142,13 +147,13 @@ class Initialisation:
 
     def _take_step2(self, word: int) -> None:
         self.ring_base = word & RING_BASE_LOW_MASK
-        self._purge_wanted = bool(word & HOST2.PI)
+        self._purge_wanted = bool(word & _PURGE_WANTED)
         self._port.purges.wanted = self._purge_wanted and self._firmware.port_kind is PortKind.UNIBUS
         self._show(State.S3, int(STEP.S3) | self._step1_word & ECHO_MASK)
 
     def _take_step3(self, word: int) -> None:
         self.ring_base = ((word & RING_BASE_HIGH_MASK) << 16 | self.ring_base) & self._port.bus_mask
-        if word & HOST3.PP and self._firmware.step1_bits & STEP.DI:
+        if word & _PURGE_TEST and self._firmware.step1_bits & STEP.DI:
             self._show(State.PPA, 0)
         else:
             self._between(self._clear_area)
@@ -207,11 +212,11 @@ class Initialisation:
         """Run when GO comes; some hosts write the burst first and GO in a second word."""
         if word & BURST_MASK:
             self.burst = ((word & BURST_MASK) >> BURST_SHIFT) + 1
-        if word & HOST4.CS and not self._take_scratchpad():
+        if word & _OFFERS_MEMORY and not self._take_scratchpad():
             return
-        if word & HOST4.GO:
+        if word & _GO:
             self.stop()
-            self._port.run(last_fail=bool(word & HOST4.LF))
+            self._port.run(last_fail=bool(word & _WANTS_LAST_FAILURE))
 
     def _take_scratchpad(self) -> bool:
         """Read what the host offers of its memory; False when that has killed the port."""

@@ -30,7 +30,7 @@ class BridgeHeader(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.length,
@@ -97,7 +97,7 @@ class BridgeHello(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.magic,
@@ -174,7 +174,7 @@ class BridgeSecret(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.purpose,
@@ -245,7 +245,7 @@ class BridgeSeal(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.count,

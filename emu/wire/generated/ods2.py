@@ -132,7 +132,7 @@ class HomeBlock(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.homelbn,
@@ -450,7 +450,7 @@ class StorageControlBlock(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.struclev,
@@ -779,7 +779,7 @@ class FileHeader(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.idoffset,
@@ -1060,7 +1060,7 @@ class FileIdent(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.filename,
@@ -1152,7 +1152,7 @@ class DirectoryRecord(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.size,
@@ -1232,7 +1232,7 @@ class DirectoryEntry(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.version,
@@ -1305,7 +1305,7 @@ class VariableRecord(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.size,
@@ -1364,7 +1364,7 @@ class RetrievalPointer1(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.count,
@@ -1430,7 +1430,7 @@ class RetrievalPointer2(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.count,
@@ -1494,7 +1494,7 @@ class RetrievalPointer3(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.highcount,

@@ -30,7 +30,7 @@ class BlockHeader(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.type,
@@ -88,7 +88,7 @@ class BlockEnd(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.total_length,
@@ -150,7 +150,7 @@ class SectionHeader(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.byte_order,
@@ -224,7 +224,7 @@ class InterfaceDescription(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.link_type,
@@ -299,7 +299,7 @@ class EnhancedPacket(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.interface,
@@ -375,7 +375,7 @@ class Option(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.code,
@@ -436,7 +436,7 @@ class Tag(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.code,
@@ -494,7 +494,7 @@ class PortTag(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.port,

@@ -45,7 +45,7 @@ class DatagramHeader(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.destination_lo,
@@ -128,7 +128,7 @@ class Hello(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.swincarn,
@@ -190,7 +190,7 @@ class CircuitHeader(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.source_circuit,
@@ -291,7 +291,7 @@ class Start(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.systemid_lo,
@@ -405,7 +405,7 @@ class PpdHeader(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.opcode,
@@ -483,7 +483,7 @@ class ScsHeader(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.length,
@@ -573,7 +573,7 @@ class Connect(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.min_cr,
@@ -649,7 +649,7 @@ class ConnectAnswer(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.min_cr,
@@ -725,7 +725,7 @@ class BlockTransfer(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.conid,
@@ -826,7 +826,7 @@ class ClusterMessage(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.seqnum,
@@ -933,7 +933,7 @@ class Status(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.founded,
@@ -1038,7 +1038,7 @@ class View(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.founded,
@@ -1132,7 +1132,7 @@ class Member(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.system,
@@ -1220,7 +1220,7 @@ class Epoch(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.epoch,
@@ -1297,7 +1297,7 @@ class Lock(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.master,

@@ -33,7 +33,7 @@ class CommunicationsArea(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.purge_channel,
@@ -99,7 +99,7 @@ class Scratchpad(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.size,
@@ -157,7 +157,7 @@ class Descriptor(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.value,
@@ -216,7 +216,7 @@ class Envelope(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.length,
@@ -282,7 +282,7 @@ class BufferDescriptor(Packet):
 
     @classmethod
     def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
-        packet = cls.__new__(cls)
+        packet = object.__new__(cls)
         try:
             (
                 packet.buff,
