@@ -131,6 +131,10 @@ class SetState:
         merging = self.merging and len(self.members) > 1
         copier = self.copier or self.nodes[0] if self.nodes and (targets or merging) else ""
         fence_lbn = self.merge_fence_lbn if merging else 0
+        if (bitmaps, merging, copier) == (self.bitmaps, self.merging, self.copier) and (
+            fence_lbn == self.merge_fence_lbn
+        ):
+            return self
         return replace(self, bitmaps=bitmaps, merging=merging, merge_fence_lbn=fence_lbn, copier=copier)
 
     def bitmap_of(self, member: int, name: bytes, generation: int) -> BitmapRecord | None:

@@ -124,11 +124,13 @@ def identify(platform: Platform, unit: Disk) -> Procedure:
         status, primary = yield from read_blocks(platform, unit, HOME_BLOCK_LBN, 1)
         return status, VolumeIdentity("", scb, BARE_SCB_LBN, is_ods1=is_ods1_home_block(primary))
     label = home.volname.decode("ascii", "replace").rstrip()
-    identity = VolumeIdentity(label, None, backup_used=bool(blocks), owner=home.volowner)
+    cluster_blocks = home.cluster if home.ibmaplbn else 0
+    identity = VolumeIdentity(
+        label, None, cluster_blocks=cluster_blocks, backup_used=bool(blocks), owner=home.volowner
+    )
     if not home.ibmaplbn:
         scb_lbn = BARE_SCB_LBN
     else:
-        identity = replace(identity, cluster_blocks=home.cluster)
         header_lbn = home.ibmaplbn + home.ibmapsize + FID.BITMAP - 1
         if header_lbn >= unit.block_count:
             return status, identity

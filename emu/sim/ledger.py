@@ -7,7 +7,6 @@ any that was issued since: one under way, or one that failed or whose node died,
 """
 
 from collections.abc import Iterator
-from itertools import count
 
 from emu.core.block import BLOCK_BYTES
 from emu.wire.packet import QUADWORD, TWO_QUADWORDS, Bytes
@@ -65,10 +64,11 @@ class Ledger:
         promised: as it was when the read began.  Blocks nobody had written then may hold anything.
         """
         content, issued = bytes(data), self.issued  # views compare slowly
-        for start, lbn, first in zip(count(0, BLOCK_BYTES), lbns, promised, strict=False):
+        numbers = memoryview(content).cast("Q")[:: BLOCK_BYTES // QUADWORD.size].tolist()
+        starts = range(0, len(content), BLOCK_BYTES)
+        for start, lbn, first, number in zip(starts, lbns, promised, numbers, strict=True):
             if not first:
                 continue
-            number = QUADWORD.unpack_from(content, start)[0]
             if not first <= number <= issued[lbn]:
                 return f"LBN {lbn} held write {number}, not between {first} and {issued[lbn]}"
             if content[start : start + BLOCK_BYTES] != _pack(number, lbn) * _COPIES:
