@@ -128,7 +128,7 @@ class Recovery:
         answers = yield from self._cluster.ask_all(nodes, Query(vu.name))
         states = [answer for answer in answers if isinstance(answer, SetState)]
         newest: SetState = max(states, key=lambda state: state.version)
-        found = yield from self._as_on_disk(newest)
+        found, looked_at = yield from self._as_on_disk(newest)
         if self.overtaken_epoch != overtaken_epoch:
             raise Overtaken
         epoch = self._losses[-1][0]  # others may have been lost meanwhile
@@ -136,6 +136,9 @@ class Recovery:
         new = yield from self._driver.write_control_blocks(new)
         new = replace(new, version=newest.version + 1)
         yield from self._driver.adopt_everywhere(new.nodes, new)
+        for unit in looked_at:
+            if new.member(unit.name) is None:
+                yield from unit.available()
         self._tell(f"{vu.name} has completed volume processing.")
 
     def _lost_since(self, state: SetState) -> set[str]:
@@ -143,7 +146,7 @@ class Recovery:
         return set().union(*(nodes for epoch, nodes in self._losses if epoch > state.epoch))
 
     def _as_on_disk(self, state: SetState) -> Procedure:
-        """Believe a control block that is newer than what any survivor knows; returns the state by it."""
+        """Believe a control block newer than what any survivor knows; returns the state by it, and the disks asked."""
         overtaken = self.is_overtaken(state)
         newest: StorageControlBlock | None = None
         units = [self._driver.find_unit(member.device) for member in state.members]
@@ -159,8 +162,9 @@ class Recovery:
             listed = listed_members(newest) if newest is not None and overtaken else []
             units = [u for u in self._driver.disks() if u.identifier in listed and u not in looked_at]
         if newest is None:
-            return state
-        return as_others_left_it(state, newest, looked_at) if overtaken else as_on_disk(state, newest)
+            return state, looked_at
+        found = as_others_left_it(state, newest, looked_at) if overtaken else as_on_disk(state, newest)
+        return found, looked_at
 
     def _control_block_of(self, unit: Disk, state: SetState) -> Procedure:
         """Read a disk's storage control block; None when it is of no member of this set, or cannot be read."""

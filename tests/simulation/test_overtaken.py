@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from drivers.classes.disk import UnitState
 from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.utility import Policy
 from emu.core.clock import SECOND_NS
@@ -81,6 +82,8 @@ def test_the_only_member_that_others_have_left_is_found_though_this_node_never_k
 
     stage.while_apart(move)
     assert stage.devices() == [SPARE]
+    node = stage.node("VAX1")
+    assert [node.disk(name).state for name in stage.names] == [UnitState.AVAILABLE] * 3 + [UnitState.ONLINE]
     stage.end()
 
 
