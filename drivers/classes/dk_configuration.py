@@ -19,7 +19,10 @@ from emu.core.clock import SECOND_NS
 from emu.wire.codes.scsi import EIGHT_BYTES, Asc, ModePage, Opcode, SenseKey, Status, Vpd
 from emu.wire.codes.scsi_bus import MESSAGE
 from emu.wire.codes.vms import SS
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_block import Capacity10
+from emu.wire.generated.scsi_cdb import Cdb6, Cdb10, InquiryCdb, ModeSense6Cdb, RequestSenseCdb, StartStopCdb
+from emu.wire.generated.scsi_inquiry import DesignatorHeader, StandardInquiry, VpdHeader
+from emu.wire.generated.scsi_mode import CachingPage, ErrorRecoveryPage, ModeHeader6
 
 if TYPE_CHECKING:
     from drivers.classes.dkdriver import DkDriver
@@ -84,25 +87,25 @@ class Configuration:
 
     def _inquire(self, unit: DkUnit) -> Procedure:
         """INQUIRY; returns 36 bytes, None when nobody answers."""
-        cdb = wire.InquiryCdb.pack_fields(opcode=int(Opcode.INQUIRY), allocation=INQUIRY_BYTES)
+        cdb = InquiryCdb.pack_fields(opcode=int(Opcode.INQUIRY), allocation=INQUIRY_BYTES)
         _, data = yield from self._exchanges.ask(unit, cdb, INQUIRY_BYTES)
         return data if len(data) == INQUIRY_BYTES else None
 
     def _read_designator(self, unit: DkUnit) -> Procedure:
         """Learn who the unit is from vital product data page 83, if it has that."""
-        if wire.StandardInquiry.unpack(unit.inquiry).version < 3:
+        if StandardInquiry.unpack(unit.inquiry).version < 3:
             return
-        cdb = wire.InquiryCdb.pack_fields(
+        cdb = InquiryCdb.pack_fields(
             opcode=int(Opcode.INQUIRY),
             flags=_EVPD,
             page=int(Vpd.DEVICE_IDENTIFICATION),
             allocation=PAGE_BYTES,
         )
         _, data = yield from self._exchanges.ask(unit, cdb, PAGE_BYTES)
-        position, end = wire.VpdHeader.SIZE, len(data)
-        while position + wire.DesignatorHeader.SIZE < end:
-            header = wire.DesignatorHeader.unpack(data, position)
-            position += wire.DesignatorHeader.SIZE
+        position, end = VpdHeader.SIZE, len(data)
+        while position + DesignatorHeader.SIZE < end:
+            header = DesignatorHeader.unpack(data, position)
+            position += DesignatorHeader.SIZE
             if header.type & _DESIGNATOR_KIND in (_NAA, _EUI) and header.length >= EIGHT_BYTES.size:
                 unit.designator = data[position : position + header.length]
                 (unit.identifier,) = EIGHT_BYTES.unpack_from(unit.designator)
@@ -127,11 +130,11 @@ class Configuration:
         known = unit.block_count
         unit.inquiry = inquiry
         yield from self._read_designator(unit)
-        capacity = wire.Cdb10.pack_fields(opcode=int(Opcode.READ_CAPACITY_10))
-        _, data = yield from self._exchanges.ask(unit, capacity, wire.Capacity10.SIZE)
-        if len(data) < wire.Capacity10.SIZE:
+        capacity = Cdb10.pack_fields(opcode=int(Opcode.READ_CAPACITY_10))
+        _, data = yield from self._exchanges.ask(unit, capacity, Capacity10.SIZE)
+        if len(data) < Capacity10.SIZE:
             return SS.MEDOFL
-        told = wire.Capacity10.unpack(data)
+        told = Capacity10.unpack(data)
         if told.block_bytes != BLOCK_BYTES:
             return SS.MEDOFL
         if known and (known != told.last_lba + 1 or before != (unit.identifier, inquiry)):
@@ -148,7 +151,7 @@ class Configuration:
 
     def _await_ready(self, unit: DkUnit) -> Procedure:
         """TEST UNIT READY until it is, or will not be; returns SS.*."""
-        test = wire.Cdb6.pack_fields(opcode=int(Opcode.TEST_UNIT_READY))
+        test = Cdb6.pack_fields(opcode=int(Opcode.TEST_UNIT_READY))
         started = False
         for _ in range(READY_PATIENCE):
             request = yield from self._exchanges.exchange(unit, test)
@@ -163,7 +166,7 @@ class Configuration:
                 return SS.MEDOFL
             if asc == Asc.NOT_READY_INITIALIZING_COMMAND_REQUIRED and not started:
                 started = True
-                start = wire.StartStopCdb.pack_fields(opcode=int(Opcode.START_STOP_UNIT), start=_START)
+                start = StartStopCdb.pack_fields(opcode=int(Opcode.START_STOP_UNIT), start=_START)
                 yield from self._exchanges.exchange(unit, start, timeout_ns=TRANSFER_TIMEOUT_NS)
             else:
                 yield READY_POLL_NS
@@ -171,21 +174,21 @@ class Configuration:
 
     def _mode_page(self, unit: DkUnit, page: ModePage) -> Procedure:
         """MODE SENSE; returns the page's bytes, b"" when there is none, and the device-specific parameter."""
-        cdb = wire.ModeSense6Cdb.pack_fields(
+        cdb = ModeSense6Cdb.pack_fields(
             opcode=int(Opcode.MODE_SENSE_6), flags=_DBD, page=int(page), allocation=PAGE_BYTES
         )
         _, data = yield from self._exchanges.ask(unit, cdb, PAGE_BYTES)
-        if len(data) < wire.ModeHeader6.SIZE:
+        if len(data) < ModeHeader6.SIZE:
             return b"", 0
-        header = wire.ModeHeader6.unpack(data)
-        return data[wire.ModeHeader6.SIZE + header.descriptor_length :], header.device_specific
+        header = ModeHeader6.unpack(data)
+        return data[ModeHeader6.SIZE + header.descriptor_length :], header.device_specific
 
     def _set_mode(self, unit: DkUnit) -> Procedure:
         """Look at the bits that matter, set what is not as it has to be; False when that cannot be had."""
         recovery, specific = yield from self._mode_page(unit, ModePage.ERROR_RECOVERY)
         unit.write_protected = bool(specific & _WP)
-        if len(recovery) >= wire.ErrorRecoveryPage.SIZE:
-            page = wire.ErrorRecoveryPage.unpack(recovery)
+        if len(recovery) >= ErrorRecoveryPage.SIZE:
+            page = ErrorRecoveryPage.unpack(recovery)
             wanted = (page.flags | _REQUIRED_ON | _PREFERRED_ON) & ~_REQUIRED_OFF
             is_usable = page.flags & (_REQUIRED_ON | _REQUIRED_OFF) == _REQUIRED_ON
             if wanted != page.flags and not is_usable:
@@ -193,14 +196,14 @@ class Configuration:
                 if not (yield from self._select_mode(unit, page.pack())):
                     return False
         caching, _ = yield from self._mode_page(unit, ModePage.CACHING)
-        if len(caching) >= wire.CachingPage.SIZE - 8:  # SCSI-2 has a shorter one
+        if len(caching) >= CachingPage.SIZE - 8:  # SCSI-2 has a shorter one
             unit.write_cache = bool(caching[2] & _WCE)
             if unit.write_cache:
                 changed = bytes((caching[0], caching[1], caching[2] & ~_WCE)) + caching[3:]
                 unit.write_cache = not (yield from self._select_mode(unit, changed))
         control, _ = yield from self._mode_page(unit, ModePage.CONTROL)
         queueing = control[3] if len(control) > 3 else _QERR_DQUE
-        flags = wire.StandardInquiry.unpack(unit.inquiry).flags7
+        flags = StandardInquiry.unpack(unit.inquiry).flags7
         if flags & _CMDQUE and not queueing & _QERR_DQUE:
             unit.tag, unit.depth = _SIMPLE, DEPTH
         else:
@@ -209,9 +212,7 @@ class Configuration:
 
     def _select_mode(self, unit: DkUnit, page: bytes) -> Procedure:
         """MODE SELECT of one page; returns whether the unit took it."""
-        data = bytes(wire.ModeHeader6.SIZE) + bytes((page[0] & 0x3F,)) + page[1:]
-        cdb = wire.RequestSenseCdb.pack_fields(
-            opcode=int(Opcode.MODE_SELECT_6), flags=_PF, allocation=len(data)
-        )
+        data = bytes(ModeHeader6.SIZE) + bytes((page[0] & 0x3F,)) + page[1:]
+        cdb = RequestSenseCdb.pack_fields(opcode=int(Opcode.MODE_SELECT_6), flags=_PF, allocation=len(data))
         request = yield from self._exchanges.tell(unit, cdb, data)
         return request.is_good

@@ -16,7 +16,15 @@ from emu.core.block import BLOCK_BYTES
 from emu.core.clock import SECOND_NS
 from emu.wire.codes.scsi import Opcode, Status
 from emu.wire.codes.vms import SS
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import CopyCdb
+from emu.wire.generated.scsi_inquiry import StandardInquiry
+from emu.wire.generated.scsi_third_party_copy import (
+    CopyListHeader,
+    CopyParameters,
+    CopySegment,
+    CopyStatus,
+    CopyTarget,
+)
 
 if TYPE_CHECKING:
     from drivers.classes.dkdriver import DkDriver
@@ -46,20 +54,20 @@ class Copies:
     def learn(self, unit: DkUnit) -> Procedure:
         """RECEIVE COPY RESULTS, OPERATING PARAMETERS: what the unit's copy manager takes."""
         unit.segments = 0
-        if not wire.StandardInquiry.unpack(unit.inquiry).flags5 & _3PC or not unit.designator:
+        if not StandardInquiry.unpack(unit.inquiry).flags5 & _3PC or not unit.designator:
             return
-        cdb = wire.CopyCdb.pack_fields(
+        cdb = CopyCdb.pack_fields(
             opcode=int(Opcode.RECEIVE_COPY_RESULTS), action=_COPY_ACTION_PARAMETERS, length=PARAMETERS_BYTES
         )
         _, data = yield from self._exchanges.ask(unit, cdb, PARAMETERS_BYTES)
-        if len(data) < wire.CopyParameters.SIZE:
+        if len(data) < CopyParameters.SIZE:
             return
-        parameters = wire.CopyParameters.unpack(data)
-        codes = data[wire.CopyParameters.SIZE :][: parameters.codes_length]
+        parameters = CopyParameters.unpack(data)
+        codes = data[CopyParameters.SIZE :][: parameters.codes_length]
         if parameters.targets < 2 or _IDENTIFICATION not in codes or _BLOCK_TO_BLOCK not in codes:
             return
-        room = parameters.list_bytes - 2 * wire.CopyTarget.SIZE
-        unit.segments = max(0, min(parameters.segments, room // wire.CopySegment.SIZE))
+        room = parameters.list_bytes - 2 * CopyTarget.SIZE
+        unit.segments = max(0, min(parameters.segments, room // CopySegment.SIZE))
         unit.segment_blocks = min(0xFFFF, parameters.segment_bytes // BLOCK_BYTES)
         if not unit.segment_blocks:
             unit.segments = 0
@@ -95,9 +103,9 @@ class Copies:
         blocks, limit = irp.byte_count // BLOCK_BYTES, unit.segment_blocks
         for offset in range(0, blocks, limit or blocks):
             pieces.append(
-                wire.CopySegment.pack_fields(
+                CopySegment.pack_fields(
                     type=_BLOCK_TO_BLOCK,
-                    length=wire.CopySegment.SIZE - 4,
+                    length=CopySegment.SIZE - 4,
                     source=0,
                     destination=1,
                     blocks=min(limit, blocks - offset),
@@ -120,7 +128,7 @@ class Copies:
         descriptors = b"".join(piece for _, piece in segments)
         targets = _copy_target(source) + _copy_target(unit)
         data = (
-            wire.CopyListHeader.pack_fields(
+            CopyListHeader.pack_fields(
                 list_identifier=unit.list_identifier,
                 flags=_HOLD,
                 targets_length=len(targets),
@@ -129,7 +137,7 @@ class Copies:
             + targets
             + descriptors
         )
-        cdb = wire.CopyCdb.pack_fields(opcode=int(Opcode.EXTENDED_COPY), length=len(data))
+        cdb = CopyCdb.pack_fields(opcode=int(Opcode.EXTENDED_COPY), length=len(data))
         request = yield from self._exchanges.tell(
             unit, cdb, data, COPY_TIMEOUT_NS, io_epoch=min(irp.io_epoch for irp in batch)
         )
@@ -144,14 +152,14 @@ class Copies:
 
     def _segments_done(self, unit: DkUnit) -> Procedure:
         """RECEIVE COPY RESULTS, COPY STATUS of the last list; None when the unit does not know it."""
-        cdb = wire.CopyCdb.pack_fields(
+        cdb = CopyCdb.pack_fields(
             opcode=int(Opcode.RECEIVE_COPY_RESULTS),
             action=_COPY_ACTION_STATUS,
             list_identifier=unit.list_identifier,
-            length=wire.CopyStatus.SIZE,
+            length=CopyStatus.SIZE,
         )
-        _, data = yield from self._exchanges.ask(unit, cdb, wire.CopyStatus.SIZE)
-        return wire.CopyStatus.unpack(data).segments if len(data) == wire.CopyStatus.SIZE else None
+        _, data = yield from self._exchanges.ask(unit, cdb, CopyStatus.SIZE)
+        return CopyStatus.unpack(data).segments if len(data) == CopyStatus.SIZE else None
 
     def _tell_copied(
         self,
@@ -186,7 +194,7 @@ class Copies:
 def _copy_target(unit: DkUnit) -> bytes:
     """The target descriptor that names a unit by its designator."""
     designator = unit.designator[:_DESIGNATOR_BYTES]
-    return wire.CopyTarget.pack_fields(
+    return CopyTarget.pack_fields(
         type=_IDENTIFICATION,
         code_set=_BINARY,
         designator_type=_NAA,

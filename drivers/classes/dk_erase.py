@@ -13,7 +13,7 @@ from emu.core.block import BLOCK_BYTES
 from emu.core.clock import SECOND_NS
 from emu.wire.codes.scsi import Asc, Opcode, SenseKey, Status
 from emu.wire.codes.vms import IO, SS
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import Cdb10
 
 if TYPE_CHECKING:
     from drivers.classes.dkdriver import DkDriver
@@ -60,7 +60,7 @@ class Erasure:
     def _write_same(self, unit: DkUnit, lbn: int, blocks: int, io_epoch: int) -> Procedure:
         for first in range(lbn, lbn + blocks, WRITE_SAME_BLOCKS):
             count = min(WRITE_SAME_BLOCKS, lbn + blocks - first)
-            cdb = wire.Cdb10.pack_fields(opcode=int(Opcode.WRITE_SAME_10), lba=first, length=count)
+            cdb = Cdb10.pack_fields(opcode=int(Opcode.WRITE_SAME_10), lba=first, length=count)
             request = yield from self._exchanges.exchange(
                 unit,
                 cdb,

@@ -11,7 +11,8 @@ from drivers.platform.process import Procedure
 from emu.core.block import BLOCK_BYTES
 from emu.wire.codes.scsi import Opcode, SenseKey
 from emu.wire.codes.vms import SS
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import Cdb10
+from emu.wire.generated.scsi_sense import FixedSense
 
 if TYPE_CHECKING:
     from drivers.classes.dk_exchange import Exchanges
@@ -29,15 +30,15 @@ class ForcedErrors:
         """Find out how long a block with its check bytes is, as VMS does: a guess, and what the unit says to it."""
         length = LONG_GUESS_BYTES
         for _ in range(2):
-            cdb = wire.Cdb10.pack_fields(opcode=int(Opcode.READ_LONG_10), length=length)
+            cdb = Cdb10.pack_fields(opcode=int(Opcode.READ_LONG_10), length=length)
             request, data = yield from self._exchanges.ask(unit, cdb, length)
             if data:
                 unit.no_forced_error = False
                 unit.check_bytes = len(data) - BLOCK_BYTES
                 return
-            if len(request.sense) < wire.FixedSense.SIZE:
+            if len(request.sense) < FixedSense.SIZE:
                 return
-            sense = wire.FixedSense.unpack(request.sense)
+            sense = FixedSense.unpack(request.sense)
             if not sense.key & ILI:
                 return
             excess = sense.information
@@ -50,12 +51,12 @@ class ForcedErrors:
         if unit.no_forced_error:
             return SS.UNSUPPORTED
         length = BLOCK_BYTES + unit.check_bytes
-        cdb = wire.Cdb10.pack_fields(opcode=int(Opcode.READ_LONG_10), lba=lbn, length=length)
+        cdb = Cdb10.pack_fields(opcode=int(Opcode.READ_LONG_10), lba=lbn, length=length)
         _, data = yield from self._exchanges.ask(unit, cdb, length)
         if not data:
             return SS.DRVERR
         spoilt = data[:BLOCK_BYTES] + bytes(octet ^ 0xFF for octet in data[BLOCK_BYTES:])
-        cdb = wire.Cdb10.pack_fields(opcode=int(Opcode.WRITE_LONG_10), lba=lbn, length=length)
+        cdb = Cdb10.pack_fields(opcode=int(Opcode.WRITE_LONG_10), lba=lbn, length=length)
         request = yield from self._exchanges.tell(unit, cdb, spoilt)
         if request.is_good:
             return SS.NORMAL

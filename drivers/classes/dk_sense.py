@@ -10,7 +10,7 @@ from drivers.port.scsi_request import ScsiRequest
 from emu.core.block import BLOCK_BYTES
 from emu.wire.codes.scsi import Asc, SenseKey
 from emu.wire.codes.vms import SS
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_sense import FixedSense
 
 KEY, ILI = 0x0F, 0x20
 _VALID = 0x80
@@ -32,9 +32,9 @@ _ILLEGAL = int(SenseKey.ILLEGAL_REQUEST)
 
 def key_and_asc(sense: bytes) -> tuple[int, int]:
     """Read fixed format sense; hardware error where there is none to read."""
-    if len(sense) < wire.FixedSense.SIZE:
+    if len(sense) < FixedSense.SIZE:
         return int(SenseKey.HARDWARE_ERROR), 0
-    fixed = wire.FixedSense.unpack(sense)
+    fixed = FixedSense.unpack(sense)
     return fixed.key & KEY, fixed.asc
 
 
@@ -49,7 +49,7 @@ def system_status(key: int, asc: int) -> int:
 
 def bytes_before_error(irp: Irp, request: ScsiRequest) -> int:
     """How much of a transfer came before the block that the sense names; 0 when it names none."""
-    sense = wire.FixedSense.unpack(request.sense)
+    sense = FixedSense.unpack(request.sense)
     if (
         not sense.response & _VALID
         or not irp.lbn <= sense.information < irp.lbn + irp.byte_count // BLOCK_BYTES

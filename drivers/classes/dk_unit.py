@@ -7,7 +7,7 @@ from drivers.classes.disk import Disk, UnitState
 from drivers.platform.irp import Irp
 from drivers.platform.process import Procedure
 from drivers.port.scsi_request import UNTAGGED
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_inquiry import StandardInquiry
 
 if TYPE_CHECKING:
     from drivers.classes.dkdriver import DkDriver
@@ -46,7 +46,7 @@ class DkUnit(Disk):
 
     def __init__(self, driver: "DkDriver", target: int, lun: int, inquiry: bytes) -> None:
         number = 100 * target + lun
-        product = wire.StandardInquiry.unpack(inquiry).product.decode("ascii", "replace")
+        product = StandardInquiry.unpack(inquiry).product.decode("ascii", "replace")
         super().__init__(
             driver,
             f"${driver.allocation_class}$DK{driver.letter}{number}:",

@@ -34,7 +34,7 @@ from drivers.port.scsi_request import PortStatus, ScsiRequest
 from emu.core.block import BLOCK_BYTES
 from emu.wire.codes.scsi import Asc, Opcode, SenseKey, Status
 from emu.wire.codes.vms import IO, SS
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import Cdb10
 
 VERIFY_PATIENCE = 5  # attempts to find a lost unit again
 RETRY_LIMIT = 2  # of a drive or transport error
@@ -48,7 +48,7 @@ _OPCODES = {
     WRITE: (int(Opcode.WRITE_10), 0),
     CHECK: (int(Opcode.VERIFY_10), _BYTCHK),
 }
-_transfer_cdb = wire.Cdb10.pack_fields
+_transfer_cdb = Cdb10.pack_fields
 
 _GOOD, _CHECK_CONDITION = int(Status.GOOD), int(Status.CHECK_CONDITION)
 _BUSY, _FULL = int(Status.BUSY), int(Status.TASK_SET_FULL)
@@ -346,7 +346,7 @@ class DkDriver:
         if self.is_dead:
             return SS.DEVOFFLINE
         if unit.state is UnitState.ONLINE and unit.write_cache:
-            cdb = wire.Cdb10.pack_fields(opcode=int(Opcode.SYNCHRONIZE_CACHE_10))
+            cdb = Cdb10.pack_fields(opcode=int(Opcode.SYNCHRONIZE_CACHE_10))
             yield from self.exchanges.exchange(unit, cdb, timeout_ns=TRANSFER_TIMEOUT_NS)
         if unit.state is not UnitState.OFFLINE:
             unit.enter(UnitState.AVAILABLE)

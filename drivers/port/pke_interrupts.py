@@ -26,7 +26,7 @@ from emu.wire.codes.sym53c810 import (
     SSTAT0,
     STEST3,
 )
-from emu.wire.generated.scsi import RequestSenseCdb
+from emu.wire.generated.scsi_cdb import RequestSenseCdb
 
 if TYPE_CHECKING:
     from drivers.port.pkedriver import PkeDriver

@@ -30,18 +30,36 @@ from emu.wire.layouts import (
     ods2,
     pcapng,
     scs,
-    scsi,
+    scsi_block,
+    scsi_cdb,
+    scsi_cdrom,
+    scsi_inquiry,
+    scsi_log,
+    scsi_mode,
+    scsi_persistent_reservations,
+    scsi_reports,
+    scsi_sense,
+    scsi_third_party_copy,
     shadowing,
     uqssp,
 )
 
-CHAPTERS: tuple[tuple[str, ModuleType, ModuleType], ...] = (
+CHAPTERS: tuple[tuple[str, ModuleType, ModuleType | None], ...] = (
     ("UQSSP", uqssp, uqssp_codes),
     ("MSCP", mscp, mscp_codes),
     ("DUP", dup, dup_codes),
     ("Files-11 ODS-2", ods2, ods2_codes),
     ("Bus link", buslink, buslink_codes),
-    ("SCSI", scsi, scsi_codes),
+    ("SCSI", scsi_cdb, scsi_codes),
+    ("SCSI sense data", scsi_sense, None),
+    ("SCSI INQUIRY data", scsi_inquiry, None),
+    ("SCSI block devices", scsi_block, None),
+    ("SCSI mode parameters", scsi_mode, None),
+    ("SCSI log pages", scsi_log, None),
+    ("SCSI persistent reservations", scsi_persistent_reservations, None),
+    ("SCSI third-party copy", scsi_third_party_copy, None),
+    ("SCSI reports", scsi_reports, None),
+    ("SCSI CD-ROM", scsi_cdrom, None),
     ("iSCSI", iscsi, iscsi_codes),
     ("Capture files", pcapng, pcapng_codes),
     ("Events in capture files", events, events_codes),
@@ -110,10 +128,10 @@ def _field_row(field: Field) -> str:
     return f"| {field.offset} | {field.size} | {name} | {symbol} | {field.words} |\n"
 
 
-def _code_classes(module: ModuleType) -> list[Any]:
+def _code_classes(module: ModuleType | None) -> list[Any]:
     return [
         value
-        for value in vars(module).values()
+        for value in (vars(module).values() if module else ())
         if isinstance(value, type) and issubclass(value, Code | Bits) and len(value)
     ]
 

@@ -6,7 +6,7 @@ Always in fixed format.
 from typing import Final
 
 from emu.wire.codes.scsi import SenseKey
-from emu.wire.generated.scsi import FixedSense
+from emu.wire.generated.scsi_sense import FixedSense
 
 
 def _aborted_command(asc: int) -> bytes:

@@ -18,7 +18,7 @@ from emu.core.views import pieces
 from emu.hw.scsi.sense import invalid_field_in_cdb
 from emu.hw.scsi.task import Steps, Task, Views
 from emu.wire.codes.scsi import Block
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import Cdb6, Cdb10, WriteAtomicCdb
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -60,14 +60,14 @@ def read(unit: "LogicalUnit", task: Task, cdb: BlockCdb) -> Steps | None:
     return _read(unit, task, lba, count) if count else None
 
 
-def read_6(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps | None:
+def read_6(unit: "LogicalUnit", task: Task, cdb: Cdb6) -> Steps | None:
     """READ(6)."""
     lba, count = _extent_6(cdb)
     require_transfer(unit, task, lba, count)
     return _read(unit, task, lba, count)
 
 
-def _extent_6(cdb: wire.Cdb6) -> tuple[int, int]:
+def _extent_6(cdb: Cdb6) -> tuple[int, int]:
     return (cdb.lba_high & _LBA_6) << 16 | cdb.lba_low, cdb.length or _WHOLE_6
 
 
@@ -130,14 +130,14 @@ def write(unit: "LogicalUnit", task: Task, cdb: BlockCdb) -> Steps | None:
     return _write(unit, task, lba, count, bool(cdb.flags & _FUA)) if count else None
 
 
-def write_6(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps | None:
+def write_6(unit: "LogicalUnit", task: Task, cdb: Cdb6) -> Steps | None:
     """WRITE(6)."""
     lba, count = _extent_6(cdb)
     require_transfer(unit, task, lba, count)
     return _write(unit, task, lba, count, force=False)
 
 
-def write_atomic(unit: "LogicalUnit", task: Task, cdb: wire.WriteAtomicCdb) -> Steps | None:
+def write_atomic(unit: "LogicalUnit", task: Task, cdb: WriteAtomicCdb) -> Steps | None:
     """WRITE ATOMIC(16): one request to the medium, as every WRITE is."""
     unit.require_extent(cdb.lba, cdb.length)
     if cdb.length > ATOMIC_BLOCKS:
@@ -203,12 +203,12 @@ def _end_write(unit: "LogicalUnit", task: Task, error: MediumError | None) -> No
 # ---- no data
 
 
-def seek_6(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> None:
+def seek_6(unit: "LogicalUnit", task: Task, cdb: Cdb6) -> None:
     """SEEK(6): nothing moves, but the LBA is looked at."""
     unit.require_extent(_extent_6(cdb)[0], 1)
 
 
-def seek_10(unit: "LogicalUnit", task: Task, cdb: wire.Cdb10) -> None:
+def seek_10(unit: "LogicalUnit", task: Task, cdb: Cdb10) -> None:
     """SEEK(10)."""
     unit.require_extent(cdb.lba, 1)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from emu.hw.scsi.sense import CheckCondition, Sense, invalid_field_in_cdb, invalid_parameter
 from emu.hw.scsi.task import Steps, Task
 from emu.wire.codes.scsi import FOUR_BYTES, Asc, SenseKey
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import BufferCdb, InquiryCdb
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -24,7 +24,7 @@ _SELF_TEST = 0x04
 _PCV = 0x01
 
 
-def write_buffer(unit: "LogicalUnit", task: Task, cdb: wire.BufferCdb) -> Steps:
+def write_buffer(unit: "LogicalUnit", task: Task, cdb: BufferCdb) -> Steps:
     """WRITE BUFFER: the data buffer, or the echo buffer of this initiator; no microcode."""
     mode = cdb.mode & _MODE
     length, offset = _length(cdb), _offset(cdb)
@@ -42,11 +42,11 @@ def write_buffer(unit: "LogicalUnit", task: Task, cdb: wire.BufferCdb) -> Steps:
     return _write_buffer(unit, task, mode, offset, length)
 
 
-def _length(cdb: wire.BufferCdb) -> int:
+def _length(cdb: BufferCdb) -> int:
     return cdb.length_high << 16 | cdb.length_low
 
 
-def _offset(cdb: wire.BufferCdb) -> int:
+def _offset(cdb: BufferCdb) -> int:
     return cdb.offset_high << 16 | cdb.offset_low
 
 
@@ -62,7 +62,7 @@ def _write_buffer(unit: "LogicalUnit", task: Task, mode: int, offset: int, lengt
     unit.buffer[offset : offset + len(data)] = data
 
 
-def read_buffer(unit: "LogicalUnit", task: Task, cdb: wire.BufferCdb) -> None:
+def read_buffer(unit: "LogicalUnit", task: Task, cdb: BufferCdb) -> None:
     """READ BUFFER."""
     mode = cdb.mode & _MODE
     length, offset = _length(cdb), _offset(cdb)
@@ -86,7 +86,7 @@ def read_buffer(unit: "LogicalUnit", task: Task, cdb: wire.BufferCdb) -> None:
     task.reply(data, length)
 
 
-def send_diagnostic(unit: "LogicalUnit", task: Task, cdb: wire.InquiryCdb) -> Steps | None:
+def send_diagnostic(unit: "LogicalUnit", task: Task, cdb: InquiryCdb) -> Steps | None:
     """SEND DIAGNOSTIC: the self-test passes; of the pages there is only the list of them."""
     if cdb.flags & (_SELF_TEST | _SELF_TEST_CODE) and unit.profile.modern:
         if cdb.allocation:
@@ -101,7 +101,7 @@ def _send_diagnostic(unit: "LogicalUnit", task: Task, length: int) -> Steps:
         raise invalid_parameter(0)
 
 
-def receive_diagnostic(unit: "LogicalUnit", task: Task, cdb: wire.InquiryCdb) -> None:
+def receive_diagnostic(unit: "LogicalUnit", task: Task, cdb: InquiryCdb) -> None:
     """RECEIVE DIAGNOSTIC RESULTS: page 00, which lists itself."""
     if cdb.flags & _PCV and cdb.page:
         raise invalid_field_in_cdb(2)

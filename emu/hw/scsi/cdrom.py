@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from emu.hw.scsi.sense import invalid_field_in_cdb
 from emu.hw.scsi.task import Task
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import Cdb10, ReadTocCdb
+from emu.wire.generated.scsi_cdrom import CdHeader, TocHeader, TocTrack
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -24,31 +25,31 @@ _FRAME_BYTES, _FRAMES, _SECONDS, _LEAD_IN_FRAMES = 2048, 75, 60, 150
 _MODE_1 = 1
 
 
-def read_toc(unit: "LogicalUnit", task: Task, cdb: wire.ReadTocCdb) -> None:
+def read_toc(unit: "LogicalUnit", task: Task, cdb: ReadTocCdb) -> None:
     """READ TOC: the track and the lead-out behind it, or the first track of the last session."""
     form = cdb.format & _FORMAT or cdb.control >> _OLD_FORMAT_SHIFT
     if form not in (_TOC, _SESSION):
         raise invalid_field_in_cdb(2, 3)
     is_msf = bool(cdb.flags & _MSF)
-    track = wire.TocTrack.pack_fields(_DATA_TRACK, _TRACK, _address(unit, 0, is_msf))
+    track = TocTrack.pack_fields(_DATA_TRACK, _TRACK, _address(unit, 0, is_msf))
     if form == _SESSION:
         tracks = track
     else:
         if _TRACK < cdb.first_track != _LEAD_OUT:
             raise invalid_field_in_cdb(6)
         end = _address(unit, unit.block_count, is_msf)
-        tracks = wire.TocTrack.pack_fields(_DATA_TRACK, _LEAD_OUT, end)
+        tracks = TocTrack.pack_fields(_DATA_TRACK, _LEAD_OUT, end)
         if cdb.first_track != _LEAD_OUT:
             tracks = track + tracks
-    header = wire.TocHeader.pack_fields(2 + len(tracks), _TRACK, _TRACK)
+    header = TocHeader.pack_fields(2 + len(tracks), _TRACK, _TRACK)
     task.reply(header + tracks, cdb.allocation)
 
 
-def read_header(unit: "LogicalUnit", task: Task, cdb: wire.Cdb10) -> None:
+def read_header(unit: "LogicalUnit", task: Task, cdb: Cdb10) -> None:
     """READ HEADER: where a block is on the disc, and how it is coded."""
     unit.require_extent(cdb.lba, 1)
     address = _address(unit, cdb.lba, bool(cdb.flags & _MSF))
-    task.reply(wire.CdHeader.pack_fields(_MODE_1, address), cdb.length)
+    task.reply(CdHeader.pack_fields(_MODE_1, address), cdb.length)
 
 
 def _address(unit: "LogicalUnit", lba: int, is_msf: bool) -> int:

@@ -30,7 +30,7 @@ from emu.hw.scsi.profiles import ANY, Kind
 from emu.hw.scsi.reservations import Access
 from emu.hw.scsi.task import Steps, Task
 from emu.wire.codes.scsi import Opcode, bit_mask
-from emu.wire.generated import scsi as wire
+from emu.wire.generated import scsi_cdb as wire
 from emu.wire.packet import Packet
 
 if TYPE_CHECKING:

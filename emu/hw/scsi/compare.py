@@ -12,7 +12,7 @@ from emu.hw.scsi.blocks import VERIFY_COUNTER, BlockCdb, require_transfer, write
 from emu.hw.scsi.sense import CheckCondition, Sense, invalid_field_in_cdb
 from emu.hw.scsi.task import Steps, Task, Views
 from emu.wire.codes.scsi import Asc, Block, SenseKey, merged_bits
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import Cdb16, CompareAndWriteCdb
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -102,7 +102,7 @@ def _write_and_verify(unit: "LogicalUnit", task: Task, lba: int, count: int, che
         yield from _require_equal(unit, task, lba, length // unit.block_bytes, wanted)
 
 
-def compare_and_write(unit: "LogicalUnit", task: Task, cdb: wire.CompareAndWriteCdb) -> Steps | None:
+def compare_and_write(unit: "LogicalUnit", task: Task, cdb: CompareAndWriteCdb) -> Steps | None:
     """COMPARE AND WRITE: the second half of the data is written if the first is what the blocks hold."""
     unit.require_extent(cdb.lba, cdb.length)
     length = cdb.length * unit.block_bytes
@@ -139,7 +139,7 @@ def first_difference(one: bytes, other: bytes) -> int | None:
     return low
 
 
-def orwrite(unit: "LogicalUnit", task: Task, cdb: wire.Cdb16) -> Steps | None:
+def orwrite(unit: "LogicalUnit", task: Task, cdb: Cdb16) -> Steps | None:
     """ORWRITE(16): the blocks become what they hold, or the data."""
     require_transfer(unit, task, cdb.lba, cdb.length)
     return _orwrite(unit, task, cdb.lba, cdb.length, bool(cdb.flags & _FUA)) if cdb.length else None

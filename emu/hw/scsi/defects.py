@@ -19,7 +19,8 @@ from emu.hw.scsi.sense import (
 )
 from emu.hw.scsi.task import Steps, Task
 from emu.wire.codes.scsi import EIGHT_BYTES, FOUR_BYTES, Asc, SenseKey
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_block import DefectHeader10, DefectHeader12, LongListHeader, ShortListHeader
+from emu.wire.generated.scsi_cdb import Cdb6, DefectData10Cdb, DefectData12Cdb
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -38,17 +39,17 @@ _SHORT_BLOCK, _LONG_BLOCK, _BYTES_FROM_INDEX, _PHYSICAL_SECTOR = 0, 3, 4, 5
 _FORMATS = (_SHORT_BLOCK, _LONG_BLOCK, _BYTES_FROM_INDEX, _PHYSICAL_SECTOR)
 
 
-def reassign_blocks(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps:
+def reassign_blocks(unit: "LogicalUnit", task: Task, cdb: Cdb6) -> Steps:
     """REASSIGN BLOCKS: what was marked bad is good again, and zero."""
     data = yield from unit.fetch_list(task, _REASSIGN_LIST_BYTES)
-    if len(data) < wire.ShortListHeader.SIZE:
+    if len(data) < ShortListHeader.SIZE:
         raise parameter_list_length_error()
     long_list = cdb.lba_high & _LONGLIST_REASSIGN
-    length = FOUR_BYTES.unpack_from(data)[0] if long_list else wire.ShortListHeader.unpack(data).length
+    length = FOUR_BYTES.unpack_from(data)[0] if long_list else ShortListHeader.unpack(data).length
     field = EIGHT_BYTES if cdb.lba_high & _LONGLBA else FOUR_BYTES
     if length % field.size:
         raise parameter_list_length_error()
-    end = min(len(data), wire.ShortListHeader.SIZE + length)
+    end = min(len(data), ShortListHeader.SIZE + length)
     lbas = [field.unpack_from(data, at)[0] for at in range(4, end - field.size + 1, field.size)]
     for lba in lbas:
         if lba >= unit.block_count:
@@ -66,19 +67,19 @@ def reassign_blocks(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps:
 _REASSIGN_LIST_BYTES = 1 << 16  # more than a list has; what there is is looked at
 
 
-def read_defect_data_10(unit: "LogicalUnit", task: Task, cdb: wire.DefectData10Cdb) -> None:
+def read_defect_data_10(unit: "LogicalUnit", task: Task, cdb: DefectData10Cdb) -> None:
     """READ DEFECT DATA(10)."""
     form, listed = _defect_list(unit, cdb.request)
     listed = listed[: 0xFFFF // _defect_bytes(form) * _defect_bytes(form)]
-    header = wire.DefectHeader10.pack_fields(cdb.request & _REQUESTED_LISTS | form, len(listed))
+    header = DefectHeader10.pack_fields(cdb.request & _REQUESTED_LISTS | form, len(listed))
     task.reply(header + listed, cdb.allocation)
     _require_format(cdb.request)
 
 
-def read_defect_data_12(unit: "LogicalUnit", task: Task, cdb: wire.DefectData12Cdb) -> None:
+def read_defect_data_12(unit: "LogicalUnit", task: Task, cdb: DefectData12Cdb) -> None:
     """READ DEFECT DATA(12), from a defect of the list on."""
     form, listed = _defect_list(unit, cdb.request)
-    header = wire.DefectHeader12.pack_fields(cdb.request & _REQUESTED_LISTS | form, 0, len(listed))
+    header = DefectHeader12.pack_fields(cdb.request & _REQUESTED_LISTS | form, 0, len(listed))
     task.reply(header + listed[cdb.index * _defect_bytes(form) :], cdb.allocation)
     _require_format(cdb.request)
 
@@ -113,7 +114,7 @@ def _require_format(request: int) -> None:
         raise CheckCondition(Sense(SenseKey.RECOVERED_ERROR, Asc.DEFECT_LIST_NOT_FOUND))
 
 
-def format_unit(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> Steps:
+def format_unit(unit: "LogicalUnit", task: Task, cdb: Cdb6) -> Steps:
     """FORMAT UNIT."""
     flags = cdb.lba_high
     if unit.profile.modern and flags & _FMTPINFO:
@@ -125,11 +126,11 @@ def _format(unit: "LogicalUnit", task: Task, flags: int) -> Steps:
     immediate = False
     if flags & _FMTDATA:
         long_list = bool(flags & _LONGLIST_FORMAT)
-        size = wire.LongListHeader.SIZE if long_list else wire.ShortListHeader.SIZE
+        size = LongListHeader.SIZE if long_list else ShortListHeader.SIZE
         data = yield from unit.fetch_list(task, size)
         if len(data) < size:
             raise parameter_list_length_error()
-        header = wire.LongListHeader.unpack(data) if long_list else wire.ShortListHeader.unpack(data)
+        header = LongListHeader.unpack(data) if long_list else ShortListHeader.unpack(data)
         if header.length:
             raise invalid_parameter(4 if long_list else 2)
         immediate = bool(header.flags & _IMMED)

@@ -18,7 +18,9 @@ from emu.hw.scsi.sense import (
 )
 from emu.hw.scsi.task import Task
 from emu.wire.codes.scsi import REPORT_LUNS_WLUN, TWO_BYTES, Opcode, SenseKey, Vpd
-from emu.wire.generated import scsi as wire
+from emu.wire.generated import scsi_inquiry as wire
+from emu.wire.generated.scsi_block import Capacity10, Capacity16
+from emu.wire.generated.scsi_cdb import Cdb10, InquiryCdb, RequestSenseCdb, ServiceActionIn16Cdb
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -51,7 +53,7 @@ _FORM_FACTOR: Final = 0x52  # WABEREQ, WACEREQ: reads succeed after an erase; 3.
 _WSNZ = 1
 
 
-def inquiry(unit: "LogicalUnit", task: Task, cdb: wire.InquiryCdb) -> None:
+def inquiry(unit: "LogicalUnit", task: Task, cdb: InquiryCdb) -> None:
     """INQUIRY."""
     if cdb.flags & _EVPD:
         page = _PAGES.get(cdb.page)
@@ -189,20 +191,20 @@ _PAGES: Mapping[int, Callable[["LogicalUnit", Task], bytes]] = {
 # ---- capacity
 
 
-def read_capacity_10(unit: "LogicalUnit", task: Task, cdb: wire.Cdb10) -> None:
+def read_capacity_10(unit: "LogicalUnit", task: Task, cdb: Cdb10) -> None:
     """READ CAPACITY(10)."""
     if cdb.lba and not cdb.length & _PMI:
         raise invalid_field_in_cdb(2)
     last = min(unit.block_count - 1, _LONGWORD)
-    data = wire.Capacity10.pack_fields(last, unit.block_bytes)
+    data = Capacity10.pack_fields(last, unit.block_bytes)
     task.reply(data, len(data))
 
 
-def read_capacity_16(unit: "LogicalUnit", task: Task, cdb: wire.ServiceActionIn16Cdb) -> None:
+def read_capacity_16(unit: "LogicalUnit", task: Task, cdb: ServiceActionIn16Cdb) -> None:
     """READ CAPACITY(16)."""
     if cdb.lba and not cdb.flags & _PMI:
         raise invalid_field_in_cdb(2)
-    data = wire.Capacity16.pack_fields(
+    data = Capacity16.pack_fields(
         last_lba=unit.block_count - 1,
         block_bytes=unit.block_bytes,
         exponent=unit.profile.physical_exponent,
@@ -214,7 +216,7 @@ def read_capacity_16(unit: "LogicalUnit", task: Task, cdb: wire.ServiceActionIn1
 # ---- REQUEST SENSE
 
 
-def request_sense(unit: "LogicalUnit", task: Task, cdb: wire.RequestSenseCdb) -> None:
+def request_sense(unit: "LogicalUnit", task: Task, cdb: RequestSenseCdb) -> None:
     """REQUEST SENSE: what is held, else the oldest unit attention, else what is going on."""
     if cdb.flags & _DESC and not unit.profile.modern:
         raise invalid_field_in_cdb(1, 0)

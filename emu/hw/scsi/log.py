@@ -10,7 +10,8 @@ from emu.hw.scsi.blocks import READ_COUNTER, VERIFY_COUNTER, WRITE_COUNTER
 from emu.hw.scsi.sense import invalid_field_in_cdb
 from emu.hw.scsi.task import Task
 from emu.wire.codes.scsi import EIGHT_BYTES, Asc, LogPage
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import LogCdb
+from emu.wire.generated.scsi_log import LogHeader, LogParameter
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -26,7 +27,7 @@ _LIST = 0x03  # format and linking of ASCII and binary lists
 _CELSIUS = 25
 
 
-def log_sense(unit: "LogicalUnit", task: Task, cdb: wire.LogCdb) -> None:
+def log_sense(unit: "LogicalUnit", task: Task, cdb: LogCdb) -> None:
     """LOG SENSE."""
     page = cdb.page & _PAGE_CODE
     if cdb.subpage not in (0, _ALL_SUBPAGES) or (cdb.subpage and page != LogPage.SUPPORTED):
@@ -35,7 +36,7 @@ def log_sense(unit: "LogicalUnit", task: Task, cdb: wire.LogCdb) -> None:
     if content is None:
         raise invalid_field_in_cdb(2, 5)
     data = content(unit)
-    task.reply(wire.LogHeader.pack_fields(page, 0, len(data)) + data, cdb.length)
+    task.reply(LogHeader.pack_fields(page, 0, len(data)) + data, cdb.length)
 
 
 def _supported(unit: "LogicalUnit") -> bytes:
@@ -65,7 +66,7 @@ def _exceptions(unit: "LogicalUnit") -> bytes:
 
 
 def _parameter(code: int, value: bytes, control: int = 0) -> bytes:
-    return wire.LogParameter.pack_fields(code, control, len(value)) + value
+    return LogParameter.pack_fields(code, control, len(value)) + value
 
 
 _PAGES: Mapping[int, Callable[["LogicalUnit"], bytes]] = {
@@ -79,7 +80,7 @@ _PAGES: Mapping[int, Callable[["LogicalUnit"], bytes]] = {
 }
 
 
-def log_select(unit: "LogicalUnit", task: Task, cdb: wire.LogCdb) -> None:
+def log_select(unit: "LogicalUnit", task: Task, cdb: LogCdb) -> None:
     """LOG SELECT: counters can be reset, not set."""
     if cdb.flags & _SP:
         raise invalid_field_in_cdb(1, 0)

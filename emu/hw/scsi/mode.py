@@ -16,7 +16,8 @@ from emu.hw.scsi.sense import (
 )
 from emu.hw.scsi.task import Steps, Task
 from emu.wire.codes.scsi import Asc, ModePage
-from emu.wire.generated import scsi as wire
+from emu.wire.generated import scsi_mode as wire
+from emu.wire.generated.scsi_cdb import ModeSense6Cdb, ModeSense10Cdb, ParameterListCdb, RequestSenseCdb
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -198,7 +199,7 @@ def _pages(profile: Profile, block_count: int) -> tuple[dict[PageKey, bytes], di
 # ---- MODE SENSE
 
 
-def mode_sense_6(unit: "LogicalUnit", task: Task, cdb: wire.ModeSense6Cdb) -> None:
+def mode_sense_6(unit: "LogicalUnit", task: Task, cdb: ModeSense6Cdb) -> None:
     """MODE SENSE(6)."""
     descriptor = b"" if cdb.flags & _DBD else _short_descriptor(unit)
     data = descriptor + _sensed(unit, cdb.page, cdb.subpage)
@@ -208,7 +209,7 @@ def mode_sense_6(unit: "LogicalUnit", task: Task, cdb: wire.ModeSense6Cdb) -> No
     task.reply(header + data, cdb.allocation)
 
 
-def mode_sense_10(unit: "LogicalUnit", task: Task, cdb: wire.ModeSense10Cdb) -> None:
+def mode_sense_10(unit: "LogicalUnit", task: Task, cdb: ModeSense10Cdb) -> None:
     """MODE SENSE(10)."""
     long_lba = bool(cdb.flags & _LLBAA)
     descriptor = b""
@@ -263,12 +264,12 @@ def _sensed(unit: "LogicalUnit", page_field: int, subpage: int) -> bytes:
 # ---- MODE SELECT
 
 
-def mode_select_6(unit: "LogicalUnit", task: Task, cdb: wire.RequestSenseCdb) -> Steps | None:
+def mode_select_6(unit: "LogicalUnit", task: Task, cdb: RequestSenseCdb) -> Steps | None:
     """MODE SELECT(6)."""
     return _select(unit, task, cdb.flags, cdb.allocation, wire.ModeHeader6.SIZE)
 
 
-def mode_select_10(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> Steps | None:
+def mode_select_10(unit: "LogicalUnit", task: Task, cdb: ParameterListCdb) -> Steps | None:
     """MODE SELECT(10)."""
     return _select(unit, task, cdb.flags, cdb.length, wire.ModeHeader10.SIZE)
 

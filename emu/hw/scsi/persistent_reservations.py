@@ -21,7 +21,15 @@ from emu.hw.scsi.sense import (
 )
 from emu.hw.scsi.task import Nexus, Steps, Task
 from emu.wire.codes.scsi import EIGHT_BYTES, Asc, Reservation, ReserveIn, ReserveOut
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import ParameterListCdb, PersistentReserveOutCdb
+from emu.wire.generated.scsi_persistent_reservations import (
+    FullStatusDescriptor,
+    RegisterAndMoveList,
+    ReservationDescriptor,
+    ReserveCapabilities,
+    ReserveInHeader,
+    ReserveOutList,
+)
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -127,14 +135,14 @@ class PersistentReservations:
 # ---- PERSISTENT RESERVE IN
 
 
-def _read_keys(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> None:
+def _read_keys(unit: "LogicalUnit", task: Task, cdb: ParameterListCdb) -> None:
     """READ KEYS."""
     reservations = unit.reservations
     data = b"".join(_key(it.key) for it in reservations.registrations.values())
-    task.reply(wire.ReserveInHeader.pack_fields(reservations.generation, len(data)) + data, cdb.length)
+    task.reply(ReserveInHeader.pack_fields(reservations.generation, len(data)) + data, cdb.length)
 
 
-def _read_reservation(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> None:
+def _read_reservation(unit: "LogicalUnit", task: Task, cdb: ParameterListCdb) -> None:
     """READ RESERVATION."""
     reservations = unit.reservations
     data = b""
@@ -142,28 +150,26 @@ def _read_reservation(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCd
         holder = reservations.registrations.get(reservations.holder)
         all_hold = reservations.type in _ALL_REGISTRANTS
         key = 0 if all_hold or holder is None else holder.key
-        data = wire.ReservationDescriptor.pack_fields(key, reservations.type)
-    task.reply(wire.ReserveInHeader.pack_fields(reservations.generation, len(data)) + data, cdb.length)
+        data = ReservationDescriptor.pack_fields(key, reservations.type)
+    task.reply(ReserveInHeader.pack_fields(reservations.generation, len(data)) + data, cdb.length)
 
 
-def _report_capabilities(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> None:
+def _report_capabilities(unit: "LogicalUnit", task: Task, cdb: ParameterListCdb) -> None:
     """REPORT CAPABILITIES."""
     capable = _PTPL if unit.nonvolatile is not None else 0
     active = _PTPL if unit.reservations.through_power_loss else 0
-    data = wire.ReserveCapabilities.pack_fields(
-        wire.ReserveCapabilities.SIZE, capable, _TMV | active, _ALL_TYPES
-    )
+    data = ReserveCapabilities.pack_fields(ReserveCapabilities.SIZE, capable, _TMV | active, _ALL_TYPES)
     task.reply(data, cdb.length)
 
 
-def _read_full_status(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> None:
+def _read_full_status(unit: "LogicalUnit", task: Task, cdb: ParameterListCdb) -> None:
     """READ FULL STATUS."""
     reservations = unit.reservations
     parts = []
     for name, it in reservations.registrations.items():
         holds = reservations.holds(name)
         parts.append(
-            wire.FullStatusDescriptor.pack_fields(
+            FullStatusDescriptor.pack_fields(
                 it.key,
                 _HOLDER if holds else 0,
                 reservations.type if holds else 0,
@@ -173,14 +179,14 @@ def _read_full_status(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCd
             + it.transport_id
         )
     data = b"".join(parts)
-    task.reply(wire.ReserveInHeader.pack_fields(reservations.generation, len(data)) + data, cdb.length)
+    task.reply(ReserveInHeader.pack_fields(reservations.generation, len(data)) + data, cdb.length)
 
 
 def _key(key: int) -> bytes:
     return EIGHT_BYTES.pack(key)
 
 
-IN_ACTIONS: Mapping[int, Callable[["LogicalUnit", Task, wire.ParameterListCdb], None]] = MappingProxyType(
+IN_ACTIONS: Mapping[int, Callable[["LogicalUnit", Task, ParameterListCdb], None]] = MappingProxyType(
     {
         int(ReserveIn.READ_KEYS): _read_keys,
         int(ReserveIn.READ_RESERVATION): _read_reservation,
@@ -193,18 +199,18 @@ IN_ACTIONS: Mapping[int, Callable[["LogicalUnit", Task, wire.ParameterListCdb], 
 # ---- PERSISTENT RESERVE OUT
 
 
-def _reserve_out(unit: "LogicalUnit", task: Task, cdb: wire.PersistentReserveOutCdb) -> Steps:
+def _reserve_out(unit: "LogicalUnit", task: Task, cdb: PersistentReserveOutCdb) -> Steps:
     """Every service action but REGISTER AND MOVE."""
-    if cdb.length != wire.ReserveOutList.SIZE:
+    if cdb.length != ReserveOutList.SIZE:
         raise parameter_list_length_error()
     return _do_reserve_out(unit, task, cdb)
 
 
-def _do_reserve_out(unit: "LogicalUnit", task: Task, cdb: wire.PersistentReserveOutCdb) -> Steps:
+def _do_reserve_out(unit: "LogicalUnit", task: Task, cdb: PersistentReserveOutCdb) -> Steps:
     data = yield from unit.fetch_list(task, cdb.length)
-    if len(data) < wire.ReserveOutList.SIZE:
+    if len(data) < ReserveOutList.SIZE:
         raise parameter_list_length_error()
-    parameters = wire.ReserveOutList.unpack(data)
+    parameters = ReserveOutList.unpack(data)
     action = cdb.action
     if action in (ReserveOut.REGISTER, ReserveOut.REGISTER_AND_IGNORE_EXISTING_KEY):
         _register(unit, task, parameters, check_key=action == ReserveOut.REGISTER)
@@ -230,7 +236,7 @@ def _do_reserve_out(unit: "LogicalUnit", task: Task, cdb: wire.PersistentReserve
     unit.save()
 
 
-def _type(cdb: wire.PersistentReserveOutCdb) -> int:
+def _type(cdb: PersistentReserveOutCdb) -> int:
     """Return the type of reservation; the scope is always the logical unit."""
     kind = cdb.scope_type & _TYPE
     if cdb.scope_type & _SCOPE:
@@ -240,7 +246,7 @@ def _type(cdb: wire.PersistentReserveOutCdb) -> int:
     return kind
 
 
-def _register(unit: "LogicalUnit", task: Task, parameters: wire.ReserveOutList, check_key: bool) -> None:
+def _register(unit: "LogicalUnit", task: Task, parameters: ReserveOutList, check_key: bool) -> None:
     reservations, nexus = unit.reservations, task.nexus
     if parameters.flags & (_SPEC_I_PT | _ALL_TG_PT):
         raise invalid_parameter(20, 3 if parameters.flags & _SPEC_I_PT else 2)
@@ -354,19 +360,19 @@ def _preempt(unit: "LogicalUnit", task: Task, kind: int, key: int, abort: bool) 
     reservations.count_up()
 
 
-def _register_and_move(unit: "LogicalUnit", task: Task, cdb: wire.PersistentReserveOutCdb) -> Steps:
+def _register_and_move(unit: "LogicalUnit", task: Task, cdb: PersistentReserveOutCdb) -> Steps:
     """REGISTER AND MOVE: give the reservation to another nexus, registering it."""
-    if cdb.length < wire.RegisterAndMoveList.SIZE:
+    if cdb.length < RegisterAndMoveList.SIZE:
         raise parameter_list_length_error()
     return _move(unit, task, cdb)
 
 
-def _move(unit: "LogicalUnit", task: Task, cdb: wire.PersistentReserveOutCdb) -> Steps:
+def _move(unit: "LogicalUnit", task: Task, cdb: PersistentReserveOutCdb) -> Steps:
     data = yield from unit.fetch_list(task, cdb.length)
-    size = wire.RegisterAndMoveList.SIZE
+    size = RegisterAndMoveList.SIZE
     if len(data) < size:
         raise parameter_list_length_error()
-    parameters = wire.RegisterAndMoveList.unpack(data)
+    parameters = RegisterAndMoveList.unpack(data)
     transport_id = data[size : size + parameters.transport_id_length]
     if len(transport_id) < parameters.transport_id_length:
         raise parameter_list_length_error()
@@ -401,11 +407,9 @@ def _move(unit: "LogicalUnit", task: Task, cdb: wire.PersistentReserveOutCdb) ->
     unit.save()
 
 
-OUT_ACTIONS: Mapping[int, Callable[["LogicalUnit", Task, wire.PersistentReserveOutCdb], Steps]] = (
-    MappingProxyType(
-        {
-            int(action): _register_and_move if action is ReserveOut.REGISTER_AND_MOVE else _reserve_out
-            for action in ReserveOut
-        }
-    )
+OUT_ACTIONS: Mapping[int, Callable[["LogicalUnit", Task, PersistentReserveOutCdb], Steps]] = MappingProxyType(
+    {
+        int(action): _register_and_move if action is ReserveOut.REGISTER_AND_MOVE else _reserve_out
+        for action in ReserveOut
+    }
 )

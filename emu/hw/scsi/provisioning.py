@@ -18,7 +18,8 @@ from emu.hw.scsi.sense import (
 )
 from emu.hw.scsi.task import Steps, Task, Views
 from emu.wire.codes.scsi import Block
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_block import LbaStatusDescriptor, LbaStatusHeader, UnmapDescriptor, UnmapHeader
+from emu.wire.generated.scsi_cdb import ParameterListCdb, ServiceActionIn16Cdb
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -118,28 +119,28 @@ def _fill(unit: "LogicalUnit", task: Task, lba: int, count: int, block: bytes) -
 # ---- UNMAP
 
 
-def unmap(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> Steps | None:
+def unmap(unit: "LogicalUnit", task: Task, cdb: ParameterListCdb) -> Steps | None:
     """UNMAP: all of the list is checked before any of it is done."""
     if not cdb.length:
         return None
-    if cdb.length < wire.UnmapHeader.SIZE:
+    if cdb.length < UnmapHeader.SIZE:
         raise parameter_list_length_error()
     return _unmap(unit, task, cdb.length)
 
 
 def _unmap(unit: "LogicalUnit", task: Task, length: int) -> Steps:
     data = yield from unit.fetch_list(task, length)
-    if len(data) < wire.UnmapHeader.SIZE:
+    if len(data) < UnmapHeader.SIZE:
         raise parameter_list_length_error()
-    told = wire.UnmapHeader.unpack(data).descriptor_bytes
-    size = wire.UnmapDescriptor.SIZE
-    first = wire.UnmapHeader.SIZE
+    told = UnmapHeader.unpack(data).descriptor_bytes
+    size = UnmapDescriptor.SIZE
+    first = UnmapHeader.SIZE
     offsets = range(first, first + min(told, len(data) - first) // size * size, size)
     if len(offsets) > UNMAP_DESCRIPTORS:
         raise invalid_parameter(2)
     extents = []
     for offset in offsets:
-        descriptor = wire.UnmapDescriptor.unpack(data, offset)
+        descriptor = UnmapDescriptor.unpack(data, offset)
         if descriptor.lba + descriptor.count > unit.block_count:
             raise lba_out_of_range()
         extents.append((descriptor.lba, descriptor.count))
@@ -153,21 +154,21 @@ def _unmap(unit: "LogicalUnit", task: Task, length: int) -> Steps:
 # ---- GET LBA STATUS
 
 
-def get_lba_status(unit: "LogicalUnit", task: Task, cdb: wire.ServiceActionIn16Cdb) -> None:
+def get_lba_status(unit: "LogicalUnit", task: Task, cdb: ServiceActionIn16Cdb) -> None:
     """GET LBA STATUS: as many descriptors as there is room for, at least one."""
     end = unit.block_count
     lba = cdb.lba
     if lba >= end:
         raise lba_out_of_range()
-    room = (cdb.allocation - wire.LbaStatusHeader.SIZE) // wire.LbaStatusDescriptor.SIZE
+    room = (cdb.allocation - LbaStatusHeader.SIZE) // LbaStatusDescriptor.SIZE
     descriptors: list[bytes] = []
     while lba < end and len(descriptors) < max(1, min(room, STATUS_DESCRIPTORS)):
         mapped, count = _allocation(unit, lba, end - lba)
         status = _MAPPED if mapped else _DEALLOCATED
-        descriptors.append(wire.LbaStatusDescriptor.pack_fields(lba, count, status))
+        descriptors.append(LbaStatusDescriptor.pack_fields(lba, count, status))
         lba += count
     data = b"".join(descriptors)
-    header = wire.LbaStatusHeader.pack_fields(wire.LbaStatusHeader.SIZE - 4 + len(data))
+    header = LbaStatusHeader.pack_fields(LbaStatusHeader.SIZE - 4 + len(data))
     task.reply(header + data, cdb.allocation)
 
 

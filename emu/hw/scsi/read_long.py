@@ -12,7 +12,7 @@ from emu.hw.scsi.blocks import write_views
 from emu.hw.scsi.sense import CheckCondition, Sense, invalid_field_in_cdb
 from emu.hw.scsi.task import Steps, Task, Views
 from emu.wire.codes.scsi import Asc, SenseKey
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import Cdb10, LongBlock16Cdb
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -24,14 +24,14 @@ _PBLOCK_READ_10 = 0x04
 _PBLOCK_READ_16 = 0x02
 
 
-def read_long_10(unit: "LogicalUnit", task: Task, cdb: wire.Cdb10) -> Steps | None:
+def read_long_10(unit: "LogicalUnit", task: Task, cdb: Cdb10) -> Steps | None:
     """READ LONG(10)."""
     if cdb.flags & _PBLOCK_READ_10:
         raise invalid_field_in_cdb(1, 2)
     return _read_long(unit, task, cdb.lba, cdb.length, 7)
 
 
-def read_long_16(unit: "LogicalUnit", task: Task, cdb: wire.LongBlock16Cdb) -> Steps | None:
+def read_long_16(unit: "LogicalUnit", task: Task, cdb: LongBlock16Cdb) -> Steps | None:
     """READ LONG(16)."""
     if cdb.flags & _PBLOCK_READ_16:
         raise invalid_field_in_cdb(14, 1)
@@ -73,12 +73,12 @@ def _read_long_steps(unit: "LogicalUnit", task: Task, lba: int, length: int) -> 
     task.reply(data + unit.bad_blocks.stored(lba, data), length)
 
 
-def write_long_10(unit: "LogicalUnit", task: Task, cdb: wire.Cdb10) -> Steps | None:
+def write_long_10(unit: "LogicalUnit", task: Task, cdb: Cdb10) -> Steps | None:
     """WRITE LONG(10)."""
     return _write_long(unit, task, cdb.lba, cdb.length, cdb.flags, 7)
 
 
-def write_long_16(unit: "LogicalUnit", task: Task, cdb: wire.LongBlock16Cdb) -> Steps | None:
+def write_long_16(unit: "LogicalUnit", task: Task, cdb: LongBlock16Cdb) -> Steps | None:
     """WRITE LONG(16)."""
     return _write_long(unit, task, cdb.lba, cdb.length, cdb.action, 12)
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from emu.hw.scsi.sense import invalid_field_in_cdb
 from emu.hw.scsi.task import Task
 from emu.wire.codes.scsi import FOUR_BYTES, REPORT_LUNS_WLUN, lun_field
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import MaintenanceInCdb, ReportLunsCdb
+from emu.wire.generated.scsi_reports import (
+    CommandDescriptor,
+    ListHeader,
+    OneCommand,
+    TargetPort,
+    TargetPortGroup,
+    TimeoutsDescriptor,
+)
 
 if TYPE_CHECKING:
     from emu.hw.scsi.commands import Command
@@ -41,10 +49,10 @@ def report_luns_data(target: "Target", select: int) -> bytes | None:
     if select != _LUNS:
         luns.append(REPORT_LUNS_WLUN)
     data = b"".join(map(lun_field, luns))
-    return wire.ListHeader.pack_fields(len(data)) + data
+    return ListHeader.pack_fields(len(data)) + data
 
 
-def report_luns(unit: "LogicalUnit", task: Task, cdb: wire.ReportLunsCdb) -> None:
+def report_luns(unit: "LogicalUnit", task: Task, cdb: ReportLunsCdb) -> None:
     """REPORT LUNS."""
     target = unit.target
     assert target is not None, "a unit that gets tasks is one of a target"
@@ -55,7 +63,7 @@ def report_luns(unit: "LogicalUnit", task: Task, cdb: wire.ReportLunsCdb) -> Non
     task.reply(data, cdb.allocation)
 
 
-def report_supported_operation_codes(unit: "LogicalUnit", task: Task, cdb: wire.MaintenanceInCdb) -> None:
+def report_supported_operation_codes(unit: "LogicalUnit", task: Task, cdb: MaintenanceInCdb) -> None:
     """REPORT SUPPORTED OPERATION CODES."""
     timeouts = bool(cdb.options & _RCTD)
     option = cdb.options & _OPTIONS
@@ -75,27 +83,25 @@ def report_supported_operation_codes(unit: "LogicalUnit", task: Task, cdb: wire.
             raise invalid_field_in_cdb(2, 2)
         command = entry if option != _EITHER or not cdb.requested_action else None
     if command is None:
-        task.reply(wire.OneCommand.pack_fields(_NOT_SUPPORTED, 0), cdb.allocation)
+        task.reply(OneCommand.pack_fields(_NOT_SUPPORTED, 0), cdb.allocation)
         return
     flags = _SUPPORTED | (_CTDP_ONE if timeouts else 0)
-    data = wire.OneCommand.pack_fields(flags, command.length) + command.usage
+    data = OneCommand.pack_fields(flags, command.length) + command.usage
     task.reply(data + (_timeouts() if timeouts else b""), cdb.allocation)
 
 
 def _described(command: "Command", timeouts: bool) -> bytes:
     flags = (_CTDP if timeouts else 0) | (_SERVACTV if command.action is not None else 0)
-    descriptor = wire.CommandDescriptor.pack_fields(
-        command.opcode, command.action or 0, flags, command.length
-    )
+    descriptor = CommandDescriptor.pack_fields(command.opcode, command.action or 0, flags, command.length)
     return descriptor + (_timeouts() if timeouts else b"")
 
 
 def _timeouts() -> bytes:
     """No time is told: it depends on the host's files."""
-    return wire.TimeoutsDescriptor.pack_fields(wire.TimeoutsDescriptor.SIZE - 2)
+    return TimeoutsDescriptor.pack_fields(TimeoutsDescriptor.SIZE - 2)
 
 
-def report_supported_task_management(unit: "LogicalUnit", task: Task, cdb: wire.MaintenanceInCdb) -> None:
+def report_supported_task_management(unit: "LogicalUnit", task: Task, cdb: MaintenanceInCdb) -> None:
     """REPORT SUPPORTED TASK MANAGEMENT FUNCTIONS."""
     data = bytes((_TMF_0, _TMF_1, 0, 0))
     if cdb.options & _REPD:
@@ -103,17 +109,17 @@ def report_supported_task_management(unit: "LogicalUnit", task: Task, cdb: wire.
     task.reply(data, cdb.allocation)
 
 
-def report_target_port_groups(unit: "LogicalUnit", task: Task, cdb: wire.MaintenanceInCdb) -> None:
+def report_target_port_groups(unit: "LogicalUnit", task: Task, cdb: MaintenanceInCdb) -> None:
     """REPORT TARGET PORT GROUPS: every port is as good as the others."""
     target = unit.target
     assert target is not None, "a unit that gets tasks is one of a target"
     data_format = cdb.action & ~0x1F
     if data_format not in (0, _EXTENDED):
         raise invalid_field_in_cdb(1, 7)
-    group = wire.TargetPortGroup.pack_fields(
+    group = TargetPortGroup.pack_fields(
         support=_ACTIVE_OPTIMIZED_ONLY, group=_PORT_GROUP, ports=len(target.ports)
     )
-    data = group + b"".join(wire.TargetPort.pack_fields(port) for port in target.ports)
+    data = group + b"".join(TargetPort.pack_fields(port) for port in target.ports)
     if data_format:
         data = _EXTENDED_HEADER + data
     task.reply(FOUR_BYTES.pack(len(data)) + data, cdb.allocation)

@@ -19,7 +19,8 @@ from emu.hw.scsi.sense import (
 )
 from emu.hw.scsi.task import Steps, Task
 from emu.wire.codes.scsi import Asc, SenseKey
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_block import OverwriteList
+from emu.wire.generated.scsi_cdb import ParameterListCdb
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -34,24 +35,24 @@ _COUNT = 0x1F
 _PATTERN_BYTES = 1 << 20
 
 
-def overwrite(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> Steps:
+def overwrite(unit: "LogicalUnit", task: Task, cdb: ParameterListCdb) -> Steps:
     """OVERWRITE: a pattern over everything, as often as wanted."""
-    if not wire.OverwriteList.SIZE < cdb.length <= wire.OverwriteList.SIZE + unit.block_bytes:
+    if not OverwriteList.SIZE < cdb.length <= OverwriteList.SIZE + unit.block_bytes:
         raise invalid_field_in_cdb(7)
     return _overwrite(unit, task, cdb)
 
 
-def _overwrite(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> Steps:
+def _overwrite(unit: "LogicalUnit", task: Task, cdb: ParameterListCdb) -> Steps:
     data = yield from unit.fetch_list(task, cdb.length)
-    if len(data) < wire.OverwriteList.SIZE:
+    if len(data) < OverwriteList.SIZE:
         raise parameter_list_length_error()
-    header = wire.OverwriteList.unpack(data)
+    header = OverwriteList.unpack(data)
     count = header.flags & _COUNT
     if not count:
         raise invalid_parameter(0, 4)
     if not 0 < header.length <= unit.block_bytes:
         raise invalid_parameter(2)
-    pattern = data[wire.OverwriteList.SIZE : wire.OverwriteList.SIZE + header.length]
+    pattern = data[OverwriteList.SIZE : OverwriteList.SIZE + header.length]
     if len(pattern) < header.length:
         raise parameter_list_length_error()
     block = (pattern * (unit.block_bytes // len(pattern) + 1))[: unit.block_bytes]
@@ -65,7 +66,7 @@ def _overwrite(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> S
     yield from _run(unit, bool(cdb.flags & _IMMED), passes)
 
 
-def erase(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> Steps:
+def erase(unit: "LogicalUnit", task: Task, cdb: ParameterListCdb) -> Steps:
     """BLOCK ERASE, CRYPTOGRAPHIC ERASE."""
     if cdb.length:
         raise invalid_field_in_cdb(7)
@@ -83,7 +84,7 @@ def _run(unit: "LogicalUnit", immediate: bool, passes: Passes) -> Steps:
             raise CheckCondition(Sense(SenseKey.MEDIUM_ERROR, Asc.SANITIZE_COMMAND_FAILED))
 
 
-def exit_failure_mode(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCdb) -> None:
+def exit_failure_mode(unit: "LogicalUnit", task: Task, cdb: ParameterListCdb) -> None:
     """EXIT FAILURE MODE: take the medium into use again after a sanitize operation that failed."""
     if cdb.length:
         raise invalid_field_in_cdb(7)
@@ -94,13 +95,11 @@ def exit_failure_mode(unit: "LogicalUnit", task: Task, cdb: wire.ParameterListCd
         raise invalid_field_in_cdb(1, 4)
 
 
-ACTIONS: Mapping[int, Callable[["LogicalUnit", Task, wire.ParameterListCdb], Steps | None]] = (
-    MappingProxyType(
-        {
-            OVERWRITE: overwrite,
-            BLOCK_ERASE: erase,
-            CRYPTOGRAPHIC_ERASE: erase,
-            EXIT_FAILURE_MODE: exit_failure_mode,
-        }
-    )
+ACTIONS: Mapping[int, Callable[["LogicalUnit", Task, ParameterListCdb], Steps | None]] = MappingProxyType(
+    {
+        OVERWRITE: overwrite,
+        BLOCK_ERASE: erase,
+        CRYPTOGRAPHIC_ERASE: erase,
+        EXIT_FAILURE_MODE: exit_failure_mode,
+    }
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from emu.core.block import CopySourceError, MediumError, MediumWriteProtected
 from emu.wire.codes.scsi import Asc, SenseKey, Status
-from emu.wire.generated.scsi import (
+from emu.wire.generated.scsi_sense import (
     BlockDescriptorOfSense,
     DescriptorSense,
     FixedSense,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from emu.hw.scsi.sense import illegal_request, invalid_field_in_cdb, not_ready
 from emu.hw.scsi.task import Task
 from emu.wire.codes.scsi import Asc
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import Cdb6, RequestSenseCdb, StartStopCdb
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -22,15 +22,15 @@ _PREVENT = 0x01
 _POWER_SHIFT = 4
 
 
-def test_unit_ready(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> None:
+def test_unit_ready(unit: "LogicalUnit", task: Task, cdb: Cdb6) -> None:
     """TEST UNIT READY: it would not have come here if it were not."""
 
 
-def rezero_unit(unit: "LogicalUnit", task: Task, cdb: wire.Cdb6) -> None:
+def rezero_unit(unit: "LogicalUnit", task: Task, cdb: Cdb6) -> None:
     """REZERO UNIT: the arm moves, nobody sees it."""
 
 
-def start_stop_unit(unit: "LogicalUnit", task: Task, cdb: wire.StartStopCdb) -> None:
+def start_stop_unit(unit: "LogicalUnit", task: Task, cdb: StartStopCdb) -> None:
     """START STOP UNIT: load and eject, where there is something to."""
     power = cdb.start >> _POWER_SHIFT
     if power:
@@ -55,6 +55,6 @@ def start_stop_unit(unit: "LogicalUnit", task: Task, cdb: wire.StartStopCdb) -> 
         unit.tray_open = True
 
 
-def prevent_allow(unit: "LogicalUnit", task: Task, cdb: wire.RequestSenseCdb) -> None:
+def prevent_allow(unit: "LogicalUnit", task: Task, cdb: RequestSenseCdb) -> None:
     """PREVENT ALLOW MEDIUM REMOVAL: one nexus that prevents is enough."""
     task.itl.prevents = bool(cdb.allocation & _PREVENT)

@@ -14,7 +14,7 @@ from emu.hw.scsi.reports import report_luns_data
 from emu.hw.scsi.sense import INCORRECT_LOGICAL_UNIT, Sense, fixed_sense
 from emu.hw.scsi.task import Nexus, Task
 from emu.wire.codes.scsi import REPORT_LUNS_WLUN, Asc, Opcode, Response, SenseKey, Status, TaskManagement
-from emu.wire.generated.scsi import InquiryCdb, ReportLunsCdb, RequestSenseCdb
+from emu.wire.generated.scsi_cdb import InquiryCdb, ReportLunsCdb, RequestSenseCdb
 
 _INVENTORY_CHANGED = int(Asc.REPORTED_LUNS_DATA_HAS_CHANGED)
 _WRONG_REPORT = Sense(SenseKey.ILLEGAL_REQUEST, Asc.INVALID_FIELD_IN_CDB, field=2)

@@ -21,7 +21,14 @@ from emu.hw.scsi.sense import (
 )
 from emu.hw.scsi.task import Steps, Task
 from emu.wire.codes.scsi import Asc, SenseKey
-from emu.wire.generated import scsi as wire
+from emu.wire.generated.scsi_cdb import CopyCdb
+from emu.wire.generated.scsi_third_party_copy import (
+    CopyListHeader,
+    CopyParameters,
+    CopySegment,
+    CopyStatus,
+    CopyTarget,
+)
 
 if TYPE_CHECKING:
     from emu.hw.scsi.logical_unit import LogicalUnit
@@ -55,35 +62,35 @@ class CopyResult:
     moved_bytes: int
 
 
-def extended_copy(unit: "LogicalUnit", task: Task, cdb: wire.CopyCdb) -> Steps | None:
+def extended_copy(unit: "LogicalUnit", task: Task, cdb: CopyCdb) -> Steps | None:
     """EXTENDED COPY."""
     if not cdb.length:
         return None
-    if not wire.CopyListHeader.SIZE <= cdb.length <= wire.CopyListHeader.SIZE + LIST_BYTES:
+    if not CopyListHeader.SIZE <= cdb.length <= CopyListHeader.SIZE + LIST_BYTES:
         raise parameter_list_length_error()
     return _extended_copy(unit, task, cdb.length)
 
 
 def _extended_copy(unit: "LogicalUnit", task: Task, length: int) -> Steps:
     data = yield from unit.fetch_list(task, length)
-    if len(data) < wire.CopyListHeader.SIZE:
+    if len(data) < CopyListHeader.SIZE:
         raise parameter_list_length_error()
-    header = wire.CopyListHeader.unpack(data)
+    header = CopyListHeader.unpack(data)
     usage = header.flags & _USAGE
     if usage == _RESERVED_USAGE or (usage == _NO_IDENTIFIER and header.list_identifier):
         raise invalid_parameter(1, 4)
-    first = wire.CopyListHeader.SIZE
+    first = CopyListHeader.SIZE
     segments_at = first + header.targets_length
     end = segments_at + header.segments_length
-    if header.targets_length > TARGETS * wire.CopyTarget.SIZE:
+    if header.targets_length > TARGETS * CopyTarget.SIZE:
         raise invalid_parameter(2, asc=Asc.TOO_MANY_TARGET_DESCRIPTORS)
-    if header.segments_length > SEGMENTS * wire.CopySegment.SIZE:
+    if header.segments_length > SEGMENTS * CopySegment.SIZE:
         raise invalid_parameter(8, asc=Asc.TOO_MANY_SEGMENT_DESCRIPTORS)
     if header.inline_length:
         raise invalid_parameter(12, asc=Asc.INLINE_DATA_LENGTH_EXCEEDED)
-    if len(data) < end or header.targets_length % wire.CopyTarget.SIZE:
+    if len(data) < end or header.targets_length % CopyTarget.SIZE:
         raise parameter_list_length_error()
-    targets = [_target(unit, data, at) for at in range(first, segments_at, wire.CopyTarget.SIZE)]
+    targets = [_target(unit, data, at) for at in range(first, segments_at, CopyTarget.SIZE)]
     segments = _segments(data, segments_at, end)
     done = moved = 0
     try:
@@ -100,7 +107,7 @@ def _target(unit: "LogicalUnit", data: bytes, at: int) -> "LogicalUnit | None":
     """Find the unit that a target descriptor names; None if it is not here."""
     if data[at] != _IDENTIFICATION:
         raise invalid_parameter(at, asc=Asc.UNSUPPORTED_TARGET_DESCRIPTOR)
-    descriptor = wire.CopyTarget.unpack(data, at)
+    descriptor = CopyTarget.unpack(data, at)
     if descriptor.device & 0xC0 and unit.profile.version < _SPC_4:  # LU ID TYPE: ignored since then
         raise invalid_parameter(at + 1, 7)
     if descriptor.device & _NUL or descriptor.designator_type & (_DESIGNATOR_ASSOCIATION | 0x0F) != _NAA:
@@ -112,18 +119,18 @@ def _target(unit: "LogicalUnit", data: bytes, at: int) -> "LogicalUnit | None":
     )
 
 
-def _segments(data: bytes, at: int, end: int) -> list[wire.CopySegment]:
+def _segments(data: bytes, at: int, end: int) -> list[CopySegment]:
     segments = []
     while at < end:
         if data[at] != _BLOCK_TO_BLOCK:
             raise invalid_parameter(at, asc=Asc.UNSUPPORTED_SEGMENT_DESCRIPTOR)
-        if end - at < wire.CopySegment.SIZE:
+        if end - at < CopySegment.SIZE:
             raise parameter_list_length_error()
-        segment = wire.CopySegment.unpack(data, at)
-        if segment.length != wire.CopySegment.SIZE - 4:
+        segment = CopySegment.unpack(data, at)
+        if segment.length != CopySegment.SIZE - 4:
             raise invalid_parameter(at + 2)
         segments.append(segment)
-        at += wire.CopySegment.SIZE
+        at += CopySegment.SIZE
     return segments
 
 
@@ -133,7 +140,7 @@ def _aborted(asc: int, segment: int) -> CheckCondition:
 
 
 def _copy_segment(
-    task: Task, segment: wire.CopySegment, targets: "list[LogicalUnit | None]", number: int
+    task: Task, segment: CopySegment, targets: "list[LogicalUnit | None]", number: int
 ) -> Generator[BlockDevice, Any, int]:
     """Copy one segment; return how many bytes that were."""
     if max(segment.source, segment.destination) >= len(targets):
@@ -171,22 +178,22 @@ def _copy_segment(
     return length
 
 
-def copy_status(unit: "LogicalUnit", task: Task, cdb: wire.CopyCdb) -> None:
+def copy_status(unit: "LogicalUnit", task: Task, cdb: CopyCdb) -> None:
     """RECEIVE COPY RESULTS, COPY STATUS: of a list that was done; told once."""
     result = task.itl.copies.pop(cdb.list_identifier, None)
     if result is None:
         raise invalid_field_in_cdb(2)
-    data = wire.CopyStatus.pack_fields(
-        wire.CopyStatus.SIZE - 4, result.status, result.segments, _KBYTES, result.moved_bytes >> _BYTES_SHIFT
+    data = CopyStatus.pack_fields(
+        CopyStatus.SIZE - 4, result.status, result.segments, _KBYTES, result.moved_bytes >> _BYTES_SHIFT
     )
     task.reply(data, cdb.length)
 
 
-def operating_parameters(unit: "LogicalUnit", task: Task, cdb: wire.CopyCdb) -> None:
+def operating_parameters(unit: "LogicalUnit", task: Task, cdb: CopyCdb) -> None:
     """RECEIVE COPY RESULTS, OPERATING PARAMETERS."""
     codes = bytes((_BLOCK_TO_BLOCK, _IDENTIFICATION))
-    data = wire.CopyParameters.pack_fields(
-        available=wire.CopyParameters.SIZE - 4 + len(codes),
+    data = CopyParameters.pack_fields(
+        available=CopyParameters.SIZE - 4 + len(codes),
         snlid=_SNLID,
         targets=TARGETS,
         segments=SEGMENTS,
@@ -202,6 +209,6 @@ def operating_parameters(unit: "LogicalUnit", task: Task, cdb: wire.CopyCdb) -> 
     task.reply(data + codes, cdb.length)
 
 
-RESULTS: Mapping[int, Callable[["LogicalUnit", Task, wire.CopyCdb], None]] = MappingProxyType(
+RESULTS: Mapping[int, Callable[["LogicalUnit", Task, CopyCdb], None]] = MappingProxyType(
     {0x00: copy_status, 0x03: operating_parameters}
 )
