@@ -545,6 +545,32 @@ def test_an_announced_bus_free_lets_wait_disconnect_go_on() -> None:
     assert chip.bus.free
 
 
+def test_a_target_that_is_back_before_scripts_have_looked_has_left_all_the_same() -> None:
+    chip, target = connected((7, b"\0"))
+    target.stays = True
+    chip.load(STOP, PROGRAM + 0x100)
+    program = (
+        0x0F00_0001,
+        DATA,
+        0x7C02_7F00,
+        0,
+        0x6000_0040,
+        0,
+        0x4800_0000,
+        0,
+        0x5000_0000,
+        PROGRAM + 0x100,
+    )
+    chip.run(*SELECT, *program, *INT)
+    assert chip.chip.processor.waiting
+    target.bus.release()
+    target.come_back()
+    target.won()
+    chip.clock.run_soon()
+    assert chip.read(0x30, 4) == 0xDD
+    assert chip.read(0x0A) == 0x81
+
+
 def test_a_bus_reset_stops_scripts_that_wait_for_a_target() -> None:
     chip, target = connected()
     chip.run(0x5000_0000, PROGRAM)

@@ -405,7 +405,9 @@ class ScriptsProcessor:
         return self._until_disconnected()
 
     def _until_disconnected(self) -> Retry | None:
-        return None if self.core.state is State.IDLE else self._until_disconnected
+        # A target that has come back before this was looked at has left the bus before.
+        gone = self.core.state is State.IDLE or self.core.reselection
+        return None if gone else self._until_disconnected
 
     def _wait_reselect(self, first: int, second: int) -> Retry | None:
         if self._bytes[_SCNTL0] & _TRG:
