@@ -20,6 +20,7 @@ from emu.wire.codes.sym53c810 import (
     SCNTL1,
     SIST0,
     SIST1,
+    SSTAT0,
     STEST3,
     VENDOR,
 )
@@ -32,6 +33,7 @@ XFERP_FIRST, XFERP_LAST = 4, 11
 _SIGP = int(ISTAT.SIGP)
 _ISTAT, _DSP = int(REG.ISTAT), int(REG.DSP)
 _SXFER, _SCNTL1, _SCNTL3 = int(REG.SXFER), int(REG.SCNTL1), int(REG.SCNTL3)
+_SSTAT0 = int(REG.SSTAT0)
 
 
 class Adapter:
@@ -106,6 +108,11 @@ class Adapter:
 
     def release_reset(self) -> None:
         self.write(_SCNTL1, 0, 1)
+
+    @property
+    def sees_reset(self) -> bool:
+        """Whether any host holds the bus reset."""
+        return bool(self.read(_SSTAT0, 1) & SSTAT0.RST)
 
     def set_transfer(self, sxfer: int) -> None:
         """Go on with the bus at this agreement."""

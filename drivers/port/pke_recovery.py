@@ -138,6 +138,10 @@ class Recovery:
         self._platform.clock.call_after(SETTLE_NS, self._settled)
 
     def _settled(self) -> None:
-        if self._driver.state is PortState.RUNNING and self._driver.settling:
-            self._driver.settling = False
-            self._driver.idle()
+        if self._driver.state is not PortState.RUNNING or not self._driver.settling:
+            return
+        if self._adapter.sees_reset:  # another host still holds the line; its end makes no interrupt
+            self._platform.clock.call_after(SETTLE_NS, self._settled)
+            return
+        self._driver.settling = False
+        self._driver.idle()

@@ -130,6 +130,8 @@ class PkeDriver:
             yield RESET_HOLD_NS
             adapter.release_reset()
             yield SETTLE_NS
+            while adapter.sees_reset:
+                yield SETTLE_NS
             # RST, and the interrupt of our own reset, have come and gone.
             self.settling = False
             self._enter(PortState.RUNNING)

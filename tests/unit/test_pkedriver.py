@@ -427,6 +427,19 @@ def test_a_bus_reset_answers_what_was_offered_and_sends_what_was_not() -> None:
     assert host.do(1, TUR).status == 0
 
 
+def test_nothing_is_sent_while_another_host_holds_the_bus_reset() -> None:
+    shelf = Shelf()
+    host = shelf.host
+    host.bus.assert_reset(shelf.port, True)  # by a host whose processor stands still
+    host.clock.run_for(SECOND_NS)
+    command = host.send(1, TUR, timeout_s=1)
+    host.clock.run_for(60 * SECOND_NS)
+    assert not command.answers
+    host.bus.assert_reset(shelf.port, False)
+    host.finish(command)
+    assert (command.port_status, host.driver.resets) == (ENDED, 2)
+
+
 def test_nothing_is_sent_until_the_bus_has_settled() -> None:
     shelf = Shelf()
     host = shelf.host
