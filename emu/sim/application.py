@@ -140,10 +140,15 @@ class Application:
             self.node.platform.pool.free(address)
         self._buffers.clear()
 
-    def abandon(self) -> None:
-        """Its node is gone: nothing will be answered any more."""
+    def abandon(self, *, keep_locks: bool = False) -> None:
+        """Its node is gone: nothing will be answered any more.  keep_locks: until `give_up_locks`, nobody may write."""
         self._running = False
         self.node.platform.tracer.unsubscribe(self._hear)
+        if not keep_locks:
+            self.give_up_locks()
+
+    def give_up_locks(self) -> None:
+        """Let others write what was under way; it has come as far as it has."""
         for request in self._under_way.values():
             self.ledger.forget(request.lbns)
 

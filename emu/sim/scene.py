@@ -136,6 +136,7 @@ class Scene:
         self.leaving: dict[str, Command] = {}
         self.reborn: set[str] = set()
         self.paused: set[Node] = set()
+        self._locked: list[Application] = []  # of dead nodes, whose blocks nobody may write yet
         self.taken_pool: dict[Node, list[int]] = {}
         self.lan_suffered = False
         world.lan.weather = self.fair_weather()
@@ -165,6 +166,8 @@ class Scene:
             application.abandon()
             self._count(application)
         self.applications.clear()
+        for application in self._locked:
+            application.give_up_locks()
         self.outcome.virtual_ns += self.clock.now_ns
         for disk in self.disks:
             disk.trouble.power_lost()
@@ -338,8 +341,23 @@ class Scene:
             self.reborn.add(node.name)
             application = self.applications.pop(node.name, None)
             if application is not None:
-                application.abandon()
+                application.abandon(keep_locks=self.storage.outlives_hosts)
                 self._count(application)
+                if self.storage.outlives_hosts:
+                    self._locked.append(application)
+        self._release_locks()
+
+    def _release_locks(self) -> None:
+        """Let blocks be written that dead nodes were writing, once no cluster counts these any more.
+
+        Applications have their locks from the cluster's lock manager, which keeps those of a node until it is removed.
+        """
+        views = [node.cluster.manager.view for node in self.world.nodes.values() if not node.crashed]
+        for application in tuple(self._locked):
+            key = application.node.cluster.manager.key
+            if all(view is None or view.member(key) is None for view in views):
+                application.give_up_locks()
+                self._locked.remove(application)
 
     def close_applications(self) -> None:
         """Add up what all applications did, and be done with them: nothing is under way."""

@@ -30,10 +30,12 @@ Stores = Callable[[Ram], StoreBuffer]  # makes what an Alpha's stores wait in
 class Storage(Protocol):
     """Disks and nodes are plugged into it; disks come and go while it works.
 
-    recovery_ns: how long a host may wait, faults having stopped, for what nobody works on any more.
+    recovery_ns: how long a host may wait, faults having stopped, for what nobody works on any more.  outlives_hosts:
+    what a node had under way goes on for a while when it crashes.
     """
 
     recovery_ns: int
+    outlives_hosts: bool
 
     def plug_in(self, disk: Disk, medium: BlockDevice) -> None: ...
 
@@ -84,6 +86,7 @@ class MscpStorage:
     """One controller of this firmware, with a port for each node."""
 
     recovery_ns = 0  # a controller answers for a unit that is gone
+    outlives_hosts = False  # a port that is initialised forgets its commands
 
     def __init__(self, world: World, firmware: Firmware) -> None:
         self._world = world
@@ -142,6 +145,8 @@ class ScsiStorage:
 
     arrangement: SCSI_ARRAY has all disks at one target, which copies between them; else each is its own.
     """
+
+    outlives_hosts = True  # a target that has a command and its data goes on
 
     def __init__(self, world: World, arrangement: str, program: ScriptsImage) -> None:
         self.recovery_ns = RECOVERY_NS
