@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from drivers.message import Failure, Message, Say
 from drivers.platform.pool import InsufficientMemory
@@ -137,11 +138,21 @@ class Dismount(Utility):
     def delete_bitmap(self, identifier: int) -> Procedure:
         """Delete a bitmap, wherever its master is; raises Failure."""
         for vu in self._shadow.units.values():
-            record = next((b for b in vu.state.bitmaps if b.identifier == identifier), None)
-            if record is None:
-                continue
-            if record.in_use:
-                raise Failure(Message("DELETE", "F", "BITMAPINUSE", f"{identifier:08X} directs a minicopy"))
-            yield from self._shadow.change(vu.name, lambda state: state.without_bitmap(identifier))
-            return
-        raise Failure(Message("DELETE", "E", "NOSUCHBITMAP", f"{identifier:08X} no such bitmap"))
+            if any(bitmap.identifier == identifier for bitmap in vu.state.bitmaps):
+                yield from self._shadow.change(vu.name, partial(_without_bitmap, identifier=identifier))
+                return
+        raise _no_such_bitmap(identifier)
+
+
+def _without_bitmap(state: SetState, identifier: int) -> SetState:
+    """The state without a bitmap; raises Failure: another command may have been faster."""
+    record = next((bitmap for bitmap in state.bitmaps if bitmap.identifier == identifier), None)
+    if record is None:
+        raise _no_such_bitmap(identifier)
+    if record.in_use:
+        raise Failure(Message("DELETE", "F", "BITMAPINUSE", f"{identifier:08X} directs a minicopy"))
+    return state.without_bitmap(identifier)
+
+
+def _no_such_bitmap(identifier: int) -> Failure:
+    return Failure(Message("DELETE", "E", "NOSUCHBITMAP", f"{identifier:08X} no such bitmap"))

@@ -347,13 +347,14 @@ class ShadowDriver:
     def write_control_blocks(self, state: SetState) -> Procedure:
         """Write the storage control block of every member, with a new generation; returns the state written.
 
+        The full members come first: should power fail, no copy target is newer than what it is copied from.
         A member that cannot be written is no member of the result, unless it is the last full one.  Raises Overtaken.
         """
         while True:
             state = replace(state, generation=max(state.generation + 1, self.platform.system_time()))
             block = _control_block(state)
             failed = ""
-            for member in state.members:
+            for member in (*state.sources, *state.targets):
                 unit = self.find_unit(member.device)
                 self.recovery.check(state)
                 io_epoch = self.platform.io_epoch

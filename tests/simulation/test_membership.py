@@ -1,5 +1,7 @@
 """Who is a member after MOUNT: what the disks say about themselves decides (spec 1.4)."""
 
+from contextlib import suppress
+
 import pytest
 
 from drivers.message import Failure
@@ -162,6 +164,27 @@ def test_a_process_killed_between_any_two_control_blocks_loses_nothing(survive: 
     assert len(vu.sources) == 3
     for lbn in written:
         assert second.read_now(vu, lbn, 512) == (NORMAL, BLOCK)
+    second.assert_members_identical(vu)
+
+
+@pytest.mark.parametrize("survive", range(4))
+def test_a_mount_killed_between_control_blocks_leaves_no_copy_target_newer_than_its_sources(
+    survive: int,
+) -> None:
+    kill = KillAtControlBlock(1 << 30)
+    first = Stage(rules=[[kill]] * 3)
+    vu = first.ready()
+    first.dismount("$1$DUA10:")
+    assert first.write_now(vu, 800, BLOCK) == NORMAL
+    first.dismount(SET)
+    kill.left = survive
+    with suppress(StopAt):
+        first.wait_for_copies(first.mount())  # the disk that left is the first member again
+    second = Stage(disks=first.disks)
+    vu = second.mount()
+    second.wait_for_copies(vu)
+    assert len(vu.sources) == 3
+    assert second.read_now(vu, 800, 512) == (NORMAL, BLOCK)
     second.assert_members_identical(vu)
 
 

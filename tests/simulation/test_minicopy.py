@@ -2,6 +2,8 @@
 
 import pytest
 
+from drivers.message import Failure
+from drivers.shadow.mount import MountRequest
 from drivers.shadow.state import MemberState
 from drivers.shadow.utility import Policy
 from drivers.shadow.volume import write_blocks
@@ -9,7 +11,7 @@ from emu.core.block import BLOCK_BYTES, BlockRequest, Function
 from emu.core.clock import SECOND_NS
 from emu.core.trace import BlocksMoved, Event
 from emu.media.faulty import Hold
-from tests.simulation.stage import NORMAL, SET, Stage, contents
+from tests.simulation.stage import LABEL, NORMAL, SET, Stage, contents
 
 LEAVING = "$1$DUA11:"
 BLOCK = b"\x5a" * BLOCK_BYTES
@@ -380,3 +382,21 @@ def test_a_member_leaves_when_there_is_memory_for_its_control_block_again() -> N
     assert ended == [None]
     assert [member.device for member in vu.members] == ["$1$DUA10:", "$1$DUA12:"]
     assert stage.write_now(vu, 100, BLOCK) == NORMAL
+
+
+def test_a_bitmap_that_a_mount_is_about_to_use_is_not_deleted() -> None:
+    stage = Stage()
+    vu = stage.ready()
+    stage.dismount("$1$DUA11:", Policy.MINICOPY)
+    (bitmap,) = vu.state.bitmaps
+    ended: list[object] = []
+    node, utilities = stage.alpha, stage.alpha.utilities
+    request = MountRequest(SET, ["$1$DUA11:"], LABEL, Policy.MINICOPY)
+    node.run("mount", utilities.mount(request, node.cluster.nodes, stage.said.append), ended.append)
+    stage.world.clock.run_until(lambda: vu.changing)
+    node.run("delete", utilities.delete_bitmap(bitmap.identifier), ended.append)
+    assert stage.world.settle(lambda: len(ended) == 2)
+    refusal = next(end for end in ended if isinstance(end, Failure))
+    assert [message.ident for message in refusal.messages] == ["BITMAPINUSE"]
+    stage.wait_for_copies(vu)
+    stage.assert_members_identical(vu)

@@ -56,13 +56,18 @@ class StoreBuffer:
         waiting.append((address, bytes(data)))
 
     def _leave(self, index: int) -> None:
-        """Let one store out, and before it those to the same bytes that are older: one location keeps its order."""
-        address, data = self._waiting[index]
-        end = address + len(data)
-        older = [place for place in range(index) if self._overlaps(place, address, end)]
-        for place in (*older, index):
+        """Let one store out, and before it those to the same bytes that are older: one location keeps its order.
+
+        Those are not let out before older ones to their own bytes, either.
+        """
+        leaving = [index]
+        for place in range(index - 1, -1, -1):
+            extents = ((start, start + len(data)) for start, data in (self._waiting[i] for i in leaving))
+            if any(self._overlaps(place, *extent) for extent in extents):
+                leaving.append(place)
+        for place in reversed(leaving):
             self._memory.write(*self._waiting[place])
-        for place in reversed((*older, index)):
+        for place in leaving:
             del self._waiting[place]
 
     def _overlaps(self, place: int, address: int, end: int) -> bool:
