@@ -7,6 +7,7 @@ misses has its bits, at that instant.  The others have their say when the story 
 from drivers.cluster.node import Node
 from drivers.platform.host import WaitingIrp
 from drivers.platform.pool import GRANULE_BYTES
+from drivers.port.mscp_port import PortState
 from drivers.shadow.mount import UNIT_BYTES
 from emu.core.block import BLOCK_BYTES
 from emu.core.clock import MICROSECOND_NS, MILLISECOND_NS
@@ -169,9 +170,20 @@ def _block(data: bytearray, lbn: int) -> bytearray:
 
 
 def judge_ports(scene: Scene) -> None:
-    """Every command was answered, and whatever was lent is where it belongs."""
+    """Every command was answered, and whatever was lent is where it belongs; a port may be starting anew just now."""
+
+    def all_rest() -> bool:
+        return all(_rests(node) for node in scene.nodes)
+
+    if not scene.clock.run_until(all_rest, scene.clock.now_ns + PATIENCE_NS):
+        raise Wrong("a port does not come to rest")
     for leftover in scene.storage.leftovers():
         raise Wrong(leftover)
+
+
+def _rests(node: Node) -> bool:
+    controllers = all((d.running.is_set or d.is_dead) and not d.outstanding for d in node.controllers)
+    return controllers and all(d.port.state is not PortState.INITIALISING for d in node.adapters)
 
 
 def judge_pool(scene: Scene) -> None:

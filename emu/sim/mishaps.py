@@ -30,6 +30,8 @@ def _victim(scene: Scene, pick: int) -> Disk | None:
     """A disk that may fail: another full member stays that is well."""
     if any(not command.has_ended() for command in scene.commands):
         return None  # who knows who will be a member
+    if scene.mounted and not scene.mounted[0].cluster.works:
+        return None  # others may have gone on, and only they know who is one
     sources = scene.sources()
     well = [disk for disk in sources if not disk.ails]
     candidates = [disk for disk in scene.members() if not disk.ails and any(d is not disk for d in well)]
