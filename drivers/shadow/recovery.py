@@ -25,8 +25,10 @@ from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import mount_message
 from drivers.shadow.requests import Query, Stall
+from drivers.shadow.shdriver import MEMBER_LOST
 from drivers.shadow.state import MemberRecord, MemberState, SetState
 from drivers.shadow.volume import full_members, identify, listed_members
+from emu.core.clock import SECOND_NS
 from emu.wire.codes.vms import SS
 from emu.wire.generated.ods2 import StorageControlBlock
 
@@ -151,9 +153,11 @@ class Recovery:
         newest: StorageControlBlock | None = None
         units = [self._driver.find_unit(member.device) for member in state.members]
         looked_at: list[Disk] = []
+        patience_ns = self._platform.parameters["SHADOW_MBR_TMO"] * SECOND_NS if overtaken else 0
+        until_ns = self._platform.clock.now_ns + patience_ns
         while units:
             for unit in units:
-                scb = yield from self._control_block_of(unit, state)
+                scb = yield from self._control_block_of(unit, state, until_ns)
                 if scb is not None and scb.genernum > (
                     newest.genernum if newest is not None else state.generation
                 ):
@@ -166,11 +170,18 @@ class Recovery:
         found = as_others_left_it(state, newest, looked_at) if overtaken else as_on_disk(state, newest)
         return found, looked_at
 
-    def _control_block_of(self, unit: Disk, state: SetState) -> Procedure:
-        """Read a disk's storage control block; None when it is of no member of this set, or cannot be read."""
-        if unit.state is UnitState.AVAILABLE:
-            yield from unit.online()
-        status, identity = yield from identify(self._platform, unit)
+    def _control_block_of(self, unit: Disk, state: SetState, until_ns: int) -> Procedure:
+        """Read a disk's storage control block; None when it is of no member of this set, or cannot be read.
+
+        until_ns: a disk that cannot be reached has so long; who serves it may be booting.
+        """
+        while True:
+            if unit.state is not UnitState.ONLINE:
+                yield from unit.online()
+            status, identity = yield from identify(self._platform, unit)
+            if status not in MEMBER_LOST or self._platform.clock.now_ns >= until_ns:
+                break
+            yield SECOND_NS
         scb = identity.scb
         return scb if status == SS.NORMAL and scb is not None and scb.unit_id == state.unit_id else None
 
