@@ -14,6 +14,8 @@ The writes that a lost node had under way may have reached some members only: th
 A node that loses others while it has no quorum is overtaken: they may have gone on without it, changed the set and
 written to it, and be back in a new life, knowing of nothing.  What it had begun is not sent any more, its own changes
 begin anew, and when the disks are newer than what it knows, they are right: its bitmaps and fences tell of too little.
+
+UNCERTAIN: what V7.3 does with an overtaken node; its manual speaks of quorum lost and regained, and not of this.
 """
 
 from collections.abc import Callable, Sequence
