@@ -8,8 +8,10 @@
 # UNCERTAIN: what VMS takes as the identity of a SCSI disk.  Here it is the first 64-bit designator of vital product
 # data page 83; a drive without that page is known by allocation class and unit number.
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from drivers.classes.dk_exchange import NoAnswer
 from drivers.classes.dk_sense import key_and_asc, system_status
 from drivers.classes.dk_unit import DkUnit
 from drivers.platform.process import Procedure
@@ -80,7 +82,8 @@ class Configuration:
             return False
         if inquiry[0] == _DISK and number not in self._driver.units:
             unit = DkUnit(self._driver, target, lun, inquiry)
-            yield from self._read_designator(unit)
+            with suppress(NoAnswer):  # it is read again when the unit comes on line
+                yield from self._read_designator(unit)
             self._driver.units[number] = unit
             self._driver.units = dict(sorted(self._driver.units.items()))
         return True
@@ -101,7 +104,7 @@ class Configuration:
             page=int(Vpd.DEVICE_IDENTIFICATION),
             allocation=PAGE_BYTES,
         )
-        _, data = yield from self._exchanges.ask(unit, cdb, PAGE_BYTES)
+        _, data = yield from self._exchanges.learn(unit, cdb, PAGE_BYTES)
         position, end = VpdHeader.SIZE, len(data)
         while position + DesignatorHeader.SIZE < end:
             header = DesignatorHeader.unpack(data, position)
@@ -121,7 +124,22 @@ class Configuration:
         status: int = yield from self._await_ready(unit)
         if status != SS.NORMAL:
             return status
-        before = (unit.identifier, unit.inquiry)
+        before = unit.identifier, unit.inquiry
+        try:
+            status = yield from self._learn(unit)
+        except NoAnswer:
+            status = SS.MEDOFL
+        if status != SS.NORMAL and unit.block_count:
+            unit.identifier, unit.inquiry = before  # still the disk that is looked for
+        return status
+
+    def _learn(self, unit: DkUnit) -> Procedure:
+        """Learn what a unit is that is ready; returns SS.*.
+
+        Raises:
+            NoAnswer: it has said too little.
+        """
+        before = unit.identifier, unit.inquiry
         inquiry = yield from self._inquire(unit)
         if inquiry is None:
             return SS.MEDOFL
@@ -131,16 +149,14 @@ class Configuration:
         unit.inquiry = inquiry
         yield from self._read_designator(unit)
         capacity = Cdb10.pack_fields(opcode=int(Opcode.READ_CAPACITY_10))
-        _, data = yield from self._exchanges.ask(unit, capacity, Capacity10.SIZE)
+        _, data = yield from self._exchanges.learn(unit, capacity, Capacity10.SIZE)
         if len(data) < Capacity10.SIZE:
             return SS.MEDOFL
         told = Capacity10.unpack(data)
         if told.block_bytes != BLOCK_BYTES:
             return SS.MEDOFL
         if known and (known != told.last_lba + 1 or before != (unit.identifier, inquiry)):
-            # Another disk answers: write nothing to it.
-            unit.identifier = before[0]
-            return SS.VOLINV
+            return SS.VOLINV  # another disk answers: write nothing to it
         if not (yield from self._set_mode(unit)):
             return SS.DRVERR
         if not known:
@@ -177,7 +193,7 @@ class Configuration:
         cdb = ModeSense6Cdb.pack_fields(
             opcode=int(Opcode.MODE_SENSE_6), flags=_DBD, page=int(page), allocation=PAGE_BYTES
         )
-        _, data = yield from self._exchanges.ask(unit, cdb, PAGE_BYTES)
+        _, data = yield from self._exchanges.learn(unit, cdb, PAGE_BYTES)
         if len(data) < ModeHeader6.SIZE:
             return b"", 0
         header = ModeHeader6.unpack(data)

@@ -52,14 +52,18 @@ class Copies:
         self._exchanges = driver.exchanges
 
     def learn(self, unit: DkUnit) -> Procedure:
-        """RECEIVE COPY RESULTS, OPERATING PARAMETERS: what the unit's copy manager takes."""
+        """RECEIVE COPY RESULTS, OPERATING PARAMETERS: what the unit's copy manager takes.
+
+        Raises:
+            NoAnswer: the unit says nothing.
+        """
         unit.segments = 0
         if not StandardInquiry.unpack(unit.inquiry).flags5 & _3PC or not unit.designator:
             return
         cdb = CopyCdb.pack_fields(
             opcode=int(Opcode.RECEIVE_COPY_RESULTS), action=_COPY_ACTION_PARAMETERS, length=PARAMETERS_BYTES
         )
-        _, data = yield from self._exchanges.ask(unit, cdb, PARAMETERS_BYTES)
+        _, data = yield from self._exchanges.learn(unit, cdb, PARAMETERS_BYTES)
         if len(data) < CopyParameters.SIZE:
             return
         parameters = CopyParameters.unpack(data)

@@ -21,6 +21,10 @@ _ENDED = PortStatus.ENDED
 _ATTENTION = int(SenseKey.UNIT_ATTENTION)
 
 
+class NoAnswer(Exception):
+    """A unit has neither done a command nor refused it: it may know the answer another time."""
+
+
 class Exchange(ScsiRequest):
     """A command for which a process waits."""
 
@@ -36,6 +40,11 @@ class Exchange(ScsiRequest):
     @property
     def is_good(self) -> bool:
         return self.port_status is _ENDED and self.status == _GOOD
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the unit has done the command, or said why not."""
+        return self.port_status is _ENDED and self.status in (_GOOD, _CHECK_CONDITION)
 
 
 class Exchanges:
@@ -92,6 +101,19 @@ class Exchanges:
             return request, b""
         finally:
             self._platform.pool.free(address)
+
+    def learn(
+        self, unit: DkUnit, cdb: bytes, length: int
+    ) -> Generator[EventFlag | int, Any, tuple[Exchange, bytes]]:
+        """Ask what has to be known before a unit is used, where a refusal is an answer too.
+
+        Raises:
+            NoAnswer: there was none.
+        """
+        request, data = yield from self.ask(unit, cdb, length)
+        if not request.has_answered:
+            raise NoAnswer
+        return request, data
 
     def tell(
         self,

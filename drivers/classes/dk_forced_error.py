@@ -27,11 +27,15 @@ class ForcedErrors:
         self._exchanges = exchanges
 
     def probe(self, unit: DkUnit) -> Procedure:
-        """Find out how long a block with its check bytes is, as VMS does: a guess, and what the unit says to it."""
+        """Find out how long a block with its check bytes is, as VMS does: a guess, and what the unit says to it.
+
+        Raises:
+            NoAnswer: the unit says nothing.
+        """
         length = LONG_GUESS_BYTES
         for _ in range(2):
             cdb = Cdb10.pack_fields(opcode=int(Opcode.READ_LONG_10), length=length)
-            request, data = yield from self._exchanges.ask(unit, cdb, length)
+            request, data = yield from self._exchanges.learn(unit, cdb, length)
             if data:
                 unit.no_forced_error = False
                 unit.check_bytes = len(data) - BLOCK_BYTES

@@ -218,6 +218,27 @@ def test_a_drive_without_medium_is_off_line() -> None:
     assert rig.unit.state is UnitState.OFFLINE
 
 
+@pytest.mark.parametrize("opcode", [0x12, 0x1A, 0x25, 0x3E, 0x84])
+def test_a_disk_that_is_too_busy_to_tell_what_it_is_can_be_brought_on_line_later(opcode: int) -> None:
+    rig = Rig(online=False)
+    is_busy = True
+    rig.answers(opcode, lambda: Refusal(0x08) if is_busy else None)
+    assert rig.world.run(rig.node, rig.unit.online()) == MEDOFL
+    is_busy = False
+    assert rig.world.run(rig.node, rig.unit.online()) == NORMAL
+    assert (rig.unit.no_forced_error, rig.unit.write_cache, rig.unit.segments) == (False, False, 16)
+    assert rig.unit.identifier >> 60 == 3
+
+
+def test_a_disk_that_is_silent_when_it_is_first_looked_at_has_forced_errors_after_all() -> None:
+    hold = Hold()
+    rig = Rig(FaultyDevice(MemoryDevice(BLOCKS), [hold]), online=False)
+    assert rig.world.run(rig.node, rig.unit.online()) == MEDOFL
+    hold.holding = False
+    assert rig.world.run(rig.node, rig.unit.online()) == NORMAL
+    assert not rig.unit.no_forced_error
+
+
 def test_a_disk_that_is_given_up_takes_no_requests() -> None:
     rig = Rig()
     assert rig.world.run(rig.node, rig.unit.available()) == NORMAL
