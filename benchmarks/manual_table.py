@@ -86,8 +86,8 @@ def print_files(files: FilePair, group: int, title: str) -> None:
     print("              copied, processor time                    on the disk, wall time")
     print("bits set      full     mini   mini/full  bare/full        full     mini   mini/full  bare/full")
     for percent in MANUAL:
-        mini, bare = files.measure(percent, group)
-        full_ms, durable_ms = files.full.processor_ms, files.full.durable_ms
+        full, mini, bare = files.measure(percent, group)
+        full_ms, durable_ms = full.processor_ms, full.durable_ms
         print(
             f"{percent:6} % {cells(full_ms, mini.processor_ms)} {bare.processor_ms / full_ms:10.1%}    "
             f"{cells(durable_ms, mini.durable_ms)} {bare.durable_ms / durable_ms:10.1%}"
@@ -111,9 +111,12 @@ def main() -> None:
         rows = measure(pair, group, full_each=False)
         print_drives(f"{arguments.drive}, by controller, {how}", rows)
     del pair
-    with file_pair(arguments.directory, arguments.megabytes) as files:
+    on_files = f"files of {arguments.megabytes} MB"
+    with file_pair(arguments.directory, arguments.megabytes, by_controller=False) as files:
+        print_files(files, 1, f"{on_files}, by host, scattered")
+    with file_pair(arguments.directory, arguments.megabytes, by_controller=True) as files:
         for group, how in ((1, "scattered"), (GROUP, "in groups")):
-            print_files(files, group, f"files of {arguments.megabytes} MB, {how}")
+            print_files(files, group, f"{on_files}, by controller, {how}")
 
 
 if __name__ == "__main__":

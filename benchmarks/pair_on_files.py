@@ -43,7 +43,7 @@ class Times:
 class FilePair:
     """A pair on two image files, and a third file for the bare loop."""
 
-    def __init__(self, directory: Path, megabytes: int) -> None:
+    def __init__(self, directory: Path, megabytes: int, *, by_controller: bool) -> None:
         self._size_bytes = megabytes << 20
         paths = [directory / f"{name}.dsk" for name in ("source", "target", "bare")]
         data = os.urandom(_PIECE_BYTES)
@@ -55,22 +55,21 @@ class FilePair:
         devices += [FileDevice.create(path, block_count) for path in paths[1:]]
         descriptors = [device.descriptor for device in devices]
         self._source, self._target, self._bare = (each for each in descriptors if each is not None)
-        self.pair = Pair("", lambda world: devices[:2], by_controller=True)
-        self.full = Times()
+        self.pair = Pair("", lambda world: devices[:2], by_controller=by_controller)
         self._copy([0], Policy.NOMINICOPY, Times())
         self._bare_loop([(offset, _PIECE_BYTES) for offset in range(0, self._size_bytes, _PIECE_BYTES)])
 
-    def measure(self, percent: int, group: int) -> tuple[Times, Times]:
-        """Return the times of minicopies and of bare loops over such segments; those of full copies are added."""
-        mini, bare = Times(), Times()
+    def measure(self, percent: int, group: int) -> tuple[Times, Times, Times]:
+        """Return the times of full copies, minicopies and bare loops over such segments."""
+        full, mini, bare = Times(), Times(), Times()
         for seed in range(ROUNDS):
             segments = self.pair.segments(percent, group, seed)
-            self._copy(segments, Policy.NOMINICOPY, self.full)
+            self._copy(segments, Policy.NOMINICOPY, full)
             self._copy(segments, Policy.MINICOPY, mini)
             extents = self._extents(self.pair.segments(percent, group, ROUNDS + seed))
             with self._timed(self._bare, bare):
                 self._bare_loop(extents)
-        return mini, bare
+        return full, mini, bare
 
     def _copy(self, segments: Sequence[int], policy: Policy, times: Times) -> None:
         self.pair.begin_copy(segments, policy)
@@ -108,7 +107,7 @@ class FilePair:
 
 
 @contextmanager
-def file_pair(directory: Path | None, megabytes: int) -> Iterator[FilePair]:
+def file_pair(directory: Path | None, megabytes: int, *, by_controller: bool) -> Iterator[FilePair]:
     """Have a pair in a directory of its own, which goes when it is done with."""
     with TemporaryDirectory(dir=directory) as own:
-        yield FilePair(Path(own), megabytes)
+        yield FilePair(Path(own), megabytes, by_controller=by_controller)
