@@ -1,6 +1,6 @@
 """A node as its drivers see it: memory, pool, fork queue, interrupts, buffer mapping."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from drivers.platform.irp import Irp
@@ -28,7 +28,11 @@ class InterruptRequest:
 
     def request(self, vector: int) -> None:
         if self._vector is None:
-            self.platform.clock.call_soon(self._grant)
+            platform = self.platform
+            if platform.interrupt_latency_ns:
+                platform.clock.call_after(platform.interrupt_latency_ns, self._grant)
+            else:
+                platform.clock.call_soon(self._grant)
         self._vector = vector
 
     def withdraw(self) -> None:
@@ -48,7 +52,7 @@ class Platform:
     time (100 ns since 17-Nov-1858).  maximum_buffer_bytes: the longest buffer that can be mapped.  overslept: told, in
     nanoseconds, that the processor has stood still.  io_blocked: nothing is sent to disks, this node has no quorum.
     io_epoch: grows when nodes are lost while it is so; what was begun in an earlier one is not sent any more.
-    logical_names: the system table.
+    logical_names: the system table.  interrupt_latency_ns: how long a request waits for the processor to grant it.
     """
 
     kind: ClassVar[str]
@@ -82,6 +86,7 @@ class Platform:
         self.overslept: list[Callable[[int], None]] = []
         self.io_blocked = False
         self.io_epoch = 0
+        self.interrupt_latency_ns = 0
         self._services: dict[int, Callable[[], None]] = {}
         self._blocked_io: dict[Action, None] = {}  # in the order in which it came
         self._paused_ns = 0
@@ -139,6 +144,11 @@ class Platform:
                 self._services[vector] = service
                 return vector
         raise AssertionError("every interrupt vector is taken")
+
+    @property
+    def vectors(self) -> Collection[int]:
+        """The vectors that have been given out."""
+        return self._services.keys()
 
     def interrupt(self, vector: int) -> None:
         service = self._services.get(vector)

@@ -28,11 +28,22 @@ _LAN_FAULTS = (Action.BREAK_LINK, Action.BREAK_ONE_WAY, Action.STORM)
 _REPAIRS = (Action.HEAL, Action.REBOOT, Action.MEND_LAN)
 _POOL = (Action.SCARCE_POOL, Action.SCARCE_POOL, Action.FREE_POOL)
 _UNIT = (Action.RESET_UNIT, Action.ATTENTION)
-_LATER = (*_POOL, *_UNIT, Action.PAUSE, Action.RESTORE, Action.SILENT_DISK)  # of streams of their own
+_CONTROLLER = (Action.HANG_CONTROLLER, Action.STUMBLING_CONTROLLER, Action.STRAY_INTERRUPT)
+_LATER = (
+    *_POOL,
+    *_UNIT,
+    *_CONTROLLER,
+    Action.PAUSE,
+    Action.RESTORE,
+    Action.SILENT_DISK,
+)  # streams of their own
 _FAULTS = tuple(action for action in Action if action not in (*_ORDINARY, *_REPAIRS, *_LATER))
 
 _WORKLOADS = (Workload.RANDOM, Workload.RANDOM, Workload.SEQUENTIAL, Workload.FILES)
 _MAP_REGISTERS = (131, 140, 300)  # the largest request takes 131, one page more than its blocks
+
+_CREDITS = (1, 2, 5)
+_LATE_US = (5, 50, 500)
 
 _BUFFERED = {"WBM_MSG_INT": 10, "WBM_MSG_UPPER": 0, "WBM_MSG_LOWER": 0}
 
@@ -97,6 +108,7 @@ def draw(seed: int) -> Scenario:
     steps = _with_some(seed, "pool", 0.15, _POOL, steps)
     steps = _with_some(seed, "pause", 0.15, (Action.PAUSE,), steps)
     steps = _with_some(seed, "silence", 0.1, (Action.SILENT_DISK, Action.HEAL), steps)
+    steps = _with_some(seed, "controller", 0.15, _CONTROLLER, steps)
     steps = _with_restoration(seed, steps)
     settings = _draw_settings(seed, nodes)
     if len(nodes) > 1 and Chance(seed).stream("buffered").random() < 0.04:
@@ -121,6 +133,7 @@ def draw(seed: int) -> Scenario:
         steps=steps,
         settings=settings,
         workload=Chance(seed).stream("workload").choice(_WORKLOADS),
+        credits=_draw_credits(seed),
     )
 
 
@@ -163,12 +176,19 @@ def _with_restoration(seed: int, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(changed)
 
 
+def _draw_credits(seed: int) -> int | None:
+    stream = Chance(seed).stream("credits")
+    return stream.choice(_CREDITS) if stream.random() < 0.15 else None
+
+
 def _draw_settings(seed: int, nodes: list[str]) -> dict[str, Settings]:
     """Draw how nodes are set up, where that is not as usual."""
     stream = Chance(seed).stream("settings")
     parameters = stream.random() < 0.25
     buffered = stream.random() < 0.25
     narrow = stream.random() < 0.25
+    late = Chance(seed).stream("interrupts")
+    is_late = late.random() < 0.15
     settings = {}
     for node in nodes:
         drawn = {name: stream.choice(values) for name, values in _VALUES.items() if stream.random() < 0.5}
@@ -179,5 +199,6 @@ def _draw_settings(seed: int, nodes: list[str]) -> dict[str, Settings]:
             keeps_local=keeps_local or not parameters,
             map_registers=stream.choice(_MAP_REGISTERS) if narrow and node.startswith("VAX") else 0,
             stores=stores if buffered and not node.startswith("VAX") else 0,
+            interrupt_us=late.choice(_LATE_US) if is_late else 0,
         )
     return settings

@@ -7,13 +7,15 @@ Promised, whatever the order and the moment, as long as one full member of a set
 * when all is quiet, full members are equal, block by block;
 * a disk that left holds what the set held at that instant, until it is mounted again;
 * a block that was written while a disk with a bitmap was away has its bit before the write is acknowledged;
-* once faults have stopped, every request is answered within a minute, but those of a node that died;
+* once faults have stopped, every request is answered within a minute, but those of a node that died; where a
+  controller hangs, its host finds that out first;
 * a read on a quiet set takes as long as the disk does.
 
 What may happen meanwhile: a disk fails its next requests, or all of them until it is mended, or answers none for a
 while, or is taken out of the controller and put back; a block cannot be read until it is written; a write of several
-blocks stops half way with an error; requests take long; a controller stops with a fatal error and is started anew by
-its hosts; members are dismounted, backed up, restored and mounted, sets dismounted and mounted, bitmaps deleted, on
+blocks stops half way with an error; requests take long; a controller stops with a fatal error, or hangs, and is started
+anew by its hosts, in which it may stop again at any step; it has few credits to give; interrupts come late, or unasked;
+members are dismounted, backed up, restored and mounted, sets dismounted and mounted, bitmaps deleted, on
 any node, one command while another is under way; a processor stands still and goes on; a node of either kind crashes,
 with or without a last word to the others, and boots again; a cable of the LAN breaks, in one direction or both, so
 that nodes stall, leave the cluster and stop; the LAN loses, doubles, delays and disorders datagrams; the pool of a

@@ -15,8 +15,10 @@ from emu.sim.application import Application
 from emu.sim.disks import Disk
 from emu.sim.ledger import Ledger
 from emu.sim.outcome import Wrong
-from emu.sim.scene import PATIENCE_NS, SET, Scene
+from emu.sim.scene import SET, Scene
 from emu.wire.codes.vms import IO, SS
+
+INTERRUPTS = 8  # of one read, at the most: a SCSI port has several
 
 # -- at every moment
 
@@ -55,7 +57,7 @@ def judge_boots(scene: Scene) -> None:
     def all_up() -> bool:
         return all(boot.has_ended() for boot in scene.booting.values())
 
-    if not scene.clock.run_until(all_up, scene.clock.now_ns + PATIENCE_NS):
+    if not scene.clock.run_until(all_up, scene.clock.now_ns + scene.progress_ns):
         raise Wrong("a node does not boot")
 
 
@@ -69,13 +71,13 @@ def judge_answers(scene: Scene, node: Node) -> None:
     def is_quiet() -> bool:
         return application.finished or node.crashed
 
-    if not scene.clock.run_until(is_quiet, scene.clock.now_ns + PATIENCE_NS):
+    if not scene.clock.run_until(is_quiet, scene.clock.now_ns + scene.progress_ns):
         raise Wrong(f"{node.name}: a request is not answered")
 
 
 def judge_commands(scene: Scene) -> None:
     """Every command ends."""
-    limit = scene.clock.now_ns + PATIENCE_NS
+    limit = scene.clock.now_ns + scene.progress_ns
     if not scene.clock.run_until(lambda: all(command.has_ended() for command in scene.commands), limit):
         raise Wrong("a command never ends")
 
@@ -93,7 +95,7 @@ def judge_copies(scene: Scene) -> None:
                 return False
         return True
 
-    limit_ns = scene.clock.now_ns + PATIENCE_NS
+    limit_ns = scene.clock.now_ns + scene.progress_ns
     while True:
         if not scene.clock.run_until(settled, limit_ns):
             raise Wrong(f"the set does not come to rest: {scene.state()}")
@@ -111,11 +113,12 @@ def judge_signals(scene: Scene) -> None:
     A first one may take longer: by it a node may find out that its controller has stopped, or that a block has to be
     mended.
     """
-    quick_ns = scene.scenario.latency_us[1] * MICROSECOND_NS + MILLISECOND_NS
     for node in scene.mounted:
-        _read(scene, node, PATIENCE_NS)
+        _read(scene, node, scene.progress_ns)
     judge_copies(scene)
     for node in scene.mounted:
+        late_us = INTERRUPTS * scene.scenario.settings[node.name].interrupt_us
+        quick_ns = (scene.scenario.latency_us[1] + late_us) * MICROSECOND_NS + MILLISECOND_NS
         _read(scene, node, quick_ns)
 
 
@@ -175,7 +178,7 @@ def judge_ports(scene: Scene) -> None:
     def all_rest() -> bool:
         return all(_rests(node) for node in scene.nodes)
 
-    if not scene.clock.run_until(all_rest, scene.clock.now_ns + PATIENCE_NS):
+    if not scene.clock.run_until(all_rest, scene.clock.now_ns + scene.progress_ns):
         raise Wrong("a port does not come to rest")
     for leftover in scene.storage.leftovers():
         raise Wrong(leftover)

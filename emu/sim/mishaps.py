@@ -1,5 +1,7 @@
 """What goes wrong in a simulated world, and how it is well again (`emu.sim.faults` says what may)."""
 
+from functools import partial
+
 from drivers.cluster.node import Node
 from drivers.platform.pool import GRANULE_BYTES
 from drivers.shadow.equalize import PIECE_BYTES
@@ -86,6 +88,23 @@ def heal(scene: Scene, pick: int) -> None:
 
 def stop_controller(scene: Scene, pick: int) -> None:
     scene.storage.stop(pick)
+
+
+def hang_controller(scene: Scene, pick: int) -> None:
+    scene.storage.hang(pick)
+
+
+def stumbling_controller(scene: Scene, pick: int) -> None:
+    scene.storage.stumble(pick)
+
+
+def stray_interrupt(scene: Scene, pick: int) -> None:
+    """Every device of a node seems to want something."""
+    nodes = scene.nodes
+    if nodes:
+        platform = nodes[pick % len(nodes)].platform
+        for vector in tuple(platform.vectors):
+            platform.clock.call_soon(partial(platform.interrupt, vector))
 
 
 def reset_unit(scene: Scene, pick: int) -> None:

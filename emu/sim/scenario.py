@@ -27,6 +27,9 @@ class Action(Enum):
     TAKE_DISK = "a disk is taken out"
     HEAL = "disks are well again"
     STOP_CONTROLLER = "a controller stops with a fatal error"
+    HANG_CONTROLLER = "a controller does nothing any more, and does not say so"
+    STUMBLING_CONTROLLER = "a controller stops, and again while it is started"
+    STRAY_INTERRUPT = "an interrupt comes that nobody asked for"
     POWER_LOSS = "the power fails"
     CRASH = "a node crashes"
     REBOOT = "a node that is down boots"
@@ -72,13 +75,15 @@ class Settings:
 
     parameters: of the system, by name; the others have their defaults.  keeps_local: whether it has local bitmaps.
     stores: how many stores wait in the processor before they are in memory, WITHOUT_END until there is a barrier; 0 for
-    none.  map_registers: those that other devices of its bus leave for its disks; 0 for all of them.
+    none.  map_registers: those that other devices of its bus leave for its disks; 0 for all of them.  interrupt_us: how
+    late interrupts are.
     """
 
     parameters: Mapping[str, int] = field(default_factory=dict)
     keeps_local: bool = True
     stores: int = 0
     map_registers: int = 0
+    interrupt_us: int = 0
 
     def __str__(self) -> str:
         words = [f"{name} {value}" for name, value in self.parameters.items()]
@@ -88,6 +93,7 @@ class Settings:
                 "stores wait for a barrier" if self.stores == WITHOUT_END else f"{self.stores} stores wait"
             ]
         words += [f"{self.map_registers} map registers"] if self.map_registers else []
+        words += [f"interrupts {self.interrupt_us} us late"] if self.interrupt_us else []
         return ", ".join(words)
 
 
@@ -98,7 +104,7 @@ class Scenario:
     nodes: names; those that begin with VAX are VAXes.  firmware: of the controller, or what is on the SCSI bus.
     latency_us: of a disk's requests, least and most.  lan_us: latency of the LAN.  depth: requests that an application
     has under way.  hot: the part of the blocks that is written, in percent.  settings: by node.
-    workload: where it reads and writes there.
+    workload: where it reads and writes there.  credits: that the controller has to give; None for its own number.
     """
 
     seed: int
@@ -115,6 +121,7 @@ class Scenario:
     steps: tuple[Step, ...]
     settings: Mapping[str, Settings]
     workload: Workload
+    credits: int | None = None
 
     def only(self, numbers: frozenset[int]) -> "Scenario":
         """The same world, with these steps of the story."""
@@ -125,6 +132,7 @@ class Scenario:
             f"seed {self.seed}: {', '.join(self.nodes)}; {self.disks} disks of {self.block_count} blocks behind "
             f"{self.firmware}, {self.latency_us[0]} to {self.latency_us[1]} us; {self.depth} requests at a time, "
             f"1 to {self.largest_blocks} blocks, {self.read_percent} % reads, {self.workload.value}"
+            + ("" if self.credits is None else f"; {self.credits} credits")
         ]
         lines += [f"  {node}: {settings}" for node, settings in self.settings.items() if str(settings)]
         lines += [

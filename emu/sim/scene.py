@@ -36,7 +36,9 @@ from emu.sim.workload import chooser
 from emu.sim.world import World
 
 SET = "DSA1:"
-PATIENCE_NS = 60 * SECOND_NS  # once faults have stopped, whatever is to happen has happened by then
+PATIENCE_NS = (
+    60 * SECOND_NS
+)  # once faults have stopped and are known, whatever is to happen happens within it
 READS_A_STEP = 1000  # of one node; reads of a microsecond go on while a write waits for seconds
 _NO_MEMBER = "no member"
 
@@ -152,6 +154,7 @@ class Scene:
         self.booted_with[node] = node.platform.pool.size_bytes - node.platform.pool.free_bytes
         settings = self.scenario.settings[node.name]
         node.shadow.recorder.keeps_local = settings.keeps_local
+        node.platform.interrupt_latency_ns = settings.interrupt_us * MICROSECOND_NS
         if settings.map_registers:
             _take_map_registers(node.platform, settings.map_registers)
 
@@ -179,6 +182,11 @@ class Scene:
             self.wait(self.command(node, self.mounting(node, devices)))
         if not self.mounted:
             raise Wrong("the set could not be mounted")
+
+    @property
+    def progress_ns(self) -> int:
+        """How long anything may take once faults have stopped."""
+        return PATIENCE_NS + self.storage.silence_ns
 
     def _watch(self, event: Event) -> None:
         """See members come and go; nothing is under way at these instants."""

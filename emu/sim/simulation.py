@@ -20,7 +20,7 @@ from emu.core.trace import Event
 from emu.sim import judges, mishaps, operator_actions
 from emu.sim.outcome import Outcome, Wrong
 from emu.sim.scenario import LONG_NS, Action, Scenario, Step
-from emu.sim.scene import PATIENCE_NS, Scene
+from emu.sim.scene import Scene
 from emu.sim.storage import Equipment
 
 _PLAYS: dict[Action, Callable[[Scene, int], None]] = {
@@ -38,6 +38,9 @@ _PLAYS: dict[Action, Callable[[Scene, int], None]] = {
     Action.SILENT_DISK: mishaps.silent_disk,
     Action.HEAL: mishaps.heal,
     Action.STOP_CONTROLLER: mishaps.stop_controller,
+    Action.HANG_CONTROLLER: mishaps.hang_controller,
+    Action.STUMBLING_CONTROLLER: mishaps.stumbling_controller,
+    Action.STRAY_INTERRUPT: mishaps.stray_interrupt,
     Action.RESET_UNIT: mishaps.reset_unit,
     Action.ATTENTION: mishaps.attention,
     Action.PAUSE: mishaps.pause,
@@ -105,9 +108,10 @@ class Simulation:
     def _calm_down(self) -> None:
         """End all faults, and wait until nothing is under way any more."""
         scene = self._scene
-        scene.patience_ns = PATIENCE_NS
+        scene.patience_ns = scene.progress_ns
         mishaps.heal(scene, 0)
         mishaps.mend_lan(scene, 0)
+        scene.storage.calm()
         if scene.storage.recovery_ns:
             scene.clock.run_for(scene.storage.recovery_ns)
         mishaps.free_pool(scene, 0)

@@ -87,7 +87,12 @@ def test_the_first_seeds_meet_every_setting_of_a_node() -> None:
     assert {each.stores for each in settings} == {0, 1, 2, 4, 16, WITHOUT_END}
     assert {each.keeps_local for each in settings} == {True, False}
     assert {each.map_registers for each in settings} == {0, 131, 140, 300}
+    assert {each.interrupt_us for each in settings} == {0, 5, 50, 500}
     assert sum(not str(each) for each in settings) > len(settings) // 3
+
+
+def test_the_first_seeds_meet_every_number_of_credits() -> None:
+    assert {draw(seed).credits for seed in range(4 * SEEDS)} == {None, 1, 2, 5}
 
 
 def test_the_first_seeds_meet_every_workload() -> None:

@@ -54,6 +54,16 @@ def test_a_request_stays_until_it_is_granted_and_is_granted_once() -> None:
     assert served == [1]
 
 
+def test_a_processor_that_is_busy_grants_a_request_later() -> None:
+    clock = Scheduler()
+    platform, served = any_platform(clock), []
+    platform.interrupt_latency_ns = 500
+    vector = platform.connect_interrupt(lambda: served.append(clock.now_ns))
+    platform.interrupt_line().request(vector)
+    clock.run_for(1000)
+    assert served == [500]
+
+
 def test_a_withdrawn_request_is_not_granted() -> None:
     clock = Scheduler()
     platform, served = any_platform(clock), []

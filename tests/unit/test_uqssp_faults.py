@@ -7,7 +7,7 @@ import pytest
 from emu.core.chance import Chance
 from emu.core.clock import MILLISECOND_NS, SECOND_NS
 from emu.hw.firmware import Behaviour
-from emu.hw.uqssp.board import DiesRunning, FailsSelfTest, random_board
+from emu.hw.uqssp.board import DiesRunning, DiesStarting, FailsSelfTest, random_board
 from emu.shells.firmware_files import load_firmware
 from tests.dumb_host import RING_BASE, SA, DumbHost, longwords, make_controller, status, words
 
@@ -60,6 +60,31 @@ def test_a_reset_before_its_time_saves_the_board_until_the_next_go() -> None:
     assert host.sa() == 0
     host.run(MILLISECOND_NS)
     assert host.sa() == 0x800D
+
+
+def test_a_board_may_die_in_the_midst_of_the_init_sequence_and_be_sound_after_that() -> None:
+    host = DumbHost(make_controller())
+    host.port.board = DiesStarting(13, 3 * MILLISECOND_NS, times=2)
+    for _ in range(2):
+        assert host.reset() == 0x0B40
+        host.run(3 * MILLISECOND_NS)
+        assert host.sa() == 0x800D
+    host.start()
+    host.run(SECOND_NS)
+    assert host.sa() == 0
+
+
+def test_a_port_that_hangs_shows_nothing_of_it_and_answers_again_after_another_init() -> None:
+    host = DumbHost(make_controller())
+    host.start()
+    assert status(host.scc()) == 0
+    interrupts = len(host.line.requests)
+    host.port.hang()
+    host.send(0x03)
+    host.run(100 * SECOND_NS)
+    assert (host.sa(), host.take(), len(host.line.requests)) == (0, None, interrupts)
+    host.start()
+    assert status(host.scc()) == 0
 
 
 def test_a_seed_chooses_the_failure_and_every_one_of_them_is_chosen() -> None:

@@ -38,8 +38,8 @@ RUNNING_FAILURES = (
 class Board(Protocol):
     """What a port asks of the board it is on."""
 
-    def self_test(self) -> int:
-        """Return the fatal code that the self test ends with, 0 when all is well."""
+    def self_test(self, port: "UqsspPort") -> int:
+        """Return the fatal code that the self test of a port ends with, 0 when all is well."""
         ...
 
     def started(self, port: "UqsspPort") -> None:
@@ -50,7 +50,7 @@ class Board(Protocol):
 class SoundBoard:
     """A board that nothing is wrong with."""
 
-    def self_test(self) -> int:
+    def self_test(self, port: "UqsspPort") -> int:
         return 0
 
     def started(self, port: "UqsspPort") -> None:
@@ -64,13 +64,39 @@ class FailsSelfTest(SoundBoard):
         self._code = code
         self._left = times
 
-    def self_test(self) -> int:
+    def self_test(self, port: "UqsspPort") -> int:
         if self._left is None:
             return self._code
         if not self._left:
             return 0
         self._left -= 1
         return self._code
+
+
+class DiesStarting(SoundBoard):
+    """A board that dies of a code so long after its self test, wherever its host has got to by then; `times` times.
+
+    left: how often it will yet do that.
+    """
+
+    def __init__(self, code: int, after_ns: int, times: int) -> None:
+        self.left = times
+        self._code = code
+        self._after_ns = after_ns
+        self._self_tests = 0
+
+    def self_test(self, port: "UqsspPort") -> int:
+        self._self_tests += 1
+        this = self._self_tests
+
+        def die() -> None:
+            if this == self._self_tests and self.left:
+                self.left -= 1
+                port.fail(self._code)
+
+        if self.left:
+            port.clock.call_after(self._after_ns, die)
+        return 0
 
 
 class DiesRunning(SoundBoard):

@@ -99,7 +99,7 @@ class Initialisation:
     # ---- what the controller shows
 
     def _end_self_test(self) -> None:
-        failure = self._port.board.self_test()
+        failure = self._port.board.self_test(self._port)
         if failure:
             self._port.fail(failure)
             return

@@ -178,6 +178,11 @@ class UqsspPort:
         if self.firmware.behaviour & Behaviour.INTERRUPT_ON_FATAL:
             self.request_interrupt()
 
+    def hang(self) -> None:
+        """Do nothing any more, and show nothing of it: only a write to IP helps."""
+        self.enter(State.HUNG)
+        self._forget()
+
     def set_host_timeout(self, seconds: int) -> None:
         """Die when the host is silent for so long with nothing outstanding; 0 is for ever."""
         self._host_timer.set(seconds)

@@ -1,4 +1,4 @@
-"""Where a port is: the states of the init sequence, running, and dead.
+"""Where a port is: the states of the init sequence, running, dead and hung.
 
     state   SA reads                 a write to SA                          a read of IP
     RESET   0                        ignored                                ignored
@@ -11,6 +11,7 @@
     S4      model and version        GO: RUN; else ignored                  ignored
     RUN     bit 15 clear             0: purge complete; else ignored        takes all commands
     DEAD    ER and the fatal code    ignored                                ignored
+    HUNG    what it showed last      ignored                                ignored
 
 A write to IP leads from every state to RESET, and after the self test to S1.  What a step shows comes
 from the clock, never from inside the register write: RSX-11M-PLUS misses a step that is ready too soon.
@@ -33,4 +34,5 @@ class State(Enum):
     S4 = "step 4"
     RUN = "running"
     DEAD = "dead"
+    HUNG = "hung"
     BETWEEN = "between steps"
