@@ -8,6 +8,7 @@ from drivers.message import Failure, Message, Say
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import dism_message, not_mounted
+from drivers.shadow.requests import Query
 from drivers.shadow.server import handed_over
 from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.state import MAXIMUM_BITMAPS, BitmapRecord, MemberState, SetState
@@ -141,7 +142,25 @@ class Dismount(Utility):
             if any(bitmap.identifier == identifier for bitmap in vu.state.bitmaps):
                 yield from self._shadow.change(vu.name, partial(_without_bitmap, identifier=identifier))
                 return
-        raise _no_such_bitmap(identifier)
+        bitmap = self._shadow.bitmaps.get(identifier)
+        if bitmap is None or bitmap.record.unit in self._shadow.units:
+            raise _no_such_bitmap(identifier)
+        yield from self._delete_unused(bitmap.record)
+
+    def _delete_unused(self, record: BitmapRecord) -> Procedure:
+        """Delete a bitmap of this node that outlived the dismount of its set; raises Failure."""
+        yield from self._cluster.lock(record.unit)
+        try:
+            others = [node for node in self._cluster.nodes if node != self._shadow.node]
+            answers = yield from self._cluster.ask_all(others, Query(record.unit))
+            if any(isinstance(answer, SetState) for answer in answers) or record.unit in self._shadow.units:
+                text = f"{record.unit} is mounted on another node, delete it there"
+                raise Failure(Message("DELETE", "F", "BITMAPINUSE", text))
+            if record.identifier not in self._shadow.bitmaps:
+                raise _no_such_bitmap(record.identifier)
+            self._shadow.discard_bitmap(record.identifier)
+        finally:
+            self._cluster.unlock(record.unit)
 
 
 def _without_bitmap(state: SetState, identifier: int) -> SetState:

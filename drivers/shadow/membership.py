@@ -169,10 +169,14 @@ class ShadowDriver:
     def _discard_bitmaps(self, unit: str, keep: tuple[int, ...]) -> None:
         for identifier, bitmap in list(self.bitmaps.items()):
             if bitmap.record.unit == unit and identifier not in keep:
-                del self.bitmaps[identifier]
-                bitmap.release()
-                self.recorder.tell(f"DELETED, bitmap {identifier:08X} of {unit} is deleted")
+                self.discard_bitmap(identifier)
         self.recorder.discard(unit, keep)
+
+    def discard_bitmap(self, identifier: int) -> None:
+        """Give the memory of a master bitmap back, which no set knows of any more."""
+        bitmap = self.bitmaps.pop(identifier)
+        bitmap.release()
+        self.recorder.tell(f"DELETED, bitmap {identifier:08X} of {bitmap.record.unit} is deleted")
 
     def _query(self, message: Query, answer: Answer) -> None:
         vu = self.units.get(message.unit)
