@@ -10,6 +10,7 @@ from drivers.cluster.cluster import Cluster
 from drivers.cluster.mscp_server import MscpServer, server_identifier
 from drivers.cluster.served_disks import ServedDisks
 from drivers.message import Failure, Message
+from drivers.platform import process
 from drivers.platform.alpha import AlphaPlatform
 from drivers.platform.alpha_pci import PciBridge, PciSlot
 from drivers.platform.host import Platform
@@ -150,12 +151,4 @@ class Node:
 
     def run(self, name: str, body: Procedure, ended: Callable[[object], None]) -> None:
         """Run a procedure as a process; `ended` gets its result, or the Failure it raised."""
-
-        def guarded() -> Procedure:
-            try:
-                result = yield from body
-            except Failure as failure:
-                result = failure
-            ended(result)
-
-        self.platform.process(name, guarded())
+        process.run(self.platform.clock, name, body, ended)

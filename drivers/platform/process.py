@@ -4,9 +4,10 @@ A body is a generator.  It yields what it waits for: an `EventFlag`, or a number
 resumption goes through the fork queue, never from inside the one who set the flag.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
+from drivers.message import Failure
 from emu.core.clock import Clock
 
 Procedure = Generator["EventFlag | int", Any, Any]
@@ -82,3 +83,16 @@ class KernelProcess:
             self._body.close()
             self._body = None
             self.finished.set(None)
+
+
+def run(clock: Clock, name: str, body: Procedure, ended: Callable[[object], None]) -> None:
+    """Run a procedure as a process; `ended` gets its result, or the Failure it raised."""
+
+    def guarded() -> Procedure:
+        try:
+            result = yield from body
+        except Failure as failure:
+            result = failure
+        ended(result)
+
+    KernelProcess(clock, name, guarded())

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from drivers.message import Failure, Message
+from drivers.platform import process
 from drivers.platform.pool import InsufficientMemory
 from drivers.platform.process import Procedure
 from emu.console.conversation import Say
@@ -256,8 +257,7 @@ class Interpreter:
         """Parse and begin a command; returns whether it has ended already."""
         session = self.session
         try:
-            session.find_node()
-            command = parse(text, session.verbs, session.node.kind)
+            command = self._parse(text)
             if command is None:
                 return True
             self.process.require(command.verb.privileges)
@@ -275,6 +275,18 @@ class Interpreter:
             return True
         self._carry_out(with_devices(session, command))
         return False
+
+    def _parse(self, text: str) -> Command | None:
+        """Read a command as the node does that this console is at, or was at; raises Failure."""
+        session = self.session
+        try:
+            session.find_node()
+        except Failure:
+            command = parse(text, session.verbs, session.node.kind)
+            if command is None or command.verb.needs_node:
+                raise
+            return command
+        return parse(text, session.verbs, session.node.kind)
 
     def _assign(self, name: str, operator: str, text: str) -> None:
         symbols = self.process.symbols
@@ -300,8 +312,11 @@ class Interpreter:
         self._patience = _PATIENCE if command.verb.cancellable else 1
         self.session.jobs.append(job)
         body = _guarded(lambda: routine(job, command))
-        job.node.run(command.path, body, lambda result: self._ended(job, result))
-        self._watch(job)
+        if command.verb.needs_node:
+            job.node.run(command.path, body, lambda result: self._ended(job, result))
+            self._watch(job)
+        else:
+            process.run(self.world.clock, command.path, body, lambda result: self._ended(job, result))
 
     def _watch(self, job: Job) -> None:
         """See that the node lives that carries the command out; what died with it will not end."""

@@ -26,12 +26,12 @@ LOGICAL_DEPTH = 10  # translations of a name one after another, as in VMS
 class CommandsInHand:
     """What the consoles of one world work on together.
 
-    loads: by node and virtual unit.  claimed: disks that a command works on by itself, and its facility.  jobs: the
+    loads: by node and virtual unit.  claimed: disks that a command works on by itself, while its node is up.  jobs: the
     commands that have not ended, also those whose operator waits no longer.  operator_log: of all messages.
     """
 
     loads: dict[tuple[str, str], Load] = field(default_factory=dict)
-    claimed: dict[str, str] = field(default_factory=dict)
+    claimed: dict[str, "Job"] = field(default_factory=dict)
     jobs: "list[Job]" = field(default_factory=list)
     operator_log: OperatorLog = field(default_factory=OperatorLog)
 
@@ -68,6 +68,11 @@ class Session:
     def node(self) -> Node:
         return self.world.nodes[self.hosts[-1]]
 
+    @property
+    def nodes_up(self) -> list[Node]:
+        """The nodes that have not crashed."""
+        return [node for node in self.world.nodes.values() if not node.crashed]
+
     def find_node(self) -> None:
         """See that the present node is up: if it has crashed, go back to one that is.  Raises Failure."""
         while self.node.crashed and len(self.hosts) > 1:
@@ -76,11 +81,10 @@ class Session:
             self.tell(Message("REM", "S", "END", f"control returned to node _{self.hosts[-1]}::"))
         if not self.node.crashed:
             return
-        up = next((node.name for node in self.world.nodes.values() if not node.crashed), None)
-        if up is None:
-            raise Failure(
-                Message("HBVS", "F", "NODEDOWN", f"node {self.node.name} is down, and so are all others")
-            )
+        if not self.nodes_up:
+            text = f"node {self.node.name} is down, and so are all others; BOOT brings one up"
+            raise Failure(Message("HBVS", "F", "NODEDOWN", text))
+        up = self.nodes_up[0].name
         self.tell(
             Message("HBVS", "W", "NODEDOWN", f"node {self.node.name} is down, this console is at {up} now")
         )
@@ -161,7 +165,7 @@ class Session:
 
     def set_of(self, device: str) -> VirtualUnit | None:
         """The mounted set that a disk is a member of, on whatever node."""
-        for node in (self.node, *self.world.nodes.values()):
+        for node in (self.node, *self.nodes_up):
             for vu in node.shadow.units.values():
                 if vu.state.member(device) is not None:
                     return vu
@@ -169,7 +173,7 @@ class Session:
 
     def is_mounted(self, device: str, *, writable: bool = False) -> bool:
         """Tell whether a disk is mounted by itself, on whatever node."""
-        for node in self.world.nodes.values():
+        for node in self.nodes_up:
             mount = node.utilities.private.get(device)
             if mount is not None and not (writable and mount.write_locked):
                 return True
@@ -177,15 +181,10 @@ class Session:
 
     def refuse_claimed(self, device: str) -> None:
         """Raise Failure if a command has the disk for itself."""
-        if device in self.claimed:
-            raise Failure(
-                Message(
-                    "SYSTEM",
-                    "W",
-                    "DEVALLOC",
-                    f"device already allocated to another user, _{device} ({self.claimed[device]})",
-                )
-            )
+        job = self.claimed.get(device)
+        if job is not None and not job.node.crashed:
+            text = f"device already allocated to another user, _{device} ({job.name})"
+            raise Failure(Message("SYSTEM", "W", "DEVALLOC", text))
 
 
 class Job:

@@ -58,6 +58,44 @@ def test_when_all_nodes_are_down_there_is_nobody_to_ask(console: Console) -> Non
     assert console.refused("SHOW TIME") == ["HBVS-F-NODEDOWN"]
 
 
+def test_when_all_nodes_are_down_one_can_be_booted(console: Console) -> None:
+    console.world.crash("VAX1")
+    console.world.crash("ALPHA1")
+    assert console.well("BOOT ALPHA1")[-1] == "%BOOT-S-UP, node ALPHA1 is up"
+    console.well(f"MOUNT DSA42:/SHADOW=({A},{B}) PAYROLL")
+
+
+@pytest.mark.parametrize("line", ["EXIT", "LOGOUT", "SHUTDOWN"])
+def test_when_all_nodes_are_down_a_console_can_be_left(console: Console, line: str) -> None:
+    console.world.crash("ALPHA1")
+    console.world.crash("VAX1")
+    assert console.well(line) == []
+    assert console.interpreter.ended
+
+
+def test_volumes_are_mounted_and_dismounted_on_the_nodes_that_are_up(console: Console) -> None:
+    console.well("SET HOST VAX1", "MOUNT DSA42: PAYROLL")
+    console.do("RUN SYS$SYSTEM:OPCCRASH")
+    console.well("WAIT 00:01:00", "DISMOUNT/CLUSTER DSA42:")
+    console.well(f"MOUNT/CLUSTER DSA42:/SHADOW=({A},{B}) PAYROLL", "WAIT DSA42:")
+    assert console.well("SHUTDOWN") == ["%SHUTDOWN-I-DISMOUNTDEV, dismounting device _DSA42: on node ALPHA1"]
+
+
+def test_what_only_a_dead_node_had_mounted_is_free(console: Console) -> None:
+    console.well("SET HOST VAX1", f"INITIALIZE {C} SCRATCH", f"MOUNT {C} SCRATCH")
+    console.do("RUN SYS$SYSTEM:OPCCRASH")
+    assert not console.well(f"SHOW DEVICE {C}")[2].endswith("(remote mount)")
+    console.well(f"INITIALIZE {C} SCRATCH")
+
+
+def test_a_disk_is_free_again_when_the_node_dies_that_saves_it() -> None:
+    console = Console(slow=True)
+    console.well("SET HOST VAX1")
+    console.world.clock.call_after(5_000_000, lambda: console.world.crash("VAX1"))
+    assert console.refused(f"BACKUP/PHYSICAL {A} A.BCK") == ["SYSTEM-F-NODELEAVE"]
+    console.well(f"INITIALIZE {A} SCRATCH", "SHUTDOWN")
+
+
 def test_a_merge_and_a_copy_that_goes_first_are_shown() -> None:
     console = Console(slow=True)
     console.well(f"INIT/SHADOW=({A},{B}) PAYROLL", f"MOUNT DSA42:/SHADOW=({A},{B}) PAYROLL")

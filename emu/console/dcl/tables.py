@@ -85,6 +85,7 @@ class Verb:
     routine: called as routine(job, command); its result is a procedure, carried out on the node.
     cancellable: the routine looks out for Ctrl-C.  privileges: what it asks for.  keeps_status: $STATUS stays
     what it was when the verb succeeds.  yields: VMS has no such verb, and its abbreviations mean those of VMS.
+    needs_node: it cannot be carried out when all nodes are down.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Verb:
     privileges: tuple[str, ...] = ()
     keeps_status: bool = False
     yields: bool = False
+    needs_node: bool = True
 
 
 _Entry = TypeVar("_Entry", Verb, Keyword)

@@ -242,6 +242,7 @@ LOGOUT = Verb(
     "Leave this node: for the one that SET HOST came from, or for good.",
     _logout,
     examples=("LOGOUT",),
+    needs_node=False,
 )
 
 
@@ -252,9 +253,11 @@ def _shutdown(job: Job, command: Command) -> Procedure:
     loads = [load for load in session.loads.values() if load.running]
     for load in loads:
         load.stop()
-    while session.claimed or any(load.running for load in loads):
+    while any(not claim.node.crashed for claim in session.claimed.values()) or any(
+        load.running for load in loads
+    ):
         yield MILLISECOND_NS
-    for node in session.world.nodes.values():
+    for node in session.nodes_up:
         for name in (*node.shadow.units, *node.utilities.private):
             job.tell(
                 Message("SHUTDOWN", "I", "DISMOUNTDEV", f"dismounting device _{name} on node {node.name}")
@@ -272,6 +275,7 @@ SHUTDOWN = Verb(
     examples=("SHUTDOWN",),
     privileges=("CMKRNL",),
     yields=True,
+    needs_node=False,
 )
 
 VERBS = (LOAD, STOP, WAIT, SET, HELP, LOGOUT, SHUTDOWN)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from drivers.classes.disk import Disk
+from drivers.cluster.node import Node
 from drivers.files.directory import VERSION_LIMIT, Version
 from drivers.files.headers import Extent, File, RecordAttributes
 from drivers.files.names import FileSpec, parse_file_spec
@@ -74,17 +75,18 @@ def _with_files(
         cluster.unlock(resource)
 
 
-def count_free_blocks(job: Job, unit: Unit) -> Procedure:
+def count_free_blocks(node: Node, unit: Unit) -> Procedure:
     """Note how many blocks of a volume are free; of one without a file system, none is noted."""
+    utilities = node.utilities
     try:
-        files: FileSystem = yield from FileSystem.open(job.node.platform, unit)
+        files: FileSystem = yield from FileSystem.open(node.platform, unit)
         space: StorageMap = yield from files.space()
     except Failure:
-        job.node.utilities.free_blocks.pop(unit.name, None)
-        job.node.utilities.owners.pop(unit.name, None)
+        utilities.free_blocks.pop(unit.name, None)
+        utilities.owners.pop(unit.name, None)
     else:
-        job.node.utilities.free_blocks[unit.name] = space.free_blocks
-        job.node.utilities.owners[unit.name] = files.owner
+        utilities.free_blocks[unit.name] = space.free_blocks
+        utilities.owners[unit.name] = files.owner
 
 
 def _mounted(job: Job, device: str) -> tuple[Unit, str, bool]:

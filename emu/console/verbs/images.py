@@ -68,7 +68,7 @@ def _boot(job: Job, command: Command) -> Procedure:
     if not node.crashed:
         raise Failure(Message("BOOT", "F", "RUNNING", f"node {name} is running"))
     node = world.reboot(name)
-    up = job.node.platform.flag()
+    up = node.platform.flag()
     node.run("boot", node.boot(alone=world.is_alone), lambda _: up.set())
     yield up
     job.tell(Message("BOOT", "S", "UP", f"node {name} is up"))
@@ -80,6 +80,7 @@ BOOT = Verb(
     _boot,
     (Parameter("NODE", "Node", Kind.NODE),),
     examples=("BOOT VAX1",),
+    needs_node=False,
     yields=True,
 )
 

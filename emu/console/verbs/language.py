@@ -176,6 +176,7 @@ EXIT = Verb(
     _exit,
     _STATUS,
     examples=("EXIT", "EXIT 44"),
+    needs_node=False,
     keeps_status=True,
 )
 CONTINUE = Verb(

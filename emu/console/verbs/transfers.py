@@ -50,7 +50,7 @@ def _with_disk(job: Job, unit: Unit, facility: str, body: Callable[[], Procedure
         return
     with preceded(_opening(facility, "E", unit.name)):
         job.session.refuse_claimed(unit.name)
-    job.session.claimed[unit.name] = facility
+    job.session.claimed[unit.name] = job
     lent = unit.name not in job.node.utilities.private
     try:
         if lent or unit.state is not UnitState.ONLINE:
@@ -62,11 +62,15 @@ def _with_disk(job: Job, unit: Unit, facility: str, body: Callable[[], Procedure
                 )
         try:
             yield from body()
+        except GeneratorExit:  # the node has crashed, and nothing of it is on line any more
+            lent = False
+            raise
         finally:
             if lent:
                 yield from unit.available()
     finally:
-        del job.session.claimed[unit.name]
+        if job.session.claimed.get(unit.name) is job:
+            del job.session.claimed[unit.name]
 
 
 def _pieces(first: int, end: int) -> Iterator[tuple[int, int]]:
@@ -101,6 +105,10 @@ def _backup(job: Job, command: Command) -> Procedure:
                 "BACKUP/PHYSICAL saves the same disk block by block",
                 continued=True,
             ),
+        )
+    if _is_device(job, command.parameter("OUTPUT")):
+        raise Failure(
+            Message("BACKUP", "F", "ONEFILE", "a disk is saved in a file of the host, not on a disk")
         )
     name = command.parameter("INPUT")
     unit_name = virtual_unit_name(name)

@@ -184,7 +184,8 @@ def _mount(job: Job, command: Command) -> Procedure:
                 raise DclError("CONFLICT", qualifier)
         yield from _mount_disk(job, command, label)
         disk = job.node.disk(command.parameter("DEVICE"))
-        yield from count_free_blocks(job, disk)
+        for node in [job.node, *_others(job)] if command.is_given("CLUSTER") else [job.node]:
+            yield from count_free_blocks(node, node.disk(disk.name))
         _name(job, command, disk.name, label)
         return
     if command.keyword("OVERRIDE", "SHADOW_MEMBERSHIP") is not None:
@@ -199,12 +200,13 @@ def _mount(job: Job, command: Command) -> Procedure:
         included = yield from former_members(job, devices)
     yield from _mount_set(job, command, unit, devices, label, included)
     if is_new:
-        yield from count_free_blocks(job, job.node.shadow.units[unit])
+        yield from count_free_blocks(job.node, job.node.shadow.units[unit])
     if command.is_given("CLUSTER"):
         for node in _others(job):
             if unit not in node.shadow.units:
                 request = MountRequest(unit, (), label, write=not command.is_negated("WRITE"))
                 yield from node.utilities.mount(request, node.cluster.nodes, job.tell)
+                yield from count_free_blocks(node, node.shadow.units[unit])
     if is_new:
         _name(job, command, unit, label)
 
@@ -302,7 +304,7 @@ def _mount_disk(job: Job, command: Command, label: str) -> Procedure:
 
 
 def _others(job: Job) -> list[Node]:
-    return [node for node in job.session.world.nodes.values() if node is not job.node]
+    return [node for node in job.session.nodes_up if node is not job.node]
 
 
 _OPTIONAL = Value("OPTIONAL", keywords=(Keyword("OPTIONAL"),))
