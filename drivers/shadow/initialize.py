@@ -38,7 +38,7 @@ class Initialize(Utility):
 
         files: a volume has a file structure, with what `options` say of it.
         """
-        if not label or len(label) > LABEL_BYTES or not label.isascii():
+        if not label.strip() or len(label) > LABEL_BYTES or not (label.isascii() and label.isprintable()):
             raise Failure(Message("INIT", "F", "BADVOLLBL", "a volume label has 1 to 12 characters"))
         if shadow and len(devices) > SHADOW_LIMIT:
             text = f"{SHADOW_LIMIT} disks at most are initialized together"

@@ -513,6 +513,8 @@ class Mount(Utility):
                 raise Failure(
                     mount_message("F", "FILEREADERR", f"error reading _{device}"), status_message(status)
                 )
+            if not identity.label:
+                raise Failure(mount_message("F", "NOHOMEBLK", f"no ODS volume was found on _{device}"))
             raise Failure(
                 mount_message("F", "INCVOLLABEL", f"incorrect volume label, _{device} holds {identity.label}")
             )

@@ -11,6 +11,7 @@ does not hear.
 """
 
 from collections.abc import Iterator
+from itertools import groupby
 from textwrap import wrap
 
 from drivers.classes.disk import Disk, UnitState
@@ -20,7 +21,7 @@ from drivers.cluster.cluster import SOFTWARE
 from drivers.port.pudriver import PuDriver
 from drivers.shadow.copy import CopyThread
 from drivers.shadow.shdriver import Member, VirtualUnit
-from drivers.shadow.state import MemberState
+from drivers.shadow.state import BitmapRecord, MemberState
 from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
 from emu.console.session import Session
 from emu.console.times import absolute_time
@@ -53,7 +54,7 @@ def device_type(unit: Disk) -> str:
 
 def copy_thread(session: Session, vu: VirtualUnit, member: Member) -> CopyThread | None:
     """The copy onto a member, on whatever node runs it."""
-    for node in session.world.nodes.values():
+    for node in session.nodes_up:
         there = node.shadow.units.get(vu.name)
         if there is not None and there.copy is not None and there.copy.target.device == member.device:
             return there.copy
@@ -62,7 +63,7 @@ def copy_thread(session: Session, vu: VirtualUnit, member: Member) -> CopyThread
 
 def merged_percent(session: Session, vu: VirtualUnit) -> int:
     """How far the merge of a set has come, on whatever node runs it."""
-    for node in session.world.nodes.values():
+    for node in session.nodes_up:
         there = node.shadow.units.get(vu.name)
         if there is not None and there.merge is not None:
             return int(there.merge.percent)
@@ -106,25 +107,34 @@ def brief_devices(
         )
         for member in vu.members:
             shown.append(member.device)
-            if not members:
-                continue
-            if member.state is MemberState.SOURCE:
-                if vu.state.merging:
-                    status, volume = (
-                        "ShadowMergeMbr",
-                        f"(merging {vu.name} {merged_percent(session, vu):3}% merged)",
-                    )
-                else:
-                    status, volume = "ShadowSetMember", f"(member of {vu.name})"
-            else:
-                percent = copied_percent(session, vu, member)
-                status, volume = "ShadowCopying", f"(copy trgt {vu.name} {percent:3}% copied)"
-            yield _brief_line(
-                member.device, member.unit.served_by or node.name, status, member.unit.errors, volume
-            )
+            if members:
+                yield _brief_member(session, vu, member)
     for unit in disks:
-        if unit.name not in shown:
+        if unit.name in shown:
+            continue
+        membership = membership_here(session, unit)
+        if membership is not None:
+            yield _brief_member(session, *membership)
+        else:
             yield _brief_line(unit.name, unit.served_by or node.name, *_brief_disk(session, unit))
+
+
+def membership_here(session: Session, unit: Disk) -> tuple[VirtualUnit, Member] | None:
+    """The set mounted on this node that a disk is in.  What a member costs and counts in others tells nothing here."""
+    memberships = ((vu, member) for vu in session.node.shadow.units.values() for member in vu.members)
+    return next((each for each in memberships if each[1].device == unit.name), None)
+
+
+def _brief_member(session: Session, vu: VirtualUnit, member: Member) -> str:
+    if member.state is not MemberState.SOURCE:
+        percent = copied_percent(session, vu, member)
+        status, volume = "ShadowCopying", f"(copy trgt {vu.name} {percent:3}% copied)"
+    elif vu.state.merging:
+        status, volume = "ShadowMergeMbr", f"(merging {vu.name} {merged_percent(session, vu):3}% merged)"
+    else:
+        status, volume = "ShadowSetMember", f"(member of {vu.name})"
+    where = member.unit.served_by or session.node.name
+    return _brief_line(member.device, where, status, member.unit.errors, volume)
 
 
 def _set_status(vu: VirtualUnit) -> str:
@@ -371,16 +381,28 @@ def served_devices(session: Session) -> Iterator[str]:
 # ---- SHOW DEVICE/BITMAP
 
 
-def bitmaps(session: Session, sets: list[VirtualUnit], *, full: bool) -> Iterator[str]:
-    """The bitmaps of sets, or a line that says there are none."""
-    if not any(vu.state.bitmaps for vu in sets):
+def unused_bitmaps(session: Session, name: str) -> list[BitmapRecord]:
+    """The bitmaps of this node that outlived the dismount of their sets, of names that begin so."""
+    shadow = session.node.shadow
+    records = [bitmap.record for bitmap in shadow.bitmaps.values()]
+    return sorted(
+        (r for r in records if r.unit not in shadow.units and r.unit.startswith(name)), key=lambda r: r.unit
+    )
+
+
+def bitmaps(
+    session: Session, sets: list[VirtualUnit], unused: list[BitmapRecord], *, full: bool
+) -> Iterator[str]:
+    """The bitmaps of sets, and those without a set, or a line that says there are none."""
+    records = [*(record for vu in sets for record in vu.state.bitmaps), *unused]
+    if not records:
         yield NO_BITMAPS
         return
     yield from _BITMAP_FULL_HEADING if full else _BITMAP_HEADING
-    for vu in sets:
-        name = vu.name
-        for record in vu.state.bitmaps:
-            master = session.world.nodes.get(record.master)
+    for unit, of_unit in groupby(records, key=lambda record: record.unit):
+        name = unit
+        for record in of_unit:
+            master = next((node for node in session.nodes_up if node.name == record.master), None)
             bitmap = master.shadow.bitmaps.get(record.identifier) if master is not None else None
             percent = f"{bitmap.percent:.0f}%" if bitmap is not None else "?"
             if bitmap is None:  # its master is a node of another process, or has crashed just now
@@ -396,13 +418,14 @@ def _bitmap_line(session: Session, name: str, bitmap: WriteBitmap, percent: str)
     record = bitmap.record
     created = absolute_time(session.world.boot_time + record.created_ns // 100)
     mine = session.node.shadow.recorder.local(record.identifier)
+    mounted = any(record.unit in node.shadow.units for node in session.nodes_up)
     local = percent if record.master == session.node.name else f"{mine.percent:.0f}%" if mine else "0%"
 
     # The name holds unprintable bytes behind the label, as the disk's control block does.
     printable = "".join(chr(byte) if 0x20 < byte < 0x7F else "" for byte in record.name[:12])
     return (
         f"{name:8}{record.identifier:08X} {bitmap.size_bytes:6} {percent:>9}     "
-        f"{'No ' if record.in_use else 'Yes'}     {created} {csid(session, record.master):5}  "
+        f"{'Yes' if mounted and not record.in_use else 'No '}     {created} {csid(session, record.master):5}  "
         f"{BLOCKS_PER_BIT:6}     {local:8} {'Yes' if record.in_use else 'No':8} SHAD${printable}"
     )
 

@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PATH=RA92|SIZE",
-        help="make a new sparse image, of a drive's size or of 100M, 2G, 204800 (blocks)",
+        help="make a new sparse image and attach it: of a drive's size or of 100M, 2G, 204800 (blocks)",
     )
     parser.add_argument(
         "--controller",

@@ -382,6 +382,7 @@ def test_a_virtual_unit_has_a_number_of_four_digits_at_most(console: Console) ->
 
 def test_a_label_has_twelve_characters_at_most(console: Console) -> None:
     assert console.refused(f"INITIALIZE {A} THIRTEEN_LONG") == ["INIT-F-BADVOLLBL"]
+    assert console.refused(f'INITIALIZE {A} " "') == ["INIT-F-BADVOLLBL"]
 
 
 def test_a_member_is_removed_by_force(mounted: Console) -> None:
@@ -801,6 +802,55 @@ def test_mounted_devices_are_shown_without_members(mounted: Console) -> None:
     mounted.well(f"DISMOUNT {C}", f"MOUNT/NOWRITE {C} PAYROLL")
     shown = [line.split()[0] for line in mounted.well("SHOW DEVICE/MOUNTED")[2:]]
     assert shown == ["DSA42:", C]
+
+
+def test_a_member_is_shown_as_one_without_its_set(mounted: Console) -> None:
+    for name in (A, "DUA10", "_$1$DUA10:"):
+        said = mounted.well(f"SHOW DEVICE {name}")
+        assert said[2:] == ["$1$DUA10:   (ALPHA1)    ShadowSetMember      0  (member of DSA42:)"]
+    mounted.well(f"DISMOUNT {B}", f"MOUNT DSA42:/SHADOW={B} PAYROLL")
+    assert "(copy trgt DSA42:" in mounted.well(f"SHOW DEVICE {B}")[2]
+
+
+def test_a_bitmap_without_a_mounted_set_is_shown_and_can_be_deleted(mounted: Console) -> None:
+    mounted.well(f"DISMOUNT/POLICY=MINICOPY {C}", "DISMOUNT DSA42:")
+    for name in ("", "DSA42", "DSA42:"):
+        assert (
+            mounted.well(f"SHOW DEVICE/BITMAP {name}")[2] == "DSA42:            00010001       20          0%"
+        )
+    (line,) = mounted.well("SHOW DEVICE/BITMAP/FULL")[2:]
+    assert line.split()[4] == "No"  # nothing is recorded
+    assert mounted.well("DELETE/BITMAP/LOG 00010001") == ["%DELETE-I-DELETED, 00010001 deleted"]
+    assert mounted.well("SHOW DEVICE/BITMAP") == ["no bitmaps active"]
+    assert mounted.refused("SHOW DEVICE/BITMAP DSA42") == ["SYSTEM-W-NOSUCHDEV"]
+
+
+def test_a_bitmap_whose_set_another_node_has_is_not_deleted_where_the_set_is_dismounted(
+    mounted: Console,
+) -> None:
+    mounted.well("SET HOST VAX1", "MOUNT DSA42: PAYROLL", "LOGOUT")
+    mounted.well(f"DISMOUNT/POLICY=MINICOPY {C}", "DISMOUNT DSA42:")
+    assert mounted.well("SHOW DEVICE/BITMAP/FULL")[2].split()[4] == "Yes"
+    assert mounted.refused("DELETE/BITMAP 00010001") == ["DELETE-F-BITMAPINUSE"]
+    mounted.well("MOUNT DSA42: PAYROLL", f"MOUNT/POLICY=MINICOPY DSA42:/SHADOW={C} PAYROLL")
+
+
+def test_every_node_knows_what_is_free_on_a_volume_that_all_have_mounted(console: Console) -> None:
+    console.well(f"INIT/SHADOW=({A},{B}) PAYROLL", f"MOUNT/CLUSTER DSA42:/SHADOW=({A},{B}) PAYROLL")
+    console.well("SET HOST VAX1")
+    assert console.well("SHOW DEVICE DSA42")[2].split()[5] == "19965"
+
+
+def test_a_disk_without_a_volume_is_not_mounted_and_told_from_a_wrong_label(console: Console) -> None:
+    assert console.refused(f"MOUNT {A} PAYROLL") == ["MOUNT-F-NOHOMEBLK"]
+    console.well(f"INITIALIZE {A} OTHER")
+    assert console.refused(f"MOUNT {A} PAYROLL") == ["MOUNT-F-INCVOLLABEL"]
+
+
+def test_a_disk_is_not_saved_on_a_disk(console: Console) -> None:
+    for target in (B, "DUA11", "DSA1:", "NOSUCH:"):
+        assert console.refused(f"BACKUP/PHYSICAL {A} {target}") == ["BACKUP-F-ONEFILE"]
+    assert not console.files.contents
 
 
 def test_a_disk_mounted_elsewhere_says_so(mounted: Console) -> None:

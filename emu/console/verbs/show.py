@@ -66,17 +66,18 @@ def _show_device(job: Job, command: Command) -> Procedure:
             return
     sets = _matching_sets(job, name)
     disks = _matching_disks(job, name)
+    unused = displays.unused_bitmaps(session, name.upper().lstrip("_")) if command.is_given("BITMAP") else []
     mounted = command.is_given("MOUNTED")
     if mounted:
         disks = [unit for unit in disks if unit.name in job.node.utilities.private]
-    elif name and not sets and not disks:
+    elif name and not sets and not disks and not unused:
         raise _no_such_device(name)
     if command.is_given("BITMAP"):
-        if name and not sets:
+        if name and not sets and not unused:
             raise Failure(
                 Message("SHOW", "W", "NOTSHADOW", f"{disks[0].name if disks else name} is no virtual unit")
             )
-        yield from _say_all(job, displays.bitmaps(session, sets, full=full))
+        yield from _say_all(job, displays.bitmaps(session, sets, unused, full=full))
     elif full:
         yield from _show_full(job, sets, disks)
     else:
@@ -92,9 +93,7 @@ def _show_full(job: Job, sets: list[VirtualUnit], disks: list[Disk]) -> Procedur
     for unit in disks:
         if unit.name in shown:
             continue
-        # What costs, counts and times a member has is this node's, so a set of others tells nothing here.
-        memberships = ((vu, m) for vu in job.node.shadow.units.values() for m in vu.members)
-        here = next((each for each in memberships if each[1].device == unit.name), None)
+        here = displays.membership_here(session, unit)
         lines = displays.full_member(session, *here) if here else displays.full_disk(session, unit)
         yield from _say_all(job, ["", *lines])
     job.say()
