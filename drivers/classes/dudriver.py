@@ -59,7 +59,8 @@ _BUFFERED = {  # functions that have a buffer, their opcodes and modifiers
 _TRANSFER_ENDS = frozenset(int(opcode | END) for opcode in (OP.RD, OP.WR, OP.CMP, OP.ERS))
 _COPY = int(IO.DISK_COPY_DATA)
 _ERASE = int(IO.DSE)
-_transfer_text = PortTransferCommand.pack_fields
+_transfer_text = PortTransferCommand.STRUCT.pack
+_transfer_end = TransferEnd.STRUCT.unpack_from
 _OPCODE_OFFSET = Header.LAYOUT["opcd"][0]
 _SUCCESS, _AVAILABLE, _OFFLINE, _COMPARE = int(ST.SUC), int(ST.AVL), int(ST.OFL), int(ST.CMP)
 _RETRYABLE = frozenset((int(ST.DRV), int(ST.CNT)))
@@ -164,18 +165,18 @@ class DuDriver(Generic[Port]):
                 return False
             irp.mapped = mapped
             text = _transfer_text(
-                crf=reference,
-                unit=irp.unit.number,
-                opcd=opcode,
-                mod=modifiers,
-                bcnt=irp.byte_count,
-                buff=port.describe_buffer(mapped),
-                lbn=irp.lbn,
+                reference,
+                irp.unit.number,
+                opcode,
+                modifiers,
+                irp.byte_count,
+                port.describe_buffer(mapped),
+                irp.lbn,
             )
         elif function == EXCHANGE:
             text = cast(Exchange, irp).encode(reference)
         elif function == _ERASE:
-            text = _transfer_text(
+            text = PortTransferCommand.pack_fields(
                 crf=reference, unit=irp.unit.number, opcd=int(OP.ERS), bcnt=irp.byte_count, lbn=irp.lbn
             )
         else:
@@ -241,11 +242,11 @@ class DuDriver(Generic[Port]):
     def receive(self, text: Bytes) -> None:
         opcode = text[_OPCODE_OFFSET]
         if opcode in _TRANSFER_ENDS:
-            end = TransferEnd.unpack(text)
-            irp = self.outstanding.pop(end.crf, None)
+            reference, _, _, _, _, status, byte_count, _, _, _ = _transfer_end(text)
+            irp = self.outstanding.pop(reference, None)
             if irp is not None:
-                irp.transferred = end.bcnt
-                self._ended(irp, end.sts)
+                irp.transferred = byte_count
+                self._ended(irp, status)
         elif opcode & END:
             self._other_ended(text)
         elif opcode == OP.AVA:

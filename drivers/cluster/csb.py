@@ -22,6 +22,7 @@ from emu.wire.codes.scs import CLUSTER_MESSAGE_BYTES, Facility, TransferStatus
 from emu.wire.generated.scs import ClusterMessage, Status
 from emu.wire.packet import ShortPacket
 
+_pack_header = ClusterMessage.STRUCT.pack
 INLINE_BYTES = CLUSTER_MESSAGE_BYTES - ClusterMessage.SIZE
 FETCH_LIMIT_BYTES = 1 << 20  # nobody has a message as long as that
 ACKNOWLEDGE_EVERY = 4
@@ -122,7 +123,7 @@ class Csb:
         if not inline:
             message.buffer = self.connection.transfers.map(memoryview(message.data))
         self._unacknowledged = 0
-        header = ClusterMessage.pack_fields(
+        header = _pack_header(
             message.sequence,
             self.received,
             message.rspid,

@@ -35,6 +35,9 @@ BACKLOG = 4096  # packets that wait; a node with more has gone mad
 
 _NOP = PpdHeader.pack_fields(PpdOpcode.NOP)
 _HEADERS = DatagramHeader.SIZE + CircuitHeader.SIZE
+_datagram_header = DatagramHeader.STRUCT.unpack_from
+_circuit_header = CircuitHeader.STRUCT.unpack_from
+_pack_circuit_header = CircuitHeader.STRUCT.pack
 
 # Plain names for what is looked at with every packet: to look a member up in its enumeration costs as much as a call.
 _HELLO, _CONTROL = Channel.HELLO, Channel.CONTROL
@@ -321,7 +324,7 @@ class PeDriver:
         self._send(
             circuit.system,
             self._header(circuit.system, channel)
-            + CircuitHeader.pack_fields(circuit.number, circuit.remote_number, sequence, acknowledged)
+            + _pack_circuit_header(circuit.number, circuit.remote_number, sequence, acknowledged)
             + packet,
         )
 
@@ -340,19 +343,25 @@ class PeDriver:
         """Hear a datagram; what is none is counted and forgotten."""
         if not self._running:
             return
+        if len(datagram) < DatagramHeader.SIZE:
+            self.bad += 1
+            return
         try:
-            header = DatagramHeader.unpack(datagram)
-            system = header.source_hi << 32 | header.source_lo
-            if header.group != self._group or system == self.identity.system:
+            to_lo, to_hi, group, from_lo, from_hi, channel, ppd_type = _datagram_header(datagram)
+            system = from_hi << 32 | from_lo
+            if group != self._group or system == self.identity.system:
                 self.foreign += 1
-            elif header.channel == _HELLO:
+            elif channel == _HELLO:
                 self._hello_heard(system, Hello.unpack(datagram, DatagramHeader.SIZE).swincarn)
-            elif header.destination_hi << 32 | header.destination_lo == self.identity.system:
+            elif to_hi << 32 | to_lo != self.identity.system:
+                return
+            elif channel == _CONTROL:
                 circuit = CircuitHeader.unpack(datagram, DatagramHeader.SIZE)
-                if header.channel == _CONTROL:
-                    self._control_heard(system, header.ppd_type, circuit, datagram)
-                else:
-                    self._packet_heard(system, header.channel, circuit, datagram[_HEADERS:])
+                self._control_heard(system, ppd_type, circuit, datagram)
+            elif len(datagram) < _HEADERS:
+                self.bad += 1
+            else:
+                self._packet_heard(system, channel, datagram)
         except (ShortPacket, UnicodeDecodeError):
             self.bad += 1
 
@@ -397,23 +406,20 @@ class PeDriver:
             circuit = None
         (circuit or self._new_circuit(system)).start_heard(number, peer)
 
-    def _packet_heard(self, system: int, channel: int, header: CircuitHeader, packet: bytes) -> None:
+    def _packet_heard(self, system: int, channel: int, datagram: bytes) -> None:
+        theirs, ours, sequence, acknowledged = _circuit_header(datagram, DatagramHeader.SIZE)
         circuit = self.circuits.get(system)
-        if (
-            circuit is None
-            or header.destination_circuit != circuit.number
-            or header.source_circuit != circuit.remote_number
-        ):
+        if circuit is None or ours != circuit.number or theirs != circuit.remote_number:
             return  # of a circuit that is no more
         if circuit.state is not _OPEN:
             circuit.opened()
-        circuit.acknowledged(header.acknowledged)
+        circuit.acknowledged(acknowledged)
         if circuit.state is not _OPEN:
             return
         if channel == _SEQUENCED:
-            circuit.packet_heard(header.sequence, packet)
+            circuit.packet_heard(sequence, datagram[_HEADERS:])
         elif channel == _DATAGRAM:
-            self.datagram(circuit, packet)
+            self.datagram(circuit, datagram[_HEADERS:])
 
     # -- circuits tell
 

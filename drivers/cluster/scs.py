@@ -28,6 +28,8 @@ NAME_BYTES = 16
 MESSAGE_BYTES = 1024  # longest application message
 _SCS_MESSAGE, _SCS_DATAGRAM = 4, 3  # PPD$C_SCS_MSG, PPD$C_SCS_DG
 _HEADERS = PpdHeader.SIZE + ScsHeader.SIZE
+_ppd_header = PpdHeader.STRUCT.unpack_from
+_pack_scs_header = ScsHeader.STRUCT.pack
 _LENGTH_FIELD = 2
 _SNDMSG = PpdHeader.pack_fields(PpdOpcode.SNDMSG)
 _SNDDG = PpdHeader.pack_fields(PpdOpcode.SNDDG)
@@ -138,7 +140,7 @@ class Connection:
 
     def _header(self, kind: int, credit: int, length: int, ppd_type: int = _SCS_MESSAGE) -> bytes:
         whole = ScsHeader.SIZE - _LENGTH_FIELD + length
-        return ScsHeader.pack_fields(whole, ppd_type, kind, credit, self.remote_conid, self.conid)
+        return _pack_scs_header(whole, ppd_type, kind, credit, self.remote_conid, self.conid)
 
     def _send(self, kind: MessageType, credit: int, data: bytes) -> None:
         self.circuit.send(_SNDMSG + self._header(kind, credit, len(data)) + data)
@@ -329,19 +331,20 @@ class Scs:
             circuit.close()
 
     def _packet(self, circuit: Circuit, packet: bytes) -> None:
-        opcode = PpdHeader.unpack(packet).opcode
+        if len(packet) < PpdHeader.SIZE:
+            raise ShortPacket("PpdHeader", PpdHeader.SIZE, len(packet))
+        opcode, status, last = _ppd_header(packet)
         if opcode == _NOP:
             return
         if opcode in _APPLICATION:
             header = ScsHeader.unpack(packet, PpdHeader.SIZE)
             self._message(circuit, header, packet[_HEADERS:])
         elif opcode in _TRANSFERS:
-            ppd = PpdHeader.unpack(packet)
             transfer = BlockTransfer.unpack(packet, PpdHeader.SIZE)
             data = memoryview(packet)[PpdHeader.SIZE + BlockTransfer.SIZE :]
             connection = self._connection_of(circuit, transfer.conid)
             if connection is not None and not connection.transfers.heard(
-                opcode, ppd.status, ppd.last, transfer, data
+                opcode, status, last, transfer, data
             ):
                 raise Violation("a piece of no block transfer")
         else:

@@ -59,7 +59,7 @@ _STEP1 = int(HOST1.VL) | RING_LOG2 << COMMAND_RING_SHIFT | RING_LOG2 << RESPONSE
 _STEP4 = int(HOST4.GO | HOST4.LF)
 _SEQUENTIAL = int(MessageType.SEQUENTIAL)
 _DATAGRAM = int(MessageType.DATAGRAM)
-_descriptor = MappedBuffer.pack_fields
+_descriptor = MappedBuffer.STRUCT.pack
 _GIVE = OWN | FLAG
 
 

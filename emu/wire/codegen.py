@@ -2,7 +2,8 @@
 
 Reads the construct declarations of `emu.wire.layouts` and prints one module each, a class with slots
 around one precompiled `struct.Struct`.  `pack_fields` makes a packet's bytes without making the object
-first.  The output is committed; `--check` says whether it is current, by exit status.
+first; `STRUCT` is for who packs or unpacks the same packet all the time.  The output is committed;
+`--check` says whether it is current, by exit status.
 """
 
 import sys
@@ -81,6 +82,7 @@ class {name}(Packet):
 
     __slots__ = ({slots})
 
+    STRUCT: ClassVar[struct.Struct] = _{name}
     SIZE: ClassVar[int] = {size}
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {{
 {layout}

@@ -27,11 +27,13 @@ class ShortPacket(ValueError):
 class Packet:
     """A packet; the subclasses are generated.
 
-    SIZE: bytes.  LAYOUT: field -> (offset, size) in bytes, in order, without the padding.
+    STRUCT: of all fields in their order.  SIZE: bytes.  LAYOUT: field -> (offset, size) in bytes, in order, without
+    the padding.
     """
 
     __slots__ = ()
 
+    STRUCT: ClassVar[Struct]
     SIZE: ClassVar[int]
     LAYOUT: ClassVar[dict[str, tuple[int, int]]]
 

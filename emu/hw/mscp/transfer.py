@@ -25,6 +25,7 @@ _BAD_BLOCK_REPORTED = int(EF.BBR)
 _BLOCK_SHIFT = BLOCK_BYTES.bit_length() - 1
 _BLOCK_MASK = BLOCK_BYTES - 1
 _MAXIMUM = 0x0FFF_FFFF
+_transfer_end = TransferEnd.STRUCT.pack
 
 
 class Transfer(Outstanding):
@@ -102,7 +103,7 @@ class Transfer(Outstanding):
     def _end_text(self, status: int, byte_count: int) -> bytes:
         command, flags = self.command, self.end_flags
         # RQDX3 and SIMH leave the buffer descriptor and the LBN of the command where they were.
-        return TransferEnd.pack_fields(
+        return _transfer_end(
             command.crf,
             command.unit,
             self.log_number,

@@ -28,6 +28,7 @@ RESPONSE_RETRY_NS = 5 * MILLISECOND_NS  # RQDX3
 _SEQUENTIAL = int(MessageType.SEQUENTIAL)
 _DATAGRAM = int(MessageType.DATAGRAM)
 _KIND = Envelope.LAYOUT["credits_type"][0]
+_envelope = Envelope.STRUCT.unpack_from
 
 
 class Traffic:
@@ -145,18 +146,18 @@ class Traffic:
             self._trace("H>C", packet)
         if self._commands.give_back(descriptor):
             self._interrupt()
-        envelope = Envelope.unpack(packet)
-        if envelope.credits_type >> MESSAGE_TYPE_SHIFT != _SEQUENTIAL:
+        length, credits_type, identifier = _envelope(packet)
+        if credits_type >> MESSAGE_TYPE_SHIFT != _SEQUENTIAL:
             raise PortFault(FATAL.PROTOCOL_INCOMPATIBLE)
-        connection = self._connections.get(envelope.connection)
+        connection = self._connections.get(identifier)
         if connection is None:
             raise PortFault(FATAL.CONNECTION_ID)
         if not connection.credits:
             raise PortFault(FATAL.CREDIT_LIMIT)
         connection.credits -= 1
-        connection.allowance += envelope.credits_type & CREDITS_MASK
+        connection.allowance += credits_type & CREDITS_MASK
         self.outstanding += 1
-        connection.server.receive(packet[ENVELOPE_BYTES:], envelope.length)
+        connection.server.receive(packet[ENVELOPE_BYTES:], length)
 
     # ---- responses
 

@@ -14,6 +14,7 @@ class BridgeHeader(Packet):
 
     __slots__ = ("length", "kind")
 
+    STRUCT: ClassVar[struct.Struct] = _BridgeHeader
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 2),
@@ -75,6 +76,7 @@ class BridgeHello(Packet):
 
     __slots__ = ("magic", "version", "group", "nonce")
 
+    STRUCT: ClassVar[struct.Struct] = _BridgeHello
     SIZE: ClassVar[int] = 40
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "magic": (0, 4),
@@ -152,6 +154,7 @@ class BridgeSecret(Packet):
 
     __slots__ = ("purpose", "group", "connected", "listened")
 
+    STRUCT: ClassVar[struct.Struct] = _BridgeSecret
     SIZE: ClassVar[int] = 68
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "purpose": (0, 1),
@@ -229,6 +232,7 @@ class BridgeSeal(Packet):
 
     __slots__ = ("count", "listened")
 
+    STRUCT: ClassVar[struct.Struct] = _BridgeSeal
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "count": (0, 8),

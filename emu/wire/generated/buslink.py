@@ -14,6 +14,7 @@ class LinkHeader(Packet):
 
     __slots__ = ("kind", "flags", "epoch", "length", "address", "value", "count", "time")
 
+    STRUCT: ClassVar[struct.Struct] = _LinkHeader
     SIZE: ClassVar[int] = 24
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "kind": (0, 1),
@@ -123,6 +124,7 @@ class Hello(Packet):
 
     __slots__ = ("magic", "version", "bus", "mode", "csr", "memory_bytes", "name")
 
+    STRUCT: ClassVar[struct.Struct] = _Hello
     SIZE: ClassVar[int] = 64
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "magic": (0, 4),
@@ -224,6 +226,7 @@ class Extent(Packet):
 
     __slots__ = ("address", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _Extent
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "address": (0, 4),
@@ -285,6 +288,7 @@ class Watch(Packet):
 
     __slots__ = ("kind", "address", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _Watch
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "kind": (0, 2),
@@ -354,6 +358,7 @@ class FrameHeader(Packet):
 
     __slots__ = ("kind", "sequence")
 
+    STRUCT: ClassVar[struct.Struct] = _FrameHeader
     SIZE: ClassVar[int] = 2
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "kind": (0, 1),
@@ -415,6 +420,7 @@ class FrameCheck(Packet):
 
     __slots__ = ("crc",)
 
+    STRUCT: ClassVar[struct.Struct] = _FrameCheck
     SIZE: ClassVar[int] = 2
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crc": (0, 2),

@@ -14,6 +14,7 @@ class Header(Packet):
 
     __slots__ = ("crf", "opcd", "mod")
 
+    STRUCT: ClassVar[struct.Struct] = _Header
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -83,6 +84,7 @@ class EndHeader(Packet):
 
     __slots__ = ("crf", "opcd", "sts")
 
+    STRUCT: ClassVar[struct.Struct] = _EndHeader
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -152,6 +154,7 @@ class GetDustStatusEnd(Packet):
 
     __slots__ = ("crf", "opcd", "sts", "ext", "flags", "progress", "timeout")
 
+    STRUCT: ClassVar[struct.Struct] = _GetDustStatusEnd
     SIZE: ClassVar[int] = 22
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -253,6 +256,7 @@ class GetDustStatusLongEnd(Packet):
 
     __slots__ = ("crf", "opcd", "sts", "ext", "flags", "progress", "timeout", "abort_timeout")
 
+    STRUCT: ClassVar[struct.Struct] = _GetDustStatusLongEnd
     SIZE: ClassVar[int] = 23
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -362,6 +366,7 @@ class ExecuteSuppliedProgramCommand(Packet):
 
     __slots__ = ("crf", "opcd", "mod", "bcnt", "buff", "pte_base", "overlay_buff", "overlay_pte_base")
 
+    STRUCT: ClassVar[struct.Struct] = _ExecuteSuppliedProgramCommand
     SIZE: ClassVar[int] = 40
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -471,6 +476,7 @@ class ExecuteLocalProgramCommand(Packet):
 
     __slots__ = ("crf", "opcd", "mod", "name")
 
+    STRUCT: ClassVar[struct.Struct] = _ExecuteLocalProgramCommand
     SIZE: ClassVar[int] = 18
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -548,6 +554,7 @@ class ExecuteLocalProgramEnd(Packet):
 
     __slots__ = ("crf", "opcd", "sts", "version", "timeout", "flags")
 
+    STRUCT: ClassVar[struct.Struct] = _ExecuteLocalProgramEnd
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -641,6 +648,7 @@ class ExecuteLocalProgramLongEnd(Packet):
 
     __slots__ = ("crf", "opcd", "sts", "version", "timeout", "flags", "abort_timeout")
 
+    STRUCT: ClassVar[struct.Struct] = _ExecuteLocalProgramLongEnd
     SIZE: ClassVar[int] = 17
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -742,6 +750,7 @@ class DataCommand(Packet):
 
     __slots__ = ("crf", "opcd", "mod", "bcnt", "buff", "pte_base")
 
+    STRUCT: ClassVar[struct.Struct] = _DataCommand
     SIZE: ClassVar[int] = 28
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -835,6 +844,7 @@ class DataEnd(Packet):
 
     __slots__ = ("crf", "opcd", "sts", "bcnt")
 
+    STRUCT: ClassVar[struct.Struct] = _DataEnd
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -912,6 +922,7 @@ class SendDataImmediateCommand(Packet):
 
     __slots__ = ("crf", "opcd", "mod", "bcnt", "data")
 
+    STRUCT: ClassVar[struct.Struct] = _SendDataImmediateCommand
     SIZE: ClassVar[int] = 36
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -997,6 +1008,7 @@ class ProgramHeader(Packet):
 
     __slots__ = ("initial_size", "overlay_size", "name", "version", "flags", "timeout")
 
+    STRUCT: ClassVar[struct.Struct] = _ProgramHeader
     SIZE: ClassVar[int] = 18
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "initial_size": (0, 4),
@@ -1090,6 +1102,7 @@ class Dialogue(Packet):
 
     __slots__ = ("word",)
 
+    STRUCT: ClassVar[struct.Struct] = _Dialogue
     SIZE: ClassVar[int] = 2
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "word": (0, 2),

@@ -14,6 +14,7 @@ class Event(Packet):
 
     __slots__ = ("event",)
 
+    STRUCT: ClassVar[struct.Struct] = _Event
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "event": (0, 1),
@@ -67,6 +68,7 @@ class Register(Packet):
 
     __slots__ = ("event", "value")
 
+    STRUCT: ClassVar[struct.Struct] = _Register
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "event": (0, 1),
@@ -128,6 +130,7 @@ class Interrupt(Packet):
 
     __slots__ = ("event", "vector")
 
+    STRUCT: ClassVar[struct.Struct] = _Interrupt
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "event": (0, 1),
@@ -189,6 +192,7 @@ class Blocks(Packet):
 
     __slots__ = ("event", "unit", "lbn", "byte_count")
 
+    STRUCT: ClassVar[struct.Struct] = _Blocks
     SIZE: ClassVar[int] = 24
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "event": (0, 1),
@@ -266,6 +270,7 @@ class Bitmap(Packet):
 
     __slots__ = ("event", "set", "bitmap", "first", "count")
 
+    STRUCT: ClassVar[struct.Struct] = _Bitmap
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "event": (0, 1),
@@ -351,6 +356,7 @@ class Copy(Packet):
 
     __slots__ = ("event", "fence_lbn")
 
+    STRUCT: ClassVar[struct.Struct] = _Copy
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "event": (0, 1),

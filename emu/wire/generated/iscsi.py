@@ -14,6 +14,7 @@ class Request(Packet):
 
     __slots__ = ("opcode", "flags", "specific", "lengths", "lun", "itt", "word5", "cmd_sn", "exp_stat_sn")
 
+    STRUCT: ClassVar[struct.Struct] = _Request
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -131,6 +132,7 @@ class ScsiCommand(Packet):
 
     __slots__ = ("opcode", "flags", "lengths", "lun", "itt", "expected_bytes", "cmd_sn", "exp_stat_sn", "cdb")
 
+    STRUCT: ClassVar[struct.Struct] = _ScsiCommand
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -248,6 +250,7 @@ class ScsiResponse(Packet):
 
     __slots__ = ("opcode", "flags", "response", "status", "lengths", "itt", "snack_tag", "stat_sn", "exp_cmd_sn", "max_cmd_sn", "exp_data_sn", "bidirectional_residual", "residual")
 
+    STRUCT: ClassVar[struct.Struct] = _ScsiResponse
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -397,6 +400,7 @@ class TaskManagementRequest(Packet):
 
     __slots__ = ("opcode", "function", "lengths", "lun", "itt", "referenced_tag", "cmd_sn", "exp_stat_sn", "ref_cmd_sn", "exp_data_sn")
 
+    STRUCT: ClassVar[struct.Struct] = _TaskManagementRequest
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -522,6 +526,7 @@ class TaskManagementResponse(Packet):
 
     __slots__ = ("opcode", "flags", "response", "lengths", "itt", "stat_sn", "exp_cmd_sn", "max_cmd_sn")
 
+    STRUCT: ClassVar[struct.Struct] = _TaskManagementResponse
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -631,6 +636,7 @@ class DataOut(Packet):
 
     __slots__ = ("opcode", "flags", "lengths", "lun", "itt", "ttt", "exp_stat_sn", "data_sn", "offset")
 
+    STRUCT: ClassVar[struct.Struct] = _DataOut
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -748,6 +754,7 @@ class DataIn(Packet):
 
     __slots__ = ("opcode", "flags", "status", "lengths", "lun", "itt", "ttt", "stat_sn", "exp_cmd_sn", "max_cmd_sn", "data_sn", "offset", "residual")
 
+    STRUCT: ClassVar[struct.Struct] = _DataIn
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -897,6 +904,7 @@ class ReadyToTransfer(Packet):
 
     __slots__ = ("opcode", "flags", "lengths", "lun", "itt", "ttt", "stat_sn", "exp_cmd_sn", "max_cmd_sn", "r2t_sn", "offset", "desired_bytes")
 
+    STRUCT: ClassVar[struct.Struct] = _ReadyToTransfer
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1038,6 +1046,7 @@ class AsyncMessage(Packet):
 
     __slots__ = ("opcode", "flags", "lengths", "lun", "itt", "stat_sn", "exp_cmd_sn", "max_cmd_sn", "event", "code", "parameter1", "parameter2", "parameter3")
 
+    STRUCT: ClassVar[struct.Struct] = _AsyncMessage
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1187,6 +1196,7 @@ class LoginRequest(Packet):
 
     __slots__ = ("opcode", "flags", "version_max", "version_min", "lengths", "isid", "tsih", "itt", "cid", "cmd_sn", "exp_stat_sn")
 
+    STRUCT: ClassVar[struct.Struct] = _LoginRequest
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1320,6 +1330,7 @@ class LoginResponse(Packet):
 
     __slots__ = ("opcode", "flags", "version_max", "version_active", "lengths", "isid", "tsih", "itt", "stat_sn", "exp_cmd_sn", "max_cmd_sn", "status")
 
+    STRUCT: ClassVar[struct.Struct] = _LoginResponse
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1461,6 +1472,7 @@ class TextRequest(Packet):
 
     __slots__ = ("opcode", "flags", "lengths", "lun", "itt", "ttt", "cmd_sn", "exp_stat_sn")
 
+    STRUCT: ClassVar[struct.Struct] = _TextRequest
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1570,6 +1582,7 @@ class TextResponse(Packet):
 
     __slots__ = ("opcode", "flags", "lengths", "lun", "itt", "ttt", "stat_sn", "exp_cmd_sn", "max_cmd_sn")
 
+    STRUCT: ClassVar[struct.Struct] = _TextResponse
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1687,6 +1700,7 @@ class LogoutRequest(Packet):
 
     __slots__ = ("opcode", "reason", "lengths", "itt", "cid", "cmd_sn", "exp_stat_sn")
 
+    STRUCT: ClassVar[struct.Struct] = _LogoutRequest
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1788,6 +1802,7 @@ class LogoutResponse(Packet):
 
     __slots__ = ("opcode", "flags", "response", "lengths", "itt", "stat_sn", "exp_cmd_sn", "max_cmd_sn", "time2wait", "time2retain")
 
+    STRUCT: ClassVar[struct.Struct] = _LogoutResponse
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1913,6 +1928,7 @@ class Reject(Packet):
 
     __slots__ = ("opcode", "flags", "reason", "lengths", "itt", "stat_sn", "exp_cmd_sn", "max_cmd_sn", "data_sn")
 
+    STRUCT: ClassVar[struct.Struct] = _Reject
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -2030,6 +2046,7 @@ class NopOut(Packet):
 
     __slots__ = ("opcode", "flags", "lengths", "lun", "itt", "ttt", "cmd_sn", "exp_stat_sn")
 
+    STRUCT: ClassVar[struct.Struct] = _NopOut
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -2139,6 +2156,7 @@ class NopIn(Packet):
 
     __slots__ = ("opcode", "flags", "lengths", "lun", "itt", "ttt", "stat_sn", "exp_cmd_sn", "max_cmd_sn")
 
+    STRUCT: ClassVar[struct.Struct] = _NopIn
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -2256,6 +2274,7 @@ class AdditionalHeader(Packet):
 
     __slots__ = ("length", "type", "specific")
 
+    STRUCT: ClassVar[struct.Struct] = _AdditionalHeader
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 2),
@@ -2325,6 +2344,7 @@ class SenseLength(Packet):
 
     __slots__ = ("length",)
 
+    STRUCT: ClassVar[struct.Struct] = _SenseLength
     SIZE: ClassVar[int] = 2
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 2),
@@ -2378,6 +2398,7 @@ class TransportId(Packet):
 
     __slots__ = ("protocol", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _TransportId
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "protocol": (0, 1),

@@ -14,6 +14,7 @@ class Header(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod")
 
+    STRUCT: ClassVar[struct.Struct] = _Header
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -91,6 +92,7 @@ class EndHeader(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts")
 
+    STRUCT: ClassVar[struct.Struct] = _EndHeader
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -184,6 +186,7 @@ class ReferenceCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "otrf")
 
+    STRUCT: ClassVar[struct.Struct] = _ReferenceCommand
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -269,6 +272,7 @@ class AbortEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "otrf")
 
+    STRUCT: ClassVar[struct.Struct] = _AbortEnd
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -370,6 +374,7 @@ class GetCommandStatusEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "otrf", "cmst")
 
+    STRUCT: ClassVar[struct.Struct] = _GetCommandStatusEnd
     SIZE: ClassVar[int] = 20
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -479,6 +484,7 @@ class GetUnitStatusEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "mlun", "unfl", "unti", "medi", "shun", "shst", "trck", "grp", "cyl", "usvr", "uhvr", "rcts", "rbns", "rctc")
 
+    STRUCT: ClassVar[struct.Struct] = _GetUnitStatusEnd
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -684,6 +690,7 @@ class GetUnitStatusLoadEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "mlun", "unfl", "unti", "medi", "shun", "shst", "trck", "grp", "cyl", "usvr", "uhvr", "rcts", "rbns", "rctc", "load")
 
+    STRUCT: ClassVar[struct.Struct] = _GetUnitStatusLoadEnd
     SIZE: ClassVar[int] = 52
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -897,6 +904,7 @@ class GetUnitNameEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "namelen", "name")
 
+    STRUCT: ClassVar[struct.Struct] = _GetUnitNameEnd
     SIZE: ClassVar[int] = 44
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -1006,6 +1014,7 @@ class SetControllerCharacteristicsCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "vrsn", "cntf", "htmo", "time", "parm")
 
+    STRUCT: ClassVar[struct.Struct] = _SetControllerCharacteristicsCommand
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -1123,6 +1132,7 @@ class SetControllerCharacteristicsEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "vrsn", "cntf", "ctmo", "csvr", "chvr", "cnti", "mbcnt")
 
+    STRUCT: ClassVar[struct.Struct] = _SetControllerCharacteristicsEnd
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -1272,6 +1282,7 @@ class OnlineCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "unfl", "xlba", "xlbc", "parm", "shun", "copy")
 
+    STRUCT: ClassVar[struct.Struct] = _OnlineCommand
     SIZE: ClassVar[int] = 36
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -1397,6 +1408,7 @@ class OnlineEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "mlun", "unfl", "unti", "medi", "shun", "shst", "unsz", "vser")
 
+    STRUCT: ClassVar[struct.Struct] = _OnlineEnd
     SIZE: ClassVar[int] = 44
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -1554,6 +1566,7 @@ class TransferCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "bcnt", "buff", "pte_base", "lbn")
 
+    STRUCT: ClassVar[struct.Struct] = _TransferCommand
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -1663,6 +1676,7 @@ class MappedBuffer(Packet):
 
     __slots__ = ("buff", "pte_base")
 
+    STRUCT: ClassVar[struct.Struct] = _MappedBuffer
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "buff": (0, 4),
@@ -1724,6 +1738,7 @@ class NamedBuffer(Packet):
 
     __slots__ = ("offset", "name", "conid")
 
+    STRUCT: ClassVar[struct.Struct] = _NamedBuffer
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "offset": (0, 4),
@@ -1793,6 +1808,7 @@ class PortTransferCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "bcnt", "buff", "lbn")
 
+    STRUCT: ClassVar[struct.Struct] = _PortTransferCommand
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -1894,6 +1910,7 @@ class TransferEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "bcnt", "buff", "pte_base", "fbbk")
 
+    STRUCT: ClassVar[struct.Struct] = _TransferEnd
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -2019,6 +2036,7 @@ class HistoryWriteCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "bcnt", "buff", "pte_base", "lbn", "hrn", "ent_id")
 
+    STRUCT: ClassVar[struct.Struct] = _HistoryWriteCommand
     SIZE: ClassVar[int] = 36
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -2144,6 +2162,7 @@ class HistoryWriteEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "bcnt", "buff", "pte_base", "fbbk", "ent_loc")
 
+    STRUCT: ClassVar[struct.Struct] = _HistoryWriteEnd
     SIZE: ClassVar[int] = 36
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -2277,6 +2296,7 @@ class ReplaceCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "rbn", "lbn")
 
+    STRUCT: ClassVar[struct.Struct] = _ReplaceCommand
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -2370,6 +2390,7 @@ class FormatCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "bcnt", "buff", "pte_base", "func")
 
+    STRUCT: ClassVar[struct.Struct] = _FormatCommand
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -2479,6 +2500,7 @@ class DisplayCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "ditem", "dmode", "dtext")
 
+    STRUCT: ClassVar[struct.Struct] = _DisplayCommand
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -2580,6 +2602,7 @@ class DiskCopyDataCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "lbcount", "src_unum", "src_uid", "dest_lbn", "hrn", "ent_id", "src_lbn", "port_adr", "sys_adr")
 
+    STRUCT: ClassVar[struct.Struct] = _DiskCopyDataCommand
     SIZE: ClassVar[int] = 60
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -2729,6 +2752,7 @@ class DiskCopyDataEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "sbc_sts", "ent_loc")
 
+    STRUCT: ClassVar[struct.Struct] = _DiskCopyDataEnd
     SIZE: ClassVar[int] = 34
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -2838,6 +2862,7 @@ class WriteHistoryCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "bcnt", "buff", "pte_base", "oper", "offs")
 
+    STRUCT: ClassVar[struct.Struct] = _WriteHistoryCommand
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -2955,6 +2980,7 @@ class WriteHistoryKeyCommand(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "bcnt", "buff", "pte_base", "oper", "offs", "hrn", "ent_loc")
 
+    STRUCT: ClassVar[struct.Struct] = _WriteHistoryKeyCommand
     SIZE: ClassVar[int] = 36
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -3088,6 +3114,7 @@ class WriteHistoryEnd(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "opcd", "flgs", "sts", "unit_al", "serv_al", "serv_unal", "count", "offs")
 
+    STRUCT: ClassVar[struct.Struct] = _WriteHistoryEnd
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -3221,6 +3248,7 @@ class WriteHistoryEntry(Packet):
 
     __slots__ = ("elo", "unit", "length", "lbn", "hrn", "entflgs")
 
+    STRUCT: ClassVar[struct.Struct] = _WriteHistoryEntry
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "elo": (0, 2),
@@ -3314,6 +3342,7 @@ class AvailableAttention(Packet):
 
     __slots__ = ("crf", "unit", "opcd", "mod", "mlun", "unfl", "unti", "medi")
 
+    STRUCT: ClassVar[struct.Struct] = _AvailableAttention
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -3423,6 +3452,7 @@ class ControllerLog(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "fmt", "flgs", "evnt", "cnti", "csvr", "chvr", "code")
 
+    STRUCT: ClassVar[struct.Struct] = _ControllerLog
     SIZE: ClassVar[int] = 24
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -3548,6 +3578,7 @@ class HostMemoryLog(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "fmt", "flgs", "evnt", "cnti", "csvr", "chvr", "badr")
 
+    STRUCT: ClassVar[struct.Struct] = _HostMemoryLog
     SIZE: ClassVar[int] = 28
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -3673,6 +3704,7 @@ class UnitLog(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "fmt", "flgs", "evnt", "cnti", "csvr", "chvr", "mlun", "unti", "usvr", "uhvr")
 
+    STRUCT: ClassVar[struct.Struct] = _UnitLog
     SIZE: ClassVar[int] = 34
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -3822,6 +3854,7 @@ class DiskTransferLog(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "fmt", "flgs", "evnt", "cnti", "csvr", "chvr", "mlun", "unti", "usvr", "uhvr", "lvl", "rtry", "vser", "hdcd")
 
+    STRUCT: ClassVar[struct.Struct] = _DiskTransferLog
     SIZE: ClassVar[int] = 44
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -4003,6 +4036,7 @@ class SdiLog(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "fmt", "flgs", "evnt", "cnti", "csvr", "chvr", "mlun", "unti", "usvr", "uhvr", "vser", "hdcd", "sdi")
 
+    STRUCT: ClassVar[struct.Struct] = _SdiLog
     SIZE: ClassVar[int] = 56
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -4176,6 +4210,7 @@ class SmallDiskLog(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "fmt", "flgs", "evnt", "cnti", "csvr", "chvr", "mlun", "unti", "usvr", "uhvr", "scyl", "vser", "sde")
 
+    STRUCT: ClassVar[struct.Struct] = _SmallDiskLog
     SIZE: ClassVar[int] = 46
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -4349,6 +4384,7 @@ class ReplacementLog(Packet):
 
     __slots__ = ("crf", "unit", "seqn", "fmt", "flgs", "evnt", "cnti", "csvr", "chvr", "mlun", "unti", "usvr", "uhvr", "rpfl", "vser", "bad_lbn", "old_rbn", "new_rbn", "cause")
 
+    STRUCT: ClassVar[struct.Struct] = _ReplacementLog
     SIZE: ClassVar[int] = 54
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "crf": (0, 4),
@@ -4546,6 +4582,7 @@ class ReplacementControl(Packet):
 
     __slots__ = ("vser", "flags", "lbn", "new_rbn", "bad_rbn")
 
+    STRUCT: ClassVar[struct.Struct] = _ReplacementControl
     SIZE: ClassVar[int] = 512
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "vser": (0, 8),

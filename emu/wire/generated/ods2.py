@@ -14,6 +14,7 @@ class HomeBlock(Packet):
 
     __slots__ = ("homelbn", "alhomelbn", "altidxlbn", "struclev", "cluster", "homevbn", "alhomevbn", "altidxvbn", "ibmapvbn", "ibmaplbn", "maxfiles", "ibmapsize", "resfiles", "devtype", "rvn", "setcount", "volchar", "volowner", "sec_mask", "protect", "fileprot", "recprot", "checksum1", "credate", "window", "lru_lim", "extend", "retainmin", "retainmax", "revdate", "serialnum", "strucname", "volname", "ownername", "format", "checksum2")
 
+    STRUCT: ClassVar[struct.Struct] = _HomeBlock
     SIZE: ClassVar[int] = 512
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "homelbn": (0, 4),
@@ -347,6 +348,7 @@ class StorageControlBlock(Packet):
 
     __slots__ = ("struclev", "cluster", "volsize", "blksize", "sectors", "tracks", "cylinder", "status", "status2", "writecnt", "volockname", "mounttime", "backrev", "genernum", "unit_id", "shadow_status", "member_status_0", "member_status_1", "member_status_2", "member_status_3", "member_id_0", "member_id_1", "member_id_2", "scb_lbn", "devices", "members", "mast_indx", "mrg_targets", "fc_targets", "decram_mbrs", "checksum")
 
+    STRUCT: ClassVar[struct.Struct] = _StorageControlBlock
     SIZE: ClassVar[int] = 512
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "struclev": (0, 2),
@@ -640,6 +642,7 @@ class FileHeader(Packet):
 
     __slots__ = ("idoffset", "mpoffset", "acoffset", "rsoffset", "seg_num", "struclev", "fid_num", "fid_seq", "fid_rvn", "fid_nmx", "ext_num", "ext_seq", "ext_rvn", "ext_nmx", "rtype", "rattrib", "rsize", "hiblk_high", "hiblk_low", "efblk_high", "efblk_low", "ffbyte", "bktsize", "vfcsize", "maxrec", "defext", "gbc", "versions", "filechar", "recprot", "map_inuse", "acc_mode", "fileowner", "fileprot", "back_num", "back_seq", "back_rvn", "back_nmx", "journal", "ru_active", "highwater", "areas", "checksum")
 
+    STRUCT: ClassVar[struct.Struct] = _FileHeader
     SIZE: ClassVar[int] = 512
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "idoffset": (0, 1),
@@ -1029,6 +1032,7 @@ class FileIdent(Packet):
 
     __slots__ = ("filename", "revision", "credate", "revdate", "expdate", "bakdate", "filenamext")
 
+    STRUCT: ClassVar[struct.Struct] = _FileIdent
     SIZE: ClassVar[int] = 120
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "filename": (0, 20),
@@ -1130,6 +1134,7 @@ class DirectoryRecord(Packet):
 
     __slots__ = ("size", "verlimit", "flags", "namecount")
 
+    STRUCT: ClassVar[struct.Struct] = _DirectoryRecord
     SIZE: ClassVar[int] = 6
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "size": (0, 2),
@@ -1207,6 +1212,7 @@ class DirectoryEntry(Packet):
 
     __slots__ = ("version", "fid_num", "fid_seq", "fid_rvn", "fid_nmx")
 
+    STRUCT: ClassVar[struct.Struct] = _DirectoryEntry
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "version": (0, 2),
@@ -1292,6 +1298,7 @@ class VariableRecord(Packet):
 
     __slots__ = ("size",)
 
+    STRUCT: ClassVar[struct.Struct] = _VariableRecord
     SIZE: ClassVar[int] = 2
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "size": (0, 2),
@@ -1345,6 +1352,7 @@ class RetrievalPointer1(Packet):
 
     __slots__ = ("count", "highlbn", "lowlbn")
 
+    STRUCT: ClassVar[struct.Struct] = _RetrievalPointer1
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "count": (0, 1),
@@ -1414,6 +1422,7 @@ class RetrievalPointer2(Packet):
 
     __slots__ = ("count", "lbn")
 
+    STRUCT: ClassVar[struct.Struct] = _RetrievalPointer2
     SIZE: ClassVar[int] = 6
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "count": (0, 2),
@@ -1475,6 +1484,7 @@ class RetrievalPointer3(Packet):
 
     __slots__ = ("highcount", "lowcount", "lbn")
 
+    STRUCT: ClassVar[struct.Struct] = _RetrievalPointer3
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "highcount": (0, 2),

@@ -14,6 +14,7 @@ class BlockHeader(Packet):
 
     __slots__ = ("type", "total_length")
 
+    STRUCT: ClassVar[struct.Struct] = _BlockHeader
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "type": (0, 4),
@@ -75,6 +76,7 @@ class BlockEnd(Packet):
 
     __slots__ = ("total_length",)
 
+    STRUCT: ClassVar[struct.Struct] = _BlockEnd
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "total_length": (0, 4),
@@ -128,6 +130,7 @@ class SectionHeader(Packet):
 
     __slots__ = ("byte_order", "major", "minor", "section_length")
 
+    STRUCT: ClassVar[struct.Struct] = _SectionHeader
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "byte_order": (0, 4),
@@ -205,6 +208,7 @@ class InterfaceDescription(Packet):
 
     __slots__ = ("link_type", "reserved", "snap_length")
 
+    STRUCT: ClassVar[struct.Struct] = _InterfaceDescription
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "link_type": (0, 2),
@@ -274,6 +278,7 @@ class EnhancedPacket(Packet):
 
     __slots__ = ("interface", "time_high", "time_low", "captured_length", "original_length")
 
+    STRUCT: ClassVar[struct.Struct] = _EnhancedPacket
     SIZE: ClassVar[int] = 20
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "interface": (0, 4),
@@ -359,6 +364,7 @@ class Option(Packet):
 
     __slots__ = ("code", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _Option
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 2),
@@ -420,6 +426,7 @@ class Tag(Packet):
 
     __slots__ = ("code", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _Tag
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 2),
@@ -481,6 +488,7 @@ class PortTag(Packet):
 
     __slots__ = ("port",)
 
+    STRUCT: ClassVar[struct.Struct] = _PortTag
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "port": (0, 4),

@@ -14,6 +14,7 @@ class DatagramHeader(Packet):
 
     __slots__ = ("destination_lo", "destination_hi", "group", "source_lo", "source_hi", "channel", "ppd_type")
 
+    STRUCT: ClassVar[struct.Struct] = _DatagramHeader
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "destination_lo": (0, 4),
@@ -115,6 +116,7 @@ class Hello(Packet):
 
     __slots__ = ("swincarn",)
 
+    STRUCT: ClassVar[struct.Struct] = _Hello
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "swincarn": (0, 8),
@@ -168,6 +170,7 @@ class CircuitHeader(Packet):
 
     __slots__ = ("source_circuit", "destination_circuit", "sequence", "acknowledged")
 
+    STRUCT: ClassVar[struct.Struct] = _CircuitHeader
     SIZE: ClassVar[int] = 24
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "source_circuit": (0, 8),
@@ -245,6 +248,7 @@ class Start(Packet):
 
     __slots__ = ("systemid_lo", "systemid_hi", "protocol", "maxdg", "maxmsg", "swtype", "swvers", "swincarn", "hwtype", "hwvers", "nodename", "curtime")
 
+    STRUCT: ClassVar[struct.Struct] = _Start
     SIZE: ClassVar[int] = 60
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "systemid_lo": (0, 4),
@@ -386,6 +390,7 @@ class PpdHeader(Packet):
 
     __slots__ = ("opcode", "status", "last")
 
+    STRUCT: ClassVar[struct.Struct] = _PpdHeader
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -455,6 +460,7 @@ class ScsHeader(Packet):
 
     __slots__ = ("length", "ppd_mtype", "mtype", "credit", "dst_conid", "src_conid")
 
+    STRUCT: ClassVar[struct.Struct] = _ScsHeader
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 2),
@@ -548,6 +554,7 @@ class Connect(Packet):
 
     __slots__ = ("min_cr", "status", "dst_proc", "src_proc", "con_dat")
 
+    STRUCT: ClassVar[struct.Struct] = _Connect
     SIZE: ClassVar[int] = 52
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "min_cr": (0, 2),
@@ -633,6 +640,7 @@ class ConnectAnswer(Packet):
 
     __slots__ = ("min_cr", "status")
 
+    STRUCT: ClassVar[struct.Struct] = _ConnectAnswer
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "min_cr": (0, 2),
@@ -694,6 +702,7 @@ class BlockTransfer(Packet):
 
     __slots__ = ("conid", "rspid", "xct_len", "snd_name", "snd_boff", "rec_name", "rec_boff")
 
+    STRUCT: ClassVar[struct.Struct] = _BlockTransfer
     SIZE: ClassVar[int] = 28
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "conid": (0, 4),
@@ -795,6 +804,7 @@ class ClusterMessage(Packet):
 
     __slots__ = ("seqnum", "ackseq", "rspid", "facility", "func", "bufh", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _ClusterMessage
     SIZE: ClassVar[int] = 20
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "seqnum": (0, 2),
@@ -896,6 +906,7 @@ class Status(Packet):
 
     __slots__ = ("founded", "epoch", "csid", "votes", "expected_votes", "capabilities", "received", "known", "works")
 
+    STRUCT: ClassVar[struct.Struct] = _Status
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "founded": (0, 8),
@@ -1013,6 +1024,7 @@ class View(Packet):
 
     __slots__ = ("founded", "epoch", "quorum", "members", "next_csid")
 
+    STRUCT: ClassVar[struct.Struct] = _View
     SIZE: ClassVar[int] = 24
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "founded": (0, 8),
@@ -1098,6 +1110,7 @@ class Member(Packet):
 
     __slots__ = ("system", "incarnation", "csid", "capabilities", "votes", "expected_votes", "hwtype", "name")
 
+    STRUCT: ClassVar[struct.Struct] = _Member
     SIZE: ClassVar[int] = 40
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "system": (0, 8),
@@ -1207,6 +1220,7 @@ class Epoch(Packet):
 
     __slots__ = ("epoch",)
 
+    STRUCT: ClassVar[struct.Struct] = _Epoch
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "epoch": (0, 4),
@@ -1260,6 +1274,7 @@ class Lock(Packet):
 
     __slots__ = ("master", "lock", "mode", "wanted", "flags", "order", "value", "value_number", "resource")
 
+    STRUCT: ClassVar[struct.Struct] = _Lock
     SIZE: ClassVar[int] = 68
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "master": (0, 4),

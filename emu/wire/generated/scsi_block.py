@@ -14,6 +14,7 @@ class Capacity10(Packet):
 
     __slots__ = ("last_lba", "block_bytes")
 
+    STRUCT: ClassVar[struct.Struct] = _Capacity10
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "last_lba": (0, 4),
@@ -75,6 +76,7 @@ class Capacity16(Packet):
 
     __slots__ = ("last_lba", "block_bytes", "protection", "exponent", "provisioning")
 
+    STRUCT: ClassVar[struct.Struct] = _Capacity16
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "last_lba": (0, 8),
@@ -160,6 +162,7 @@ class UnmapHeader(Packet):
 
     __slots__ = ("length", "descriptor_bytes")
 
+    STRUCT: ClassVar[struct.Struct] = _UnmapHeader
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 2),
@@ -221,6 +224,7 @@ class UnmapDescriptor(Packet):
 
     __slots__ = ("lba", "count")
 
+    STRUCT: ClassVar[struct.Struct] = _UnmapDescriptor
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "lba": (0, 8),
@@ -282,6 +286,7 @@ class LbaStatusHeader(Packet):
 
     __slots__ = ("length",)
 
+    STRUCT: ClassVar[struct.Struct] = _LbaStatusHeader
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 4),
@@ -335,6 +340,7 @@ class LbaStatusDescriptor(Packet):
 
     __slots__ = ("lba", "count", "status")
 
+    STRUCT: ClassVar[struct.Struct] = _LbaStatusDescriptor
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "lba": (0, 8),
@@ -404,6 +410,7 @@ class DefectHeader10(Packet):
 
     __slots__ = ("flags", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _DefectHeader10
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "flags": (1, 1),
@@ -465,6 +472,7 @@ class DefectHeader12(Packet):
 
     __slots__ = ("flags", "generation", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _DefectHeader12
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "flags": (1, 1),
@@ -534,6 +542,7 @@ class ShortListHeader(Packet):
 
     __slots__ = ("flags", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _ShortListHeader
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "flags": (1, 1),
@@ -595,6 +604,7 @@ class LongListHeader(Packet):
 
     __slots__ = ("flags", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _LongListHeader
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "flags": (1, 1),
@@ -656,6 +666,7 @@ class OverwriteList(Packet):
 
     __slots__ = ("flags", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _OverwriteList
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "flags": (0, 1),

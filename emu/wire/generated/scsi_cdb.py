@@ -14,6 +14,7 @@ class Cdb6(Packet):
 
     __slots__ = ("opcode", "lba_high", "lba_low", "length", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _Cdb6
     SIZE: ClassVar[int] = 6
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -99,6 +100,7 @@ class Cdb10(Packet):
 
     __slots__ = ("opcode", "flags", "lba", "group", "length", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _Cdb10
     SIZE: ClassVar[int] = 10
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -192,6 +194,7 @@ class Cdb12(Packet):
 
     __slots__ = ("opcode", "flags", "lba", "length", "group", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _Cdb12
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -285,6 +288,7 @@ class Cdb16(Packet):
 
     __slots__ = ("opcode", "flags", "lba", "length", "group", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _Cdb16
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -378,6 +382,7 @@ class CompareAndWriteCdb(Packet):
 
     __slots__ = ("opcode", "flags", "lba", "length", "group", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _CompareAndWriteCdb
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -471,6 +476,7 @@ class WriteAtomicCdb(Packet):
 
     __slots__ = ("opcode", "flags", "lba", "boundary", "length", "group", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _WriteAtomicCdb
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -572,6 +578,7 @@ class InquiryCdb(Packet):
 
     __slots__ = ("opcode", "flags", "page", "allocation", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _InquiryCdb
     SIZE: ClassVar[int] = 6
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -657,6 +664,7 @@ class RequestSenseCdb(Packet):
 
     __slots__ = ("opcode", "flags", "allocation", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _RequestSenseCdb
     SIZE: ClassVar[int] = 6
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -734,6 +742,7 @@ class StartStopCdb(Packet):
 
     __slots__ = ("opcode", "flags", "modifier", "start", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _StartStopCdb
     SIZE: ClassVar[int] = 6
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -819,6 +828,7 @@ class ModeSense6Cdb(Packet):
 
     __slots__ = ("opcode", "flags", "page", "subpage", "allocation", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _ModeSense6Cdb
     SIZE: ClassVar[int] = 6
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -912,6 +922,7 @@ class ModeSense10Cdb(Packet):
 
     __slots__ = ("opcode", "flags", "page", "subpage", "allocation", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _ModeSense10Cdb
     SIZE: ClassVar[int] = 10
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1005,6 +1016,7 @@ class ParameterListCdb(Packet):
 
     __slots__ = ("opcode", "flags", "length", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _ParameterListCdb
     SIZE: ClassVar[int] = 10
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1082,6 +1094,7 @@ class PersistentReserveOutCdb(Packet):
 
     __slots__ = ("opcode", "action", "scope_type", "length", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _PersistentReserveOutCdb
     SIZE: ClassVar[int] = 10
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1167,6 +1180,7 @@ class LogCdb(Packet):
 
     __slots__ = ("opcode", "flags", "page", "subpage", "pointer", "length", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _LogCdb
     SIZE: ClassVar[int] = 10
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1268,6 +1282,7 @@ class ReportLunsCdb(Packet):
 
     __slots__ = ("opcode", "select_report", "allocation", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _ReportLunsCdb
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1345,6 +1360,7 @@ class MaintenanceInCdb(Packet):
 
     __slots__ = ("opcode", "action", "options", "requested_opcode", "requested_action", "allocation", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _MaintenanceInCdb
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1446,6 +1462,7 @@ class ServiceActionIn16Cdb(Packet):
 
     __slots__ = ("opcode", "action", "lba", "allocation", "flags", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _ServiceActionIn16Cdb
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1539,6 +1556,7 @@ class LongBlock16Cdb(Packet):
 
     __slots__ = ("opcode", "action", "lba", "length", "flags", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _LongBlock16Cdb
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1632,6 +1650,7 @@ class CopyCdb(Packet):
 
     __slots__ = ("opcode", "action", "list_identifier", "length", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _CopyCdb
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1717,6 +1736,7 @@ class BufferCdb(Packet):
 
     __slots__ = ("opcode", "mode", "buffer", "offset_high", "offset_low", "length_high", "length_low", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _BufferCdb
     SIZE: ClassVar[int] = 10
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1826,6 +1846,7 @@ class DefectData10Cdb(Packet):
 
     __slots__ = ("opcode", "request", "allocation", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _DefectData10Cdb
     SIZE: ClassVar[int] = 10
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1903,6 +1924,7 @@ class ReadTocCdb(Packet):
 
     __slots__ = ("opcode", "flags", "format", "first_track", "allocation", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _ReadTocCdb
     SIZE: ClassVar[int] = 10
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -1996,6 +2018,7 @@ class DefectData12Cdb(Packet):
 
     __slots__ = ("opcode", "request", "index", "allocation", "control")
 
+    STRUCT: ClassVar[struct.Struct] = _DefectData12Cdb
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),

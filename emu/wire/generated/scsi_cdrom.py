@@ -14,6 +14,7 @@ class TocHeader(Packet):
 
     __slots__ = ("length", "first", "last")
 
+    STRUCT: ClassVar[struct.Struct] = _TocHeader
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 2),
@@ -83,6 +84,7 @@ class TocTrack(Packet):
 
     __slots__ = ("control", "track", "address")
 
+    STRUCT: ClassVar[struct.Struct] = _TocTrack
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "control": (1, 1),
@@ -152,6 +154,7 @@ class CdHeader(Packet):
 
     __slots__ = ("mode", "address")
 
+    STRUCT: ClassVar[struct.Struct] = _CdHeader
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "mode": (0, 1),

@@ -14,6 +14,7 @@ class StandardInquiry(Packet):
 
     __slots__ = ("device", "removable", "version", "format", "length", "flags5", "flags6", "flags7", "vendor", "product", "revision")
 
+    STRUCT: ClassVar[struct.Struct] = _StandardInquiry
     SIZE: ClassVar[int] = 36
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "device": (0, 1),
@@ -147,6 +148,7 @@ class StandardInquiryTail(Packet):
 
     __slots__ = ("vendor_specific", "versions")
 
+    STRUCT: ClassVar[struct.Struct] = _StandardInquiryTail
     SIZE: ClassVar[int] = 60
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "vendor_specific": (0, 20),
@@ -208,6 +210,7 @@ class VpdHeader(Packet):
 
     __slots__ = ("device", "page", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _VpdHeader
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "device": (0, 1),
@@ -277,6 +280,7 @@ class DesignatorHeader(Packet):
 
     __slots__ = ("code_set", "type", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _DesignatorHeader
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code_set": (0, 1),
@@ -346,6 +350,7 @@ class ExtendedInquiry(Packet):
 
     __slots__ = ("checks", "queueing", "volatile")
 
+    STRUCT: ClassVar[struct.Struct] = _ExtendedInquiry
     SIZE: ClassVar[int] = 60
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "checks": (0, 1),
@@ -415,6 +420,7 @@ class BlockLimits(Packet):
 
     __slots__ = ("wsnz", "compare_and_write", "granularity", "maximum", "optimal", "prefetch", "unmap_blocks", "unmap_descriptors", "unmap_granularity", "unmap_alignment", "write_same", "atomic", "atomic_alignment", "atomic_granularity", "atomic_with_boundary", "atomic_boundary")
 
+    STRUCT: ClassVar[struct.Struct] = _BlockLimits
     SIZE: ClassVar[int] = 60
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "wsnz": (0, 1),
@@ -588,6 +594,7 @@ class BlockCharacteristics(Packet):
 
     __slots__ = ("rotation", "product_type", "form_factor", "flags")
 
+    STRUCT: ClassVar[struct.Struct] = _BlockCharacteristics
     SIZE: ClassVar[int] = 60
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "rotation": (0, 2),
@@ -665,6 +672,7 @@ class Provisioning(Packet):
 
     __slots__ = ("threshold", "flags", "type")
 
+    STRUCT: ClassVar[struct.Struct] = _Provisioning
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "threshold": (0, 1),
@@ -734,6 +742,7 @@ class CopyDescriptorHeader(Packet):
 
     __slots__ = ("type", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _CopyDescriptorHeader
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "type": (0, 2),

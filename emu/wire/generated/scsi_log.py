@@ -14,6 +14,7 @@ class LogHeader(Packet):
 
     __slots__ = ("page", "subpage", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _LogHeader
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "page": (0, 1),
@@ -83,6 +84,7 @@ class LogParameter(Packet):
 
     __slots__ = ("code", "control", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _LogParameter
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 2),

@@ -14,6 +14,7 @@ class ModeHeader6(Packet):
 
     __slots__ = ("length", "medium", "device_specific", "descriptor_length")
 
+    STRUCT: ClassVar[struct.Struct] = _ModeHeader6
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 1),
@@ -91,6 +92,7 @@ class ModeHeader10(Packet):
 
     __slots__ = ("length", "medium", "device_specific", "long_lba", "descriptor_length")
 
+    STRUCT: ClassVar[struct.Struct] = _ModeHeader10
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 2),
@@ -176,6 +178,7 @@ class ShortBlockDescriptor(Packet):
 
     __slots__ = ("blocks", "block_bytes")
 
+    STRUCT: ClassVar[struct.Struct] = _ShortBlockDescriptor
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "blocks": (0, 4),
@@ -237,6 +240,7 @@ class LongBlockDescriptor(Packet):
 
     __slots__ = ("blocks", "block_bytes")
 
+    STRUCT: ClassVar[struct.Struct] = _LongBlockDescriptor
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "blocks": (0, 8),
@@ -298,6 +302,7 @@ class ErrorRecoveryPage(Packet):
 
     __slots__ = ("code", "length", "flags", "read_retries", "write_retries", "time_limit")
 
+    STRUCT: ClassVar[struct.Struct] = _ErrorRecoveryPage
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -391,6 +396,7 @@ class DisconnectPage(Packet):
 
     __slots__ = ("code", "length", "full_ratio", "empty_ratio", "inactivity", "disconnect", "connect", "burst", "flags", "first_burst")
 
+    STRUCT: ClassVar[struct.Struct] = _DisconnectPage
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -516,6 +522,7 @@ class FormatPage(Packet):
 
     __slots__ = ("code", "length", "tracks_per_zone", "spare_sectors", "spare_tracks", "unit_spare_tracks", "sectors", "sector_bytes", "interleave", "track_skew", "cylinder_skew", "flags")
 
+    STRUCT: ClassVar[struct.Struct] = _FormatPage
     SIZE: ClassVar[int] = 24
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -657,6 +664,7 @@ class GeometryPage(Packet):
 
     __slots__ = ("code", "length", "cylinders_high", "cylinders_low", "heads", "rpl", "rotational_offset", "rotation")
 
+    STRUCT: ClassVar[struct.Struct] = _GeometryPage
     SIZE: ClassVar[int] = 24
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -766,6 +774,7 @@ class VerifyRecoveryPage(Packet):
 
     __slots__ = ("code", "length", "flags", "retries", "time_limit")
 
+    STRUCT: ClassVar[struct.Struct] = _VerifyRecoveryPage
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -851,6 +860,7 @@ class CachingPage(Packet):
 
     __slots__ = ("code", "length", "flags", "retention", "no_prefetch", "minimum", "maximum", "ceiling", "flags12", "segments", "segment_size")
 
+    STRUCT: ClassVar[struct.Struct] = _CachingPage
     SIZE: ClassVar[int] = 20
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -984,6 +994,7 @@ class ControlPage(Packet):
 
     __slots__ = ("code", "length", "flags2", "queueing", "flags4", "flags5", "busy", "self_test")
 
+    STRUCT: ClassVar[struct.Struct] = _ControlPage
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -1093,6 +1104,7 @@ class ControlExtensionPage(Packet):
 
     __slots__ = ("code", "subpage", "length", "flags", "priority")
 
+    STRUCT: ClassVar[struct.Struct] = _ControlExtensionPage
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -1178,6 +1190,7 @@ class PowerConditionPage(Packet):
 
     __slots__ = ("code", "length", "flags", "idle", "standby")
 
+    STRUCT: ClassVar[struct.Struct] = _PowerConditionPage
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -1263,6 +1276,7 @@ class ExceptionsPage(Packet):
 
     __slots__ = ("code", "length", "flags", "mrie", "interval", "count")
 
+    STRUCT: ClassVar[struct.Struct] = _ExceptionsPage
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -1356,6 +1370,7 @@ class CdromPage(Packet):
 
     __slots__ = ("code", "length", "inactivity", "seconds", "frames")
 
+    STRUCT: ClassVar[struct.Struct] = _CdromPage
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),
@@ -1441,6 +1456,7 @@ class DecSpecialPage(Packet):
 
     __slots__ = ("code", "length", "flags")
 
+    STRUCT: ClassVar[struct.Struct] = _DecSpecialPage
     SIZE: ClassVar[int] = 25
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "code": (0, 1),

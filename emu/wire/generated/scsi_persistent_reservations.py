@@ -14,6 +14,7 @@ class ReserveOutList(Packet):
 
     __slots__ = ("key", "action_key", "flags")
 
+    STRUCT: ClassVar[struct.Struct] = _ReserveOutList
     SIZE: ClassVar[int] = 24
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "key": (0, 8),
@@ -83,6 +84,7 @@ class RegisterAndMoveList(Packet):
 
     __slots__ = ("key", "action_key", "flags", "port", "transport_id_length")
 
+    STRUCT: ClassVar[struct.Struct] = _RegisterAndMoveList
     SIZE: ClassVar[int] = 24
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "key": (0, 8),
@@ -168,6 +170,7 @@ class ReserveInHeader(Packet):
 
     __slots__ = ("generation", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _ReserveInHeader
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "generation": (0, 4),
@@ -229,6 +232,7 @@ class ReservationDescriptor(Packet):
 
     __slots__ = ("key", "scope_type")
 
+    STRUCT: ClassVar[struct.Struct] = _ReservationDescriptor
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "key": (0, 8),
@@ -290,6 +294,7 @@ class FullStatusDescriptor(Packet):
 
     __slots__ = ("key", "flags", "scope_type", "port", "transport_id_length")
 
+    STRUCT: ClassVar[struct.Struct] = _FullStatusDescriptor
     SIZE: ClassVar[int] = 24
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "key": (0, 8),
@@ -375,6 +380,7 @@ class ReserveCapabilities(Packet):
 
     __slots__ = ("length", "flags2", "flags3", "types")
 
+    STRUCT: ClassVar[struct.Struct] = _ReserveCapabilities
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 2),

@@ -14,6 +14,7 @@ class ListHeader(Packet):
 
     __slots__ = ("length",)
 
+    STRUCT: ClassVar[struct.Struct] = _ListHeader
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 4),
@@ -67,6 +68,7 @@ class CommandDescriptor(Packet):
 
     __slots__ = ("opcode", "action", "flags", "cdb_length")
 
+    STRUCT: ClassVar[struct.Struct] = _CommandDescriptor
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "opcode": (0, 1),
@@ -144,6 +146,7 @@ class OneCommand(Packet):
 
     __slots__ = ("flags", "cdb_length")
 
+    STRUCT: ClassVar[struct.Struct] = _OneCommand
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "flags": (1, 1),
@@ -205,6 +208,7 @@ class TimeoutsDescriptor(Packet):
 
     __slots__ = ("length", "specific", "nominal", "recommended")
 
+    STRUCT: ClassVar[struct.Struct] = _TimeoutsDescriptor
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 2),
@@ -282,6 +286,7 @@ class TargetPortGroup(Packet):
 
     __slots__ = ("state", "support", "group", "status", "vendor", "ports")
 
+    STRUCT: ClassVar[struct.Struct] = _TargetPortGroup
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "state": (0, 1),
@@ -375,6 +380,7 @@ class TargetPort(Packet):
 
     __slots__ = ("port",)
 
+    STRUCT: ClassVar[struct.Struct] = _TargetPort
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "port": (2, 2),

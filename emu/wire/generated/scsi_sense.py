@@ -14,6 +14,7 @@ class FixedSense(Packet):
 
     __slots__ = ("response", "key", "information", "length", "command_specific", "asc", "fru", "specific", "pointer")
 
+    STRUCT: ClassVar[struct.Struct] = _FixedSense
     SIZE: ClassVar[int] = 18
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "response": (0, 1),
@@ -131,6 +132,7 @@ class DescriptorSense(Packet):
 
     __slots__ = ("response", "key", "asc", "length")
 
+    STRUCT: ClassVar[struct.Struct] = _DescriptorSense
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "response": (0, 1),
@@ -208,6 +210,7 @@ class InformationDescriptor(Packet):
 
     __slots__ = ("type", "length", "valid", "information")
 
+    STRUCT: ClassVar[struct.Struct] = _InformationDescriptor
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "type": (0, 1),
@@ -285,6 +288,7 @@ class SpecificDescriptor(Packet):
 
     __slots__ = ("type", "length", "specific", "pointer")
 
+    STRUCT: ClassVar[struct.Struct] = _SpecificDescriptor
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "type": (0, 1),
@@ -362,6 +366,7 @@ class BlockDescriptorOfSense(Packet):
 
     __slots__ = ("type", "length", "flags")
 
+    STRUCT: ClassVar[struct.Struct] = _BlockDescriptorOfSense
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "type": (0, 1),

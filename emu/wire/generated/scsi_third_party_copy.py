@@ -14,6 +14,7 @@ class CopyListHeader(Packet):
 
     __slots__ = ("list_identifier", "flags", "targets_length", "segments_length", "inline_length")
 
+    STRUCT: ClassVar[struct.Struct] = _CopyListHeader
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "list_identifier": (0, 1),
@@ -99,6 +100,7 @@ class CopyTarget(Packet):
 
     __slots__ = ("type", "device", "port", "code_set", "designator_type", "designator_length", "designator", "block_bytes")
 
+    STRUCT: ClassVar[struct.Struct] = _CopyTarget
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "type": (0, 1),
@@ -208,6 +210,7 @@ class CopySegment(Packet):
 
     __slots__ = ("type", "flags", "length", "source", "destination", "blocks", "source_lba", "destination_lba")
 
+    STRUCT: ClassVar[struct.Struct] = _CopySegment
     SIZE: ClassVar[int] = 28
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "type": (0, 1),
@@ -317,6 +320,7 @@ class CopyStatus(Packet):
 
     __slots__ = ("available", "status", "segments", "units", "count")
 
+    STRUCT: ClassVar[struct.Struct] = _CopyStatus
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "available": (0, 4),
@@ -402,6 +406,7 @@ class CopyParameters(Packet):
 
     __slots__ = ("available", "snlid", "targets", "segments", "list_bytes", "segment_bytes", "inline_bytes", "held_bytes", "concurrent", "maximum_concurrent", "segment_granularity", "inline_granularity", "held_granularity", "codes_length")
 
+    STRUCT: ClassVar[struct.Struct] = _CopyParameters
     SIZE: ClassVar[int] = 44
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "available": (0, 4),

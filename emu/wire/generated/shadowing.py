@@ -14,6 +14,7 @@ class SetHeader(Packet):
 
     __slots__ = ("unit", "label", "block_count", "scb_lbn", "cluster_blocks", "unit_id", "mount_time", "generation", "version", "epoch", "members", "nodes", "bitmaps", "copier", "merging", "struclev", "merge_fence_lbn")
 
+    STRUCT: ClassVar[struct.Struct] = _SetHeader
     SIZE: ClassVar[int] = 92
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "unit": (0, 16),
@@ -195,6 +196,7 @@ class Member(Packet):
 
     __slots__ = ("device", "identifier", "status", "minicopy", "fence_lbn")
 
+    STRUCT: ClassVar[struct.Struct] = _Member
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "device": (0, 32),
@@ -280,6 +282,7 @@ class NodeName(Packet):
 
     __slots__ = ("name",)
 
+    STRUCT: ClassVar[struct.Struct] = _NodeName
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "name": (0, 8),
@@ -333,6 +336,7 @@ class Bitmap(Packet):
 
     __slots__ = ("identifier", "in_use", "unit", "master", "device", "member", "generation", "created_ns", "name")
 
+    STRUCT: ClassVar[struct.Struct] = _Bitmap
     SIZE: ClassVar[int] = 112
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "identifier": (0, 4),
@@ -450,6 +454,7 @@ class Unit(Packet):
 
     __slots__ = ("unit",)
 
+    STRUCT: ClassVar[struct.Struct] = _Unit
     SIZE: ClassVar[int] = 16
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "unit": (0, 16),
@@ -503,6 +508,7 @@ class Device(Packet):
 
     __slots__ = ("device",)
 
+    STRUCT: ClassVar[struct.Struct] = _Device
     SIZE: ClassVar[int] = 32
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "device": (0, 32),
@@ -556,6 +562,7 @@ class Identifier(Packet):
 
     __slots__ = ("identifier",)
 
+    STRUCT: ClassVar[struct.Struct] = _Identifier
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "identifier": (0, 8),
@@ -609,6 +616,7 @@ class Author(Packet):
 
     __slots__ = ("by",)
 
+    STRUCT: ClassVar[struct.Struct] = _Author
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "by": (0, 8),
@@ -662,6 +670,7 @@ class SetBits(Packet):
 
     __slots__ = ("bitmap", "lbn", "block_count")
 
+    STRUCT: ClassVar[struct.Struct] = _SetBits
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "bitmap": (0, 4),
@@ -731,6 +740,7 @@ class Range(Packet):
 
     __slots__ = ("unit", "lbn", "end", "version")
 
+    STRUCT: ClassVar[struct.Struct] = _Range
     SIZE: ClassVar[int] = 28
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "unit": (0, 16),
@@ -808,6 +818,7 @@ class Delay(Packet):
 
     __slots__ = ("delay_s",)
 
+    STRUCT: ClassVar[struct.Struct] = _Delay
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "delay_s": (0, 4),
@@ -861,6 +872,7 @@ class CopyFence(Packet):
 
     __slots__ = ("unit", "device", "fence_lbn", "version")
 
+    STRUCT: ClassVar[struct.Struct] = _CopyFence
     SIZE: ClassVar[int] = 56
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "unit": (0, 16),
@@ -938,6 +950,7 @@ class Wait(Packet):
 
     __slots__ = ("unit", "device")
 
+    STRUCT: ClassVar[struct.Struct] = _Wait
     SIZE: ClassVar[int] = 48
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "unit": (0, 16),
@@ -999,6 +1012,7 @@ class WaitedFor(Packet):
 
     __slots__ = ("waited_for",)
 
+    STRUCT: ClassVar[struct.Struct] = _WaitedFor
     SIZE: ClassVar[int] = 1
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "waited_for": (0, 1),
@@ -1052,6 +1066,7 @@ class Token(Packet):
 
     __slots__ = ("token",)
 
+    STRUCT: ClassVar[struct.Struct] = _Token
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "token": (0, 4),
@@ -1105,6 +1120,7 @@ class Fence(Packet):
 
     __slots__ = ("fence_lbn",)
 
+    STRUCT: ClassVar[struct.Struct] = _Fence
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "fence_lbn": (0, 4),
@@ -1158,6 +1174,7 @@ class UnlockRange(Packet):
 
     __slots__ = ("unit", "token")
 
+    STRUCT: ClassVar[struct.Struct] = _UnlockRange
     SIZE: ClassVar[int] = 20
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "unit": (0, 16),

@@ -14,6 +14,7 @@ class Instruction(Packet):
 
     __slots__ = ("operation", "operand")
 
+    STRUCT: ClassVar[struct.Struct] = _Instruction
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "operation": (0, 4),
@@ -75,6 +76,7 @@ class SelectEntry(Packet):
 
     __slots__ = ("sxfer", "destination", "scntl3")
 
+    STRUCT: ClassVar[struct.Struct] = _SelectEntry
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "sxfer": (1, 1),
@@ -144,6 +146,7 @@ class MoveEntry(Packet):
 
     __slots__ = ("count", "address")
 
+    STRUCT: ClassVar[struct.Struct] = _MoveEntry
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "count": (0, 4),

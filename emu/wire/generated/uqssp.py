@@ -14,6 +14,7 @@ class CommunicationsArea(Packet):
 
     __slots__ = ("purge_channel", "command_interrupt", "response_interrupt")
 
+    STRUCT: ClassVar[struct.Struct] = _CommunicationsArea
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "purge_channel": (3, 1),
@@ -83,6 +84,7 @@ class Scratchpad(Packet):
 
     __slots__ = ("size", "address")
 
+    STRUCT: ClassVar[struct.Struct] = _Scratchpad
     SIZE: ClassVar[int] = 8
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "size": (2, 2),
@@ -144,6 +146,7 @@ class Descriptor(Packet):
 
     __slots__ = ("value",)
 
+    STRUCT: ClassVar[struct.Struct] = _Descriptor
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "value": (0, 4),
@@ -197,6 +200,7 @@ class Envelope(Packet):
 
     __slots__ = ("length", "credits_type", "connection")
 
+    STRUCT: ClassVar[struct.Struct] = _Envelope
     SIZE: ClassVar[int] = 4
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "length": (0, 2),
@@ -266,6 +270,7 @@ class BufferDescriptor(Packet):
 
     __slots__ = ("buff", "pte_base")
 
+    STRUCT: ClassVar[struct.Struct] = _BufferDescriptor
     SIZE: ClassVar[int] = 12
     LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
         "buff": (0, 4),
