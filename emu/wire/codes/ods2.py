@@ -1,6 +1,5 @@
 """Files-11 ODS-2: reserved files, bits of headers and of the storage control block, record formats, the checksum."""
 
-import struct
 from typing import Final
 
 from emu.wire.codes import Bits, Code
@@ -121,5 +120,5 @@ class MEMBER_STATUS(Bits):
 
 def ods2_checksum(block: bytes | bytearray | memoryview, words: int) -> int:
     """Add up the first `words` 16-bit words of a block, modulo 65536."""
-    total: int = sum(struct.unpack_from(f"<{words}H", block))
-    return total & 0xFFFF
+    data = block[: 2 * words]
+    return (sum(data[::2]) + (sum(data[1::2]) << 8)) & 0xFFFF
