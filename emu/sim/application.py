@@ -5,6 +5,7 @@ each read whether it got what it may get, and afterwards what every block of a m
 """
 
 from collections.abc import Callable
+from itertools import repeat
 from random import Random
 
 from drivers.cluster.node import Node
@@ -13,7 +14,7 @@ from drivers.platform.pool import InsufficientMemory, Pool
 from drivers.shadow.shdriver import VirtualUnit
 from emu.core.block import BLOCK_BYTES
 from emu.core.trace import Event, StateChanged
-from emu.sim.ledger import Ledger, stamp
+from emu.sim.ledger import Ledger, stamps
 from emu.wire.codes.vms import IO, SS
 
 _READ, _WRITE, _NORMAL = int(IO.READPBLK), int(IO.WRITEPBLK), int(SS.NORMAL)
@@ -181,7 +182,7 @@ class Application:
         slot = self._idle.pop()
         request = _Request(self, _WRITE, lbn, block_count, self._buffers[slot], slot)
         request.number = self.ledger.begin(request.lbns)
-        data = b"".join([stamp(request.number, lbn) for lbn in request.lbns])
+        data = stamps(repeat(request.number), request.lbns)
         self.node.platform.window(request.address, len(data))[:] = data
         self._under_way[slot] = request
         self.vu.queue_io(request)

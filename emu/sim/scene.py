@@ -207,8 +207,10 @@ class Scene:
         return Weather((latency_ns, latency_ns))
 
     def _access_time(self, disk: Disk) -> Callable[[BlockRequest], int]:
-        stream = self.chance.stream(f"latency {disk.number} {self.lives}")
         low, high = self.scenario.latency_us
+        if low == high:
+            return lambda request: low * MICROSECOND_NS
+        stream = self.chance.stream(f"latency {disk.number} {self.lives}")
         return lambda request: stream.randrange(low, high + 1) * MICROSECOND_NS
 
     # -- what was seen
@@ -277,7 +279,8 @@ class Scene:
         words = ["copying" if unit.state.targets else "merging" if unit.state.merging else "steady"]
         words += ["recording"] if any(not b.in_use for b in unit.state.bitmaps) else []
         words += ["stalled"] if unit.stalled else []
-        words += ["ailing"] if any(disk.ails for disk in self.members()) else []
+        ailing = any(disk.ails and unit.state.member(disk.device) for disk in self.disks)
+        words += ["ailing"] if ailing else []
         return ", ".join(words)
 
     # -- commands
