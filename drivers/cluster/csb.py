@@ -22,10 +22,11 @@ from emu.wire.codes.scs import CLUSTER_MESSAGE_BYTES, Facility, TransferStatus
 from emu.wire.generated.scs import ClusterMessage, Status
 from emu.wire.packet import ShortPacket
 
-_pack_header = ClusterMessage.STRUCT.pack
 INLINE_BYTES = CLUSTER_MESSAGE_BYTES - ClusterMessage.SIZE
 FETCH_LIMIT_BYTES = 1 << 20  # nobody has a message as long as that
 ACKNOWLEDGE_EVERY = 4
+
+_pack_header = ClusterMessage.STRUCT.pack
 
 
 class CsbState(Enum):

@@ -5,7 +5,7 @@ Nothing here knows files or wall time: media come ready made, the time of day is
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 
 from drivers.cluster.cluster import Cluster
@@ -324,11 +324,17 @@ def drive_for(firmware: Firmware, medium: BlockDevice, drive: str = "") -> Drive
         if kind is None:
             known = ", ".join(sorted(firmware.drives))
             raise ValueError(f"{firmware.name} knows no drive {drive.upper()}; it knows {known}")
-        return kind.user_sized(size) if kind.sized_by_user else kind
+        return _user_sized(kind, size) if kind.sized_by_user else kind
     for kind in firmware.drives.values():
         if kind.block_count == size and not kind.sized_by_user:
             return kind
     kind = firmware.drives.get(USER_SIZED)
     if kind is None:
         raise ValueError(f"{firmware.name} has no drive of {size} blocks and none that is sized by the user")
-    return kind.user_sized(size)
+    return _user_sized(kind, size)
+
+
+@cache
+def _user_sized(kind: DriveType, block_count: int) -> DriveType:
+    """Make a drive of this size; world after world has disks of the same few sizes."""
+    return kind.user_sized(block_count)
