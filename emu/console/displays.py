@@ -22,7 +22,7 @@ from drivers.port.pudriver import PuDriver
 from drivers.shadow.copy import CopyThread
 from drivers.shadow.shdriver import Member, VirtualUnit
 from drivers.shadow.state import BitmapRecord, MemberState
-from drivers.shadow.write_bitmap import BLOCKS_PER_BIT, WriteBitmap
+from drivers.shadow.write_bitmap import BLOCKS_PER_BIT
 from emu.console.session import Session
 from emu.console.times import absolute_time
 from emu.console.uic import uic_text
@@ -408,14 +408,13 @@ def bitmaps(
             if bitmap is None:  # its master is a node of another process, or has crashed just now
                 yield f"{name:18}{record.identifier:08X} {'?':>8}{percent:>12}"
             elif full:
-                yield _bitmap_line(session, name, bitmap, percent)
+                yield _bitmap_line(session, name, record, bitmap.size_bytes, percent)
             else:
                 yield f"{name:18}{record.identifier:08X} {bitmap.size_bytes:8}{percent:>12}"
             name = ""
 
 
-def _bitmap_line(session: Session, name: str, bitmap: WriteBitmap, percent: str) -> str:
-    record = bitmap.record
+def _bitmap_line(session: Session, name: str, record: BitmapRecord, size_bytes: int, percent: str) -> str:
     created = absolute_time(session.world.boot_time + record.created_ns // 100)
     mine = session.node.shadow.recorder.local(record.identifier)
     mounted = any(record.unit in node.shadow.units for node in session.nodes_up)
@@ -424,7 +423,7 @@ def _bitmap_line(session: Session, name: str, bitmap: WriteBitmap, percent: str)
     # The name holds unprintable bytes behind the label, as the disk's control block does.
     printable = "".join(chr(byte) if 0x20 < byte < 0x7F else "" for byte in record.name[:12])
     return (
-        f"{name:8}{record.identifier:08X} {bitmap.size_bytes:6} {percent:>9}     "
+        f"{name + ' ':8}{record.identifier:08X} {size_bytes:6} {percent:>9}     "
         f"{'Yes' if mounted and not record.in_use else 'No '}     {created} {csid(session, record.master):5}  "
         f"{BLOCKS_PER_BIT:6}     {local:8} {'Yes' if record.in_use else 'No':8} SHAD${printable}"
     )

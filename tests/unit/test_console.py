@@ -760,6 +760,18 @@ def test_show_bitmap_full_names_the_master(mounted: Console) -> None:
     assert words[-1] == "SHAD$PAYROLL"
 
 
+def test_a_bitmap_that_directs_a_minicopy_records_no_more_and_will_go() -> None:
+    console = Console(slow=True)
+    console.well(f"INIT/SHADOW=({A},{B}) PAYROLL", f"MOUNT DSA9999:/SHADOW=({A},{B}) PAYROLL")
+    console.well(f"DISMOUNT/POLICY=MINICOPY {B}", "LOAD DSA9999: /WRITES=50", "WAIT/LOAD")
+    console.well(f"MOUNT/POLICY=MINICOPY DSA9999:/SHADOW={B} PAYROLL")
+    (line,) = console.well("SHOW DEVICE/BITMAP/FULL")[2:]
+    words = line.split()
+    assert words[:2] == ["DSA9999:", "00010001"]
+    assert words[4] == "No"  # active
+    assert words[10] == "Yes"  # delete pending
+
+
 def test_show_device_full_speaks_of_bitmaps(mounted: Console) -> None:
     text = " ".join(" ".join(mounted.well("SHOW DEVICE/FULL DSA42")).split())
     assert "device supports bitmaps (no bitmaps active)." in text
