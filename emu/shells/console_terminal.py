@@ -103,26 +103,32 @@ class Terminal:
         from prompt_toolkit.patch_stdout import patch_stdout  # noqa: PLC0415
 
         with patch_stdout():
-            background = asyncio.create_task(self._go_on())
+            background = asyncio.create_task(go_on(self._loop))
             try:
                 return await session.prompt_async(
                     prompt, completer=completer, complete_while_typing=False, key_bindings=_no_input()
                 )
             finally:
                 background.cancel()
+                with suppress(asyncio.CancelledError):
+                    await background
 
-    async def _go_on(self) -> NoReturn:
-        """Let the world go on, and serve others, while the prompt waits."""
-        running, something_came = asyncio.get_running_loop(), asyncio.Event()
-        running.add_reader(self._loop.fileno(), something_came.set)
-        try:
-            while True:
-                something_came.clear()
-                seconds = min(self._loop.turn(), IDLE_SECONDS)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(something_came.wait(), seconds)
-        finally:
-            running.remove_reader(self._loop.fileno())
+
+async def go_on(loop: Loop) -> NoReturn:
+    """Let the world go on, and serve others, until cancelled.
+
+    `asyncio.wait_for` is not used: in Python 3.11 it forgets that it was cancelled when something comes just then.
+    """
+    running, something_came = asyncio.get_running_loop(), asyncio.Event()
+    running.add_reader(loop.fileno(), something_came.set)
+    try:
+        while True:
+            something_came.clear()
+            later = running.call_later(min(loop.turn(), IDLE_SECONDS), something_came.set)
+            await something_came.wait()
+            later.cancel()
+    finally:
+        running.remove_reader(loop.fileno())
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The loop: bytes, machines, and a clock that follows the wall."""
 
+import asyncio
 import os
 import select
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from emu.core.clock import SECOND_NS, Scheduler
 from emu.front import Bytes
+from emu.shells.console_terminal import go_on
 from emu.shells.loop import Loop
 from emu.shells.realtime import RealtimeLoop
 from emu.shells.streams import Stream, StreamError, listen
@@ -421,3 +423,28 @@ def test_who_comes_when_the_house_is_full_is_hung_up_on_and_the_others_go_on(
     bench.until(lambda: bool(select.select([visitors[0]], [], [], 0)[0]))
     assert visitors[0].recv(64) == b"still here"
     assert len(machines) == 2
+
+
+# ---- around it, the loop of a prompt
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_a_world_that_a_prompt_let_go_on_is_left_although_bytes_come_just_then(
+    bench: Bench, steps: int
+) -> None:
+    peer = bench.attach(Machine())
+
+    async def prompt() -> bool:
+        world = asyncio.create_task(go_on(bench.loop))
+        await asyncio.sleep(0)
+        peer.send(b"bytes")
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        world.cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        left = world.done()
+        world.cancel()
+        return left
+
+    assert asyncio.run(prompt())
