@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple, Self
 from drivers.cluster.request import Request, text_in, text_of
 from drivers.shadow.state import BitmapRecord, MemberRecord, MemberState, SetState
 from emu.wire.codes.ods2 import MEMBER_STATUS, STRUCLEV
+from emu.wire.codes.shadowing import DiskUse
 from emu.wire.codes.shadowing import Request as Function
 from emu.wire.generated import shadowing as layouts
 from emu.wire.packet import Bytes
@@ -303,6 +304,37 @@ class FindDevice(Request):
     @staticmethod
     def unpack_answer(data: Bytes) -> int:
         return layouts.Identifier.unpack(data).identifier
+
+
+class Usage(NamedTuple):
+    """What a node uses a disk for, and the virtual unit it is a member of."""
+
+    use: DiskUse
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FindUse(Request):
+    """Ask what a node uses a disk for; answered with a Usage."""
+
+    CODE: ClassVar = Function.FIND_USE
+    device: str
+
+    def pack(self) -> bytes:
+        return text_in(self.device, 32)
+
+    @classmethod
+    def unpack(cls, data: Bytes) -> Self:
+        return cls(text_of(layouts.Device.unpack(data).device))
+
+    @staticmethod
+    def pack_answer(answer: Usage) -> bytes:
+        return layouts.Use.pack_fields(answer.use, text_in(answer.unit, 16))
+
+    @staticmethod
+    def unpack_answer(data: Bytes) -> Usage:
+        packet = layouts.Use.unpack(data)
+        return Usage(DiskUse(packet.use), text_of(packet.unit))
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,13 @@ def well(operator: Operator, *lines: str) -> str:
     return said
 
 
+def refused(operator: Operator, line: str) -> str:
+    """What a command says that must fail: its identification."""
+    match = re.search(r"^%([A-Z]+-[WEF]-[A-Z]+)", operator.asks(line).decode(), re.MULTILINE)
+    assert match is not None, line
+    return match[1]
+
+
 def loaded(operator: Operator, writes: int) -> None:
     """Wait until a load says that it has ended, and read back what it wrote."""
     operator.expect(
@@ -124,6 +131,29 @@ def test_a_set_of_served_disks_is_written_from_both_processes_and_a_member_retur
         room.server.end()
         first, second, third = room.contents()
         assert first == second == third
+
+
+def test_a_disk_that_a_node_of_another_process_has_mounted_is_not_overwritten(tmp_path: Path) -> None:
+    first, _, alone = DISKS
+    with ExitStack() as stack:
+        room = Room(tmp_path, stack)
+        well(room.at_alpha, f"INITIALIZE/SHADOW=({','.join(DISKS[:2])}) PAYROLL", f"INITIALIZE {alone} LONE")
+        well(room.at_vax, f"MOUNT DSA1:/SHADOW=({','.join(DISKS[:2])}) PAYROLL", f"MOUNT {alone} LONE")
+        before = room.contents()
+        for line, ident in (
+            (f"INITIALIZE {first} X", "INIT-F-DEVMOUNT"),
+            (f"INITIALIZE/SHADOW=({alone}) X", "INIT-F-DEVMOUNT"),
+            (f"MOUNT/OVERRIDE=SHADOW_MEMBERSHIP {first} PAYROLL", "MOUNT-F-DEVSHAMEM"),
+            (f"MOUNT DSA2:/SHADOW={first} PAYROLL", "MOUNT-F-DEVSHAMEM"),
+            (f"MOUNT DSA1:/SHADOW={alone} PAYROLL", "MOUNT-F-DEVMOUNT"),
+            (f"BACKUP/PHYSICAL {first} A.BCK", "BACKUP-F-SHADMEMBER"),
+            (f"BACKUP/PHYSICAL {alone} A.BCK", "BACKUP-F-WRITABLE"),
+        ):
+            assert refused(room.at_alpha, line) == ident
+        assert room.contents() == before
+        well(room.at_alpha, "MOUNT DSA1: PAYROLL")
+        well(room.at_vax, f"DISMOUNT {alone}")
+        well(room.at_alpha, f"MOUNT DSA1:/SHADOW={alone} PAYROLL")
 
 
 def test_a_vax_waits_for_a_server_that_is_killed_and_goes_on_when_it_is_back(tmp_path: Path) -> None:

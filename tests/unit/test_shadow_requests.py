@@ -10,15 +10,18 @@ from drivers.shadow.requests import (
     CopyDelay,
     Fence,
     FindDevice,
+    FindUse,
     LockRange,
     Query,
     SetBits,
     Stall,
     UnlockRange,
+    Usage,
     pack_state,
     unpack_state,
 )
 from drivers.shadow.state import BitmapRecord, MemberRecord, MemberState, SetState
+from emu.wire.codes.shadowing import DiskUse
 from emu.wire.generated.shadowing import SetHeader
 
 ascii_text = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=8)
@@ -76,10 +79,18 @@ def test_small_requests_survive_as_bytes(fields: tuple[str, int, int]) -> None:
         LockRange(unit, first, second, first),
         UnlockRange(unit, first),
         FindDevice(unit),
+        FindUse(unit),
         CopyDelay(unit),
         Fence(unit, "$1$DUA11:", first, second),
     ):
         assert type(request).unpack(request.pack()) == request
+
+
+@pytest.mark.parametrize(
+    "usage", [Usage(DiskUse.NONE), Usage(DiskUse.WRITTEN), Usage(DiskUse.MEMBER, "DSA1:")]
+)
+def test_what_a_disk_is_used_for_survives_as_bytes(usage: Usage) -> None:
+    assert FindUse.unpack_answer(FindUse.pack_answer(usage)) == usage
 
 
 def test_a_set_that_is_not_mounted_is_an_empty_answer() -> None:

@@ -10,15 +10,18 @@ from drivers.message import Failure, Message
 from drivers.platform.irp import NORMAL
 from drivers.platform.process import Procedure
 from drivers.shadow.messages import status_message
+from drivers.shadow.requests import Usage
 from drivers.shadow.shdriver import VirtualUnit
 from drivers.shadow.volume import read_blocks, write_blocks
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
+from emu.console.elsewhere import usage_elsewhere
 from emu.console.host_files import HostFileError, InputFile, OutputFile
 from emu.console.host_texts import translated
 from emu.console.refusals import file_message, preceded, refused_by_host
 from emu.console.session import Job, virtual_unit_name
 from emu.console.verbs.files import copy_from_volume, copy_to_volume, is_volume_file
 from emu.core.block import BLOCK_BYTES
+from emu.wire.codes.shadowing import DiskUse
 
 PIECE_BLOCKS = 127  # one transfer: the largest below 64 KB
 PROGRESS_STEPS = 10
@@ -128,11 +131,13 @@ def _backup(job: Job, command: Command) -> Procedure:
     with preceded(_opening("BACKUP", "F", name)):
         unit = job.node.disk(name)
     vu = job.session.set_of(unit.name)
-    if vu is not None:
+    usage: Usage = yield from usage_elsewhere(job, unit.name)
+    if vu is not None or usage.use is DiskUse.MEMBER:
+        member_of = vu.name if vu is not None else usage.unit
         raise Failure(
-            Message("BACKUP", "F", "SHADMEMBER", f"_{unit.name} is a member of {vu.name}, dismount it")
+            Message("BACKUP", "F", "SHADMEMBER", f"_{unit.name} is a member of {member_of}, dismount it")
         )
-    if job.session.is_mounted(unit.name, writable=True):
+    if job.session.is_mounted(unit.name, writable=True) or usage.use is DiskUse.WRITTEN:
         raise Failure(
             Message(
                 "BACKUP", "F", "WRITABLE", f"_{unit.name} is mounted for writing, dismount it or use /NOWRITE"

@@ -11,9 +11,11 @@ from drivers.files.fresh_volume import LABEL_BYTES, SYSTEM_UIC, IndexPlace, Volu
 from drivers.message import Failure, Message
 from drivers.platform.process import Procedure
 from drivers.shadow.mount import MountRequest
+from drivers.shadow.requests import Usage
 from drivers.shadow.utility import Policy
 from drivers.shadow.volume import VolumeIdentity
 from emu.console.dcl import Command, DclError, Keyword, Kind, Parameter, Value, Verb, parse_number
+from emu.console.elsewhere import usage_elsewhere
 from emu.console.logical_names import name_volume, unname_volume
 from emu.console.refusals import made_fatal, preceded
 from emu.console.session import Job, virtual_unit_name
@@ -22,6 +24,7 @@ from emu.console.verbs.files import count_free_blocks, delete_files
 from emu.console.verbs.members import former_members, telling_of_included, verify_labels
 from emu.core.clock import MILLISECOND_NS
 from emu.wire.codes.ods2 import HM2
+from emu.wire.codes.shadowing import DiskUse
 
 ALPHA = "Alpha"  # a VAX knows nothing of bitmaps and their policy
 
@@ -64,6 +67,9 @@ def _initialize(job: Job, command: Command) -> Procedure:
         raise Failure(Message("INIT", "F", "DEVSHAMEM", "a device is named twice"))
     for device in devices:
         if job.session.is_mounted(device) or job.session.set_of(device) is not None:
+            raise Failure(Message("INIT", "F", "DEVMOUNT", f"_{device} is already mounted"))
+        usage: Usage = yield from usage_elsewhere(job, device)
+        if usage.use:
             raise Failure(Message("INIT", "F", "DEVMOUNT", f"_{device} is already mounted"))
     yield from job.node.utilities.initialize(
         devices,
@@ -192,8 +198,11 @@ def _mount(job: Job, command: Command) -> Procedure:
         raise DclError("CONFLICT", "OVERRIDE")  # DEVIATION: membership is overridden on single disks only
     devices = _devices(job, command.values("SHADOW"), "MOUNT")
     for device in devices:
-        if job.session.is_mounted(device):
+        usage: Usage = yield from usage_elsewhere(job, device)
+        if job.session.is_mounted(device) or usage.use in (DiskUse.READ, DiskUse.WRITTEN):
             raise Failure(Message("MOUNT", "F", "DEVMOUNT", f"_{device} is already mounted"))
+        if usage.use is DiskUse.MEMBER and usage.unit != unit:
+            raise _already_member(device, usage.unit)
     is_new = unit not in job.node.shadow.units
     included: list[str] = []
     if command.is_given("INCLUDE"):
@@ -289,9 +298,10 @@ def _mount_disk(job: Job, command: Command, label: str) -> Procedure:
     (device,) = _devices(job, [command.parameter("DEVICE")], "MOUNT")
     vu = job.session.set_of(device)
     if vu is not None:
-        raise Failure(
-            Message("MOUNT", "F", "DEVSHAMEM", f"_{device} is already a shadow member of {vu.name}")
-        )
+        raise _already_member(device, vu.name)
+    usage: Usage = yield from usage_elsewhere(job, device)
+    if usage.use is DiskUse.MEMBER:
+        raise _already_member(device, usage.unit)
     nodes = [job.node, *_others(job)] if command.is_given("CLUSTER") else [job.node]
     for node in nodes:
         yield from node.utilities.mount_disk(
@@ -301,6 +311,10 @@ def _mount_disk(job: Job, command: Command, label: str) -> Procedure:
             override=command.keyword("OVERRIDE", "SHADOW_MEMBERSHIP") is not None,
             say=job.tell,
         )
+
+
+def _already_member(device: str, unit: str) -> Failure:
+    return Failure(Message("MOUNT", "F", "DEVSHAMEM", f"_{device} is already a shadow member of {unit}"))
 
 
 def _others(job: Job) -> list[Node]:

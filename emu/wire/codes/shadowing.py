@@ -17,3 +17,13 @@ class Request(Code):
     GIVE_UP = 9, "wait no more for a member, or for any"
     COPY_DELAY = 10, "tell after how many seconds a node would copy; no data when it would not"
     FENCE = 11, "a full copy has come so far"
+    FIND_USE = 12, "tell what a disk is used for"
+
+
+class DiskUse(Code):
+    """What a node uses a disk for."""
+
+    NONE = 0, "nothing"
+    READ = 1, "mounted by itself, write-locked"
+    WRITTEN = 2, "mounted by itself, for writing"
+    MEMBER = 3, "member of a shadow set"

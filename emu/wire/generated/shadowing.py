@@ -554,6 +554,68 @@ class Device(Packet):
         )
 
 
+_Use = struct.Struct("<I16s")
+
+
+class Use(Packet):
+    """What a disk is used for: 20 bytes."""
+
+    __slots__ = ("use", "unit")
+
+    STRUCT: ClassVar[struct.Struct] = _Use
+    SIZE: ClassVar[int] = 20
+    LAYOUT: ClassVar[dict[str, tuple[int, int]]] = {
+        "use": (0, 4),
+        "unit": (4, 16),
+    }
+
+    def __init__(
+        self,
+        use: int = 0,
+        unit: bytes = bytes(16),
+    ) -> None:
+        self.use = use
+        self.unit = unit
+
+    @classmethod
+    def unpack(cls, buffer: Bytes, offset: int = 0) -> Self:
+        packet = object.__new__(cls)
+        try:
+            (
+                packet.use,
+                packet.unit,
+            ) = _Use.unpack_from(buffer, offset)
+        except struct.error:
+            raise ShortPacket("Use", 20, len(buffer) - offset) from None
+        return packet
+
+    def pack(self) -> bytes:
+        return _Use.pack(
+            self.use,
+            self.unit,
+        )
+
+    @staticmethod
+    def pack_fields(
+        use: int = 0,
+        unit: bytes = bytes(16),
+    ) -> bytes:
+        return _Use.pack(
+            use,
+            unit,
+        )
+
+    def pack_into(self, buffer: bytearray | memoryview, offset: int = 0) -> None:
+        if len(buffer) - offset < 20:
+            raise ShortPacket("Use", 20, len(buffer) - offset)
+        _Use.pack_into(
+            buffer,
+            offset,
+            self.use,
+            self.unit,
+        )
+
+
 _Identifier = struct.Struct("<Q")
 
 
@@ -1235,6 +1297,7 @@ PACKETS: Final[dict[str, type[Packet]]] = {
     "Bitmap": Bitmap,
     "Unit": Unit,
     "Device": Device,
+    "Use": Use,
     "Identifier": Identifier,
     "Author": Author,
     "SetBits": SetBits,

@@ -68,8 +68,16 @@ Bitmap = (
 # Data of STALL, QUERY and COPY_DELAY.
 Unit = Struct("unit" / Bytes(16) * "virtual unit") * "Which set"
 
-# Data of FIND_DEVICE, and its answer.
+# Data of FIND_DEVICE and FIND_USE, and their answers.
 Device = Struct("device" / Bytes(32) * "physical device") * "Which disk"
+
+Use = (
+    Struct(
+        "use" / Int32ul * "nothing, mounted by itself, or member of a set",
+        "unit" / Bytes(16) * "virtual unit of a member",
+    )
+    * "What a disk is used for"
+)
 
 Identifier = Struct("identifier" / Int64ul * "unit identifier, 0: no such disk") * "Its identity"
 
