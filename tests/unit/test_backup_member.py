@@ -50,6 +50,15 @@ def test_the_application_goes_on_when_the_member_cannot_leave(console: Console) 
     assert not console.interpreter.succeeded
 
 
+@pytest.mark.parametrize("stop", ["FLUSH_ALL", "STOP/LOAD DSA42:"])
+def test_a_member_stays_when_the_application_could_not_be_stopped(console: Console, stop: str) -> None:
+    said = console.do(f'{CALL} "{stop}" "WRITE SYS$OUTPUT ""go"""')
+    assert idents(said) == ["IVVERB" if stop == "FLUSH_ALL" else "NOLOAD"]
+    assert said[-1] == "go"
+    assert not console.interpreter.succeeded
+    assert B in " ".join(console.well("SHOW DEVICE DSA42"))
+
+
 def test_a_member_whose_backup_fails_returns(console: Console) -> None:
     console.files.contents["monday.dsk"] = b"sunday"
     said = console.do(CALL)
