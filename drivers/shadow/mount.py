@@ -434,10 +434,11 @@ class Mount(Utility):
         candidate = yield from self._candidate(request, device, say)
         unit = candidate.unit
         yield from self._require_on_all(request.unit, unit)
-        minicopy = not_possible = False
+        minicopy = False
+        obstacle = ""
 
         def add(state: SetState) -> SetState:
-            nonlocal minicopy, not_possible
+            nonlocal minicopy, obstacle
             if state.member(device) is not None:
                 return state
             if not state.sources:
@@ -446,14 +447,10 @@ class Mount(Utility):
                 raise Failure(mount_message("F", "XSMBRS", "maximum members exceeded in shadow set"))
             if unit.block_count != state.block_count:
                 raise incompatible(unit, state.block_count)
-            bitmap = self._bitmap_for(candidate, state, request.policy)
+            bitmap, obstacle = self._bitmap_for(candidate, state, request.policy)
             if bitmap is None and request.policy is Policy.MINICOPY:
-                raise Failure(
-                    mount_message(
-                        "F", "REQ_WBM_FAIL", f"no write bitmap exists for _{device}, minicopy is required"
-                    )
-                )
-            minicopy, not_possible = bitmap is not None, request.policy is Policy.OPTIONAL
+                raise Failure(mount_message("F", "REQ_WBM_FAIL", f"{obstacle}, minicopy is required"))
+            minicopy = bitmap is not None
             if bitmap is None:
                 self._consent(request, [device])
             record = MemberRecord(device, unit.identifier, MemberState.TARGET, minicopy)
@@ -471,21 +468,30 @@ class Mount(Utility):
         if minicopy:
             say(added_message("SHDWMEMMCPY", device, self._shadow.node, "added to", "a minicopy operation"))
             return
-        if not_possible:
-            say(mount_message("I", "SHDWNOMCPY", f"_{device} no write bitmap, a full copy follows"))
+        if request.policy is Policy.OPTIONAL:
+            say(mount_message("I", "SHDWNOMCPY", f"{obstacle}, a full copy follows"))
         say(added_message("SHDWMEMCOPY", device, self._shadow.node, "added to", "a copy operation"))
 
-    def _bitmap_for(self, candidate: _Candidate, state: SetState, policy: Policy) -> BitmapRecord | None:
-        """Find the bitmap for a returning disk: same disk, same set, not touched since it left."""
+    def _bitmap_for(
+        self, candidate: _Candidate, state: SetState, policy: Policy
+    ) -> tuple[BitmapRecord | None, str]:
+        """Find the bitmap for a returning disk: same disk, same set, not touched since it left; or say why not."""
         if policy is Policy.NOMINICOPY or not self._platform.masters_bitmaps:
-            return None
+            return None, "minicopy is not wanted"
         if not self._cluster.minicopy_enabled:
-            return None
+            return None, NO_MINICOPY
         identity = candidate.identity
         bitmap = state.bitmap_of(candidate.unit.identifier, identity.bitmap_name, identity.generation)
-        if bitmap is None or bitmap.master not in state.nodes or state.copier not in ("", bitmap.master):
-            return None  # only the master can follow bits, and it has not mounted the set, or another node is copying
-        return bitmap
+        if bitmap is None:
+            return None, f"no write bitmap exists for _{candidate.device}"
+        if bitmap.master not in state.nodes:
+            return None, f"{bitmap.master} has the write bitmap for _{candidate.device} and not the set"
+        if state.copier not in ("", bitmap.master):  # which alone can follow the bits
+            return (
+                None,
+                f"{state.copier} is copying, and {bitmap.master} has the write bitmap for _{candidate.device}",
+            )
+        return bitmap, ""
 
     def mount_disk(self, device: str, label: str, *, write: bool, override: bool, say: Say) -> Procedure:
         """Mount one disk.  A former member is write-locked, unless its membership is overridden.

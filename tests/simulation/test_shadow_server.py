@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from drivers.message import Failure
 from drivers.shadow.server import _copied
 from drivers.shadow.state import MemberState
 from drivers.shadow.utility import Policy
@@ -185,3 +188,13 @@ def test_the_end_of_a_copy_makes_nobody_else_a_full_member() -> None:
     first, _, third = vu.state.members
     state = replace(vu.state, members=(first, replace(third, state=MemberState.TARGET)))
     assert _copied(state, LEAVING) == state  # it was dismounted as its copy ended
+
+
+def test_a_mount_that_needs_a_minicopy_says_which_node_is_in_its_way() -> None:
+    stage = copying(node="vax")
+    stage.dismount("$1$DUA12:", Policy.MINICOPY)
+    with pytest.raises(Failure, match=r"VAX1 is copying, and ALPHA1 has the write bitmap for _\$1\$DUA12:"):
+        stage.mount(["$1$DUA12:"], Policy.MINICOPY)
+    stage.wait_for_copies(stage.alpha.shadow.units[SET])
+    stage.mount(["$1$DUA12:"], Policy.MINICOPY)
+    assert stage.idents()[-1] == "SHDWMEMMCPY"
