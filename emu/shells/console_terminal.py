@@ -73,7 +73,7 @@ class Terminal:
     def _carry_out(self, line: str) -> None:
         """Carry out a line: as fast as the world can go, or in wall time when others may be at it too."""
         interpreter = self._interpreter
-        if not self._loop.serves:
+        if not self._loop.serves and self._machine.link is None:
             interpreter.execute(line)
             return
         interpreter.start(line)
