@@ -859,6 +859,14 @@ def test_a_disk_without_a_volume_is_not_mounted_and_told_from_a_wrong_label(cons
     assert console.refused(f"MOUNT {A} PAYROLL") == ["MOUNT-F-INCVOLLABEL"]
 
 
+def test_of_policies_that_contradict_each_other_the_last_one_counts(mounted: Console) -> None:
+    mounted.well(f"DISMOUNT {B}")
+    assert mounted.refused(f"MOUNT/POLICY=(NOMINICOPY,MINICOPY) DSA42:/SHADOW={B} PAYROLL") == [
+        "MOUNT-F-REQ_WBM_FAIL"
+    ]
+    mounted.well(f"MOUNT/POLICY=(MINICOPY,NOMINICOPY) DSA42:/SHADOW={B} PAYROLL")
+
+
 def test_a_disk_is_not_saved_on_a_disk(console: Console) -> None:
     for target in (B, "DUA11", "DSA1:", "NOSUCH:"):
         assert console.refused(f"BACKUP/PHYSICAL {A} {target}") == ["BACKUP-F-ONEFILE"]

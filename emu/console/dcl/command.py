@@ -72,9 +72,10 @@ class Command:
         return number
 
     def keyword(self, name: str, keyword: str) -> Given | None:
-        """The keyword of a qualifier, if it was given."""
+        """The keyword of a qualifier, if it was given; given twice, the last one counts."""
         given = self.qualifiers.get(name)
-        return next((k for k in given.keywords if k.name == keyword), None) if given is not None else None
+        keywords = reversed(given.keywords) if given is not None else ()
+        return next((k for k in keywords if k.name == keyword), None)
 
 
 def parse_number(text: str) -> int:
