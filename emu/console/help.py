@@ -53,7 +53,7 @@ def help_lines(verbs: Sequence[Verb], topics: Sequence[str], kind: str) -> Itera
                 yield " ".join(path)
                 yield ""
                 for keyword in keywords:
-                    yield from _keyword(keyword)
+                    yield from _keyword(keyword, kind)
                 return
         yield f"Sorry, no documentation on {' '.join((*path, wanted))}"
         yield ""
@@ -81,10 +81,10 @@ def _verb(verb: Verb, path: list[str], kind: str, examples: Sequence[str]) -> It
     for qualifier in available(verb.qualifiers, kind):
         if qualifier.parameters is not None:
             form = f"{' '.join(path)}/{qualifier.name}"
-            yield f"           {' '.join((form + _value(qualifier), *map(_placeholder, qualifier.parameters)))}"
+            yield f"           {' '.join((form + _value(qualifier, kind), *map(_placeholder, qualifier.parameters)))}"
     yield ""
     for qualifier in available(verb.qualifiers, kind):
-        yield from _keyword(qualifier)
+        yield from _keyword(qualifier, kind)
     if examples:
         yield "  Examples:"
         for example in examples:
@@ -101,17 +101,19 @@ def _is_command(example: str, verbs: Sequence[Verb], kind: str) -> bool:
     return True
 
 
-def _keyword(keyword: Keyword) -> Iterator[str]:
-    yield f"  /{'[NO]' if keyword.negatable else ''}{keyword.name}{_value(keyword)}"
-    yield from _paragraph(keyword.help, "      ")
+def _keyword(keyword: Keyword, kind: str) -> Iterator[str]:
+    yield f"  /{'[NO]' if keyword.negatable else ''}{keyword.name}{_value(keyword, kind)}"
+    values = available(keyword.value.keywords, kind) if keyword.value is not None else []
+    yield from _paragraph(" ".join(filter(None, (keyword.help, *(value.help for value in values)))), "      ")
 
 
-def _value(keyword: Keyword) -> str:
+def _value(keyword: Keyword, kind: str) -> str:
     value = keyword.value
     if value is None:
         return ""
+    keywords = available(value.keywords, kind)
     text = (
-        "|".join(f"{'[NO]' if k.negatable else ''}{k.name}{_value(k)}" for k in value.keywords)
+        "|".join(f"{'[NO]' if k.negatable else ''}{k.name}{_value(k, kind)}" for k in keywords)
         or value.name.lower()
     )
     if value.keywords and value.kind is Kind.NUMBER:

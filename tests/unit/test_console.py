@@ -878,6 +878,18 @@ def test_a_disk_mounted_elsewhere_says_so(mounted: Console) -> None:
     assert mounted.well(f"SHOW DEVICE {A}")[2].endswith("(remote mount)")
 
 
+def test_help_on_a_vax_speaks_of_no_word_that_it_does_not_know(console: Console) -> None:
+    said = " ".join(console.well("HELP MOUNT") + console.well("HELP DELETE"))
+    assert "MINICOPY=OPTIONAL" in said
+    assert "/BITMAP" in said
+    console.well("SET HOST VAX1")
+    for topic in ("MOUNT", "MOUNT/POLICY", "DISMOUNT", "DELETE", "SHOW DEVICE", "INITIALIZE", "SET DEVICE"):
+        said = " ".join(console.well(f"HELP {topic}")).upper()
+        assert "MINICOPY" not in said
+        assert "BITMAP" not in said
+    assert "VERIFY_LABEL" in " ".join(console.well("HELP MOUNT/POLICY"))
+
+
 def test_help_explains_verbs_and_qualifiers(console: Console) -> None:
     assert "  @           BACKUP      BOOT        CLOSE       CONTINUE    COPY" in console.well("HELP")
     said = console.well("HELP SHOW DEVICE")

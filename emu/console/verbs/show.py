@@ -188,7 +188,7 @@ SHOW = Verb(
         Verb("CLUSTER", "Display the nodes.", _show_cluster, examples=("SHOW CLUSTER",)),
         Verb(
             "MEMORY",
-            "Display pool, and the memory of write bitmaps.",
+            "Display pool, and on an Alpha the memory of write bitmaps.",
             _show_memory,
             examples=("SHOW MEMORY",),
         ),

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from drivers.cluster.node import Node
 from drivers.files.fresh_volume import LABEL_BYTES, SYSTEM_UIC, IndexPlace, VolumeOptions
@@ -334,7 +335,7 @@ _MINICOPY = Keyword(
 MOUNT = Verb(
     "MOUNT",
     "Mount a shadow set, add members to one that is mounted, or mount a disk by itself. The set's newest "
-    "member is the source, the others are copied; a member that left with a write bitmap returns by minicopy. "
+    "member is the source, the others are copied. "
     "Without /SHADOW, a set mounted on another node is mounted here as it is there. The volume gets the logical name "
     "DISK$label, and another one if that is given.",
     _mount,
@@ -347,17 +348,27 @@ MOUNT = Verb(
         Keyword("SHADOW", "The members, or those to add.", Value("devices", Kind.DEVICE, many=True)),
         Keyword(
             "POLICY",
-            "MINICOPY: fail rather than copy in full, or rather than mount without the bitmap for an absent "
-            "member. MINICOPY=OPTIONAL: use or make a bitmap if possible. NOMINICOPY: copy in full. VERIFY_LABEL: "
-            "copy onto nothing but disks labelled SCRATCH_DISK. REQUIRE_MEMBERS: form no set without a member that is "
-            "named and cannot be reached.",
+            "On what terms members are taken.",
             Value(
                 "policy",
                 many=True,
                 keywords=(
-                    _MINICOPY,
-                    Keyword("REQUIRE_MEMBERS", negatable=True),
-                    Keyword("VERIFY_LABEL", negatable=True),
+                    replace(
+                        _MINICOPY,
+                        help="A member that left with a write bitmap returns by minicopy. MINICOPY: fail rather than "
+                        "copy in full, or rather than mount without the bitmap for an absent member. "
+                        "MINICOPY=OPTIONAL: use or make a bitmap if possible. NOMINICOPY: copy in full.",
+                    ),
+                    Keyword(
+                        "REQUIRE_MEMBERS",
+                        "REQUIRE_MEMBERS: form no set without a member that is named and cannot be reached.",
+                        negatable=True,
+                    ),
+                    Keyword(
+                        "VERIFY_LABEL",
+                        "VERIFY_LABEL: copy onto nothing but disks labelled SCRATCH_DISK.",
+                        negatable=True,
+                    ),
                 ),
             ),
             negatable=True,
@@ -494,7 +505,7 @@ DISMOUNT = Verb(
         Keyword("CLUSTER", "Dismount on all nodes.", privileges=("SYSNAM",)),
         Keyword(
             "FORCE_REMOVAL",
-            "Take a member out of the set that is named, without a bitmap.",
+            "Take a member out of the set that is named; it returns by full copy.",
             Value("device", Kind.DEVICE),
         ),
         Keyword(
@@ -535,14 +546,14 @@ def _delete(job: Job, command: Command) -> Procedure:
 
 DELETE = Verb(
     "DELETE",
-    "Delete files of a mounted ODS-2 volume, by version, or a write bitmap: its memory is free again, writes are "
-    "recorded no more, and the member it was made for can return by full copy only.",
+    "Delete files of a mounted ODS-2 volume, by version.",
     _delete,
     (Parameter("FILE", "File"),),
     (
         Keyword(
             "BITMAP",
-            "Delete a bitmap.",
+            "Delete a write bitmap: its memory is free again, writes are recorded no more, and the member it was made "
+            "for can return by full copy only.",
             nodes=ALPHA,
             parameters=(Parameter("BITMAP_ID", "Bitmap"),),
             # UNCERTAIN: what DELETE/BITMAP asks for is not published; LOG_IO made the bitmap
