@@ -72,7 +72,7 @@ def _take_map_registers(platform: Platform, left: int) -> None:
 
 
 class Scene:
-    """A world for a scenario.
+    """A world for a scenario, which is there once it has begun.
 
     equipment: what scenarios name.  hear: is told of every event, for ladders.
 
@@ -93,18 +93,23 @@ class Scene:
         self.outcome = Outcome(scenario.seed)
         self.chance = Chance(scenario.seed)
         self._equipment = equipment
-        members = min(scenario.disks, MAXIMUM_MEMBERS)
-        contents = [*initialized(equipment.any_firmware, scenario.block_count, members), b""]
-        self.disks = [
-            Disk(number, scenario.block_count, equipment.device_name(scenario, number), content)
-            for number, content in zip(range(scenario.disks), contents, strict=False)
-        ]
+        self.disks: list[Disk] = []
         self.ledger = Ledger()
         self._keeps_images = any(step.action is Action.RESTORE for step in scenario.steps)
         self.lives = 0
         self._acknowledged = acknowledged
         self._hear = hear
         self._history = sha256()
+
+    def begin(self) -> None:
+        """Make the disks, with an initialised volume on those that are to be members, and switch the power on."""
+        scenario, equipment = self.scenario, self._equipment
+        members = min(scenario.disks, MAXIMUM_MEMBERS)
+        contents = [*initialized(equipment.any_firmware, scenario.block_count, members), b""]
+        self.disks += [
+            Disk(number, scenario.block_count, equipment.device_name(scenario, number), content)
+            for number, content in zip(range(scenario.disks), contents, strict=False)
+        ]
         self.switch_on()
 
     # -- the power

@@ -74,6 +74,11 @@ class Simulation:
         """Play the story; returns what came of it, whatever that is."""
         scene = self._scene
         try:
+            scene.begin()
+        except Exception:
+            scene.outcome.failures.append(_crash())
+            return scene.outcome
+        try:
             scene.mount_first()
             for step in scene.scenario.steps:
                 self._play(step)
@@ -88,7 +93,7 @@ class Simulation:
         except Wrong as wrong:
             scene.outcome.failures.append(str(wrong))
         except Exception:
-            scene.outcome.failures.append(f"a crash: {traceback.format_exc(limit=-6)}")
+            scene.outcome.failures.append(_crash())
         return scene.end()
 
     def _play(self, step: Step) -> None:
@@ -143,3 +148,8 @@ class Simulation:
                 if command.refusal:
                     raise Wrong(f"{disk.device} cannot return: {command.refusal}")
                 judges.judge_copies(scene)
+
+
+def _crash() -> str:
+    """Tell of the exception that is being handled."""
+    return f"a crash: {traceback.format_exc(limit=-6)}"

@@ -128,6 +128,7 @@ def test_a_node_boots_with_its_parameters_again_and_again() -> None:
         if "SHADOW_MBR_TMO" in scenario.settings["ALPHA1"].parameters
     )
     scene = Scene(scenario, equipment(), lambda *_: None)
+    scene.begin()
     wanted = scenario.settings["ALPHA1"]
     for node in (scene.world.nodes["ALPHA1"], scene.world.reboot("ALPHA1")):
         assert node.platform.parameters["SHADOW_MBR_TMO"] == wanted.parameters["SHADOW_MBR_TMO"]
