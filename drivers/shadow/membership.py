@@ -145,6 +145,7 @@ class ShadowDriver:
                 vu.dismounted()
                 vu.resume()
         else:
+            state = self.recovery.brought_up_to_date(state, vu.state if vu is not None else None)
             if vu is None:
                 vu = self.units[state.name] = VirtualUnit(self, state)
                 vu.block(without_quorum=not self.cluster.works)

@@ -72,6 +72,22 @@ class Recovery:
         """Whether a node was lost that a set cannot lose without a change."""
         return not self._lost_since(state).isdisjoint(_concerned(state))
 
+    def brought_up_to_date(self, state: SetState, before: SetState | None) -> SetState:
+        """A state that this node is to adopt, with the epoch up to which no lost node stands in it.
+
+        before: the state until now.  Who made the new one may have noticed less, or have joined the cluster since.
+        """
+        if before is not None and before.epoch > state.epoch:
+            state = replace(state, epoch=before.epoch)
+        if not self._is_behind(state) or self.is_overtaken(state) or self.is_due(state):
+            return state
+        # Should one of them mount the set in a new life, it is not taken for the old one.
+        return replace(state, epoch=self._losses[-1][0])
+
+    def _is_behind(self, state: SetState) -> bool:
+        """Whether nodes were lost since a state had none in it."""
+        return bool(self._losses) and state.epoch < self._losses[-1][0]
+
     def _nodes_lost(self, nodes: tuple[str, ...]) -> None:
         epoch = self._cluster.epoch
         self._losses.append((epoch, set(nodes)))
@@ -111,7 +127,7 @@ class Recovery:
             if vu is None:
                 raise Failure(Message("SYSTEM", "F", "DEVNOTMOUNT", "device is not mounted"))
             try:
-                if self._losses and vu.state.epoch < self._losses[-1][0]:
+                if self._is_behind(vu.state):
                     yield from self._recover_locked(vu)
                 else:
                     return (yield from action(vu))
@@ -123,7 +139,6 @@ class Recovery:
         epoch, overtaken_epoch = self._losses[-1][0], self.overtaken_epoch
         lost = self._lost_since(vu.state)
         if not vu.changing and not self.is_due(vu.state):
-            # Should one of them mount the set in a new life, it is not taken for the old one.
             vu.state = replace(vu.state, epoch=epoch)
             return
         self._tell(f"{vu.name} shadow set has changed state. Volume processing in progress.")
