@@ -359,3 +359,20 @@ def test_a_set_whose_only_other_node_is_lost_while_it_is_mounted_is_merged_and_f
     assert len(alpha.shadow.server.merges) == 1
     assert not vu.state.merging  # any more
     stage.assert_members_identical(vu)
+
+
+def test_a_node_that_died_while_a_set_was_mounted_elsewhere_joins_it_in_a_new_life() -> None:
+    stage = Stage(vax=True, block_count=1_500)
+    alpha = stage.alpha
+    stage.initialize()
+    stage.world.crash("VAX1")
+    ended: list[object] = []
+    request = MountRequest(SET, stage.names, LABEL)  # asks the VAX too, which is not known to be lost yet
+    alpha.run("mount", alpha.utilities.mount(request, alpha.cluster.nodes, stage.said.append), ended.append)
+    vax = stage.world.reboot("VAX1")
+    stage.world.boot()
+    assert stage.world.settle(lambda: bool(ended))
+    stage.mount([], node=vax)
+    stage.world.run(alpha, alpha.utilities.dismount_member(LEAVING, Policy.NOMINICOPY, stage.said.append))
+    assert alpha.shadow.units[SET].state.nodes == ("ALPHA1", "VAX1")
+    assert not alpha.shadow.server.merges
