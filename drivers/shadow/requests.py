@@ -284,10 +284,7 @@ class UnlockRange(Request):
 
 
 @dataclass(frozen=True, slots=True)
-class FindDevice(Request):
-    """Ask whether a node has a disk; answered with its unit identifier, 0 when it is not there."""
-
-    CODE: ClassVar = Function.FIND_DEVICE
+class _OfDevice(Request):
     device: str
 
     def pack(self) -> bytes:
@@ -296,6 +293,13 @@ class FindDevice(Request):
     @classmethod
     def unpack(cls, data: Bytes) -> Self:
         return cls(text_of(layouts.Device.unpack(data).device))
+
+
+@dataclass(frozen=True, slots=True)
+class FindDevice(_OfDevice):
+    """Ask whether a node has a disk; answered with its unit identifier, 0 when it is not there."""
+
+    CODE: ClassVar = Function.FIND_DEVICE
 
     @staticmethod
     def pack_answer(answer: int) -> bytes:
@@ -314,18 +318,10 @@ class Usage(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class FindUse(Request):
+class FindUse(_OfDevice):
     """Ask what a node uses a disk for; answered with a Usage."""
 
     CODE: ClassVar = Function.FIND_USE
-    device: str
-
-    def pack(self) -> bytes:
-        return text_in(self.device, 32)
-
-    @classmethod
-    def unpack(cls, data: Bytes) -> Self:
-        return cls(text_of(layouts.Device.unpack(data).device))
 
     @staticmethod
     def pack_answer(answer: Usage) -> bytes:
